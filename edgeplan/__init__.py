@@ -1,0 +1,1 @@
+"""Plan the training of neural networks on edge devices."""

@@ -1,0 +1,195 @@
+"""The problem: an instance, validated once, that judges plans and knows no solver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from edgeplan.errors import InvalidPlanError, UsageError
+from edgeplan.models.document import sha256
+from edgeplan.models.faults import Fault
+from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance, instance_faults
+from edgeplan.models.layer_assignment.plan import Plan
+from edgeplan.models.layer_assignment.serial import RoundCost, Visit, VisitCost, round_cost
+from edgeplan.models.layer_assignment.stage_figures import StageFigures
+from edgeplan.models.layer_assignment.violations import limit_violations, structure_violations
+from edgeplan.models.reading import read_document
+from edgeplan.models.violation import Check, Violation
+
+
+@dataclass(frozen=True)
+class LayerAssignment:
+    """An instance of layer_assignment with its objective, metrics and violations.
+
+    Parameters
+    ----------
+    instance
+        The instance as read.
+    instance_sha256
+        Hash of the document that it was read from.
+    """
+
+    name: ClassVar[str] = "layer_assignment"
+
+    instance: LayerAssignmentInstance
+    instance_sha256: str
+
+    @classmethod
+    def from_document(
+        cls, document: Any, *, also: list[Fault] | None = None, source: str | None = None
+    ) -> LayerAssignment:
+        """Read a parsed instance document.
+
+        Parameters
+        ----------
+        document
+            Plain JSON values without notes.
+        also
+            Faults of the text, reported together with those found here.
+        source
+            Name of the document in messages.
+
+        Raises
+        ------
+        InvalidInputError
+            With every fault of the document.
+        """
+        faults = [*(also or []), *instance_faults(document)]
+        instance = read_document(document, LayerAssignmentInstance, also=faults, source=source)
+        return cls(instance, sha256(document))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the instance as plain JSON values, members that were left out left out."""
+        return self.instance.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def replace(self, **members: Any) -> LayerAssignment:
+        """Return a copy with top-level members of the document replaced, validated anew.
+
+        Raises
+        ------
+        InvalidInputError
+            When the changed document breaks a rule.
+        """
+        return LayerAssignment.from_document(self.to_document() | members)
+
+    def plan_from_document(self, document: Any, *, source: str | None = None) -> Plan:
+        """Read a plan of this problem."""
+        return Plan.from_document(document, source=source)
+
+    @cached_property
+    def figures(self) -> StageFigures:
+        """Equations (4) to (6) of this instance.
+
+        Raises
+        ------
+        UsageError
+            For the schedule ``pipeline``, which is read and not solved yet.
+        """
+        if self.instance.schedule != "serial":
+            raise UsageError(
+                '/schedule: "pipeline": is read and validated, not solved or checked yet; use schedule serial'
+            )
+        return StageFigures(self.instance)
+
+    def check(self, plan: Plan) -> Check:
+        """Recompute metrics and objective of any plan and list every violation.
+
+        Examples
+        --------
+        >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+        >>> problem = two_layers_two_nodes()
+        >>> plan = Plan.from_document({"stages": [{"node": "fast", "layers": ["conv", "head"]}]})
+        >>> [violation.rule for violation in problem.check(plan).violations]
+        ['memory']
+        """
+        broken = tuple(structure_violations(self.figures, plan))
+        if broken:
+            return Check(self.name, None, None, broken)
+        visits = self._visits(plan)
+        cost = round_cost(self.figures, visits)
+        found = tuple(limit_violations(self.figures, visits, cost))
+        return Check(self.name, self._objective(cost), self._metrics(cost), found)
+
+    def objective(self, plan: Plan) -> float | None:
+        """Weighted sum of the plan's terms; None where a term has no value.
+
+        Raises
+        ------
+        InvalidPlanError
+            When the plan's structure is broken.
+        """
+        return self._objective(self.cost(plan))
+
+    def metrics(self, plan: Plan) -> dict[str, Any]:
+        """Terms and stages of the plan, as formats.md names them.
+
+        Raises
+        ------
+        InvalidPlanError
+            When the plan's structure is broken.
+        """
+        return self._metrics(self.cost(plan))
+
+    def violations(self, plan: Plan) -> tuple[Violation, ...]:
+        """Every rule that the plan breaks."""
+        return self.check(plan).violations
+
+    def cost(self, plan: Plan) -> RoundCost:
+        """Cost of the plan, stage by stage.
+
+        Raises
+        ------
+        InvalidPlanError
+            When the plan's structure is broken.
+        """
+        broken = list(structure_violations(self.figures, plan))
+        if broken:
+            faults = [Fault(tuple(item.pointer.split("/")[1:]), item.message) for item in broken]
+            raise InvalidPlanError(faults)
+        return round_cost(self.figures, self._visits(plan))
+
+    def _visits(self, plan: Plan) -> list[Visit]:
+        layer_of = {layer.name: index for index, layer in enumerate(self.instance.model.layers)}
+        node_of = self.instance.network.index_of
+        return [
+            Visit(node_of[stage.node], tuple(layer_of[name] for name in stage.layers))
+            for stage in plan.stages
+        ]
+
+    def _objective(self, cost: RoundCost) -> float | None:
+        weights = self.instance.objective
+        terms = (
+            (weights.time_s, cost.time_s),
+            (weights.energy_j, cost.energy_j),
+            (weights.price, cost.price),
+            (weights.bottleneck_s, cost.bottleneck_s),
+        )
+        if any(weight > 0 and term is None for weight, term in terms):
+            return None
+        return sum(weight * term for weight, term in terms if term is not None)
+
+    def _metrics(self, cost: RoundCost) -> dict[str, Any]:
+        return {
+            "time_s": cost.time_s,
+            "energy_j": cost.energy_j,
+            "price": cost.price,
+            "bottleneck_s": cost.bottleneck_s,
+            "bytes_moved": cost.bytes_moved,
+            "stages": [self._stage_metrics(visit) for visit in cost.visits],
+        }
+
+    def _stage_metrics(self, cost: VisitCost) -> dict[str, Any]:
+        node = self.instance.network.nodes[cost.visit.node]
+        return {
+            "node": node.id,
+            "memory_bytes": cost.memory_bytes,
+            "memory_budget_bytes": node.memory_bytes,
+            "start_s": cost.start_s,
+            "end_s": cost.end_s,
+            "compute_s": cost.compute_s,
+            "transfer_in_s": cost.transfer_in_s,
+            "transfer_out_s": cost.transfer_out_s,
+            "bytes_in": cost.bytes_in,
+            "bytes_out": cost.bytes_out,
+        }

@@ -1,0 +1,78 @@
+"""The problems by name, and the way from a file to a problem."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from edgeplan.errors import InvalidInputError, UsageError
+from edgeplan.models.document import parse
+from edgeplan.models.faults import Fault, in_document_order
+from edgeplan.models.layer_assignment import LayerAssignment
+
+FORMAT = "edgeplan/1"
+PROBLEMS = {LayerAssignment.name: LayerAssignment}
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a file, or standard input for ``-``.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read, with the reason.
+    """
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}; name a readable file") from None
+
+
+def load(path: str | Path) -> LayerAssignment:
+    """Read an instance from a file, or from standard input for ``-``.
+
+    Raises
+    ------
+    InvalidInputError
+        With every fault of the document.
+    """
+    source = "stdin" if str(path) == "-" else str(path)
+    document, faults = parse(read_bytes(path), source=source)
+    return problem_from_document(document, also=faults, source=source)
+
+
+def problem_from_document(
+    document: Any, *, also: list[Fault] | None = None, source: str | None = None
+) -> LayerAssignment:
+    """Build the problem that a parsed instance document states.
+
+    Raises
+    ------
+    InvalidInputError
+        With every fault of the document.
+    """
+    faults = list(also or [])
+    if not isinstance(document, dict):
+        faults.append(Fault((), "must be an object that begins with {; write an instance", document))
+        raise InvalidInputError(in_document_order(faults), source)
+    name = document.get("problem")
+    if not isinstance(name, str) or name not in PROBLEMS:
+        raise InvalidInputError(in_document_order([*faults, *_header_faults(document)]), source)
+    return PROBLEMS[name].from_document(document, also=faults, source=source)
+
+
+def _header_faults(document: dict[str, Any]) -> list[Fault]:
+    faults = []
+    known = " or ".join(repr(name) for name in PROBLEMS)
+    if "problem" not in document:
+        faults.append(Fault(("problem",), f"required member is missing; add it, {known}"))
+    else:
+        faults.append(Fault(("problem",), f"must be {known}; name a known problem", document["problem"]))
+    if "format" not in document:
+        faults.append(Fault(("format",), f"required member is missing; add it, {FORMAT!r}"))
+    elif document["format"] != FORMAT:
+        faults.append(Fault(("format",), f"must be {FORMAT!r}", document["format"]))
+    return faults
