@@ -151,7 +151,7 @@ class Result(Document):
         proven = self.status in (Status.OPTIMAL, Status.INFEASIBLE)
         if (self.stop is Stop.PROOF) != proven:
             raise ValueError(f"stop {self.stop} does not go with status {self.status}")
-        if (self.stop is Stop.ERROR) != (self.status is Status.FAILED):
+        if self.status is Status.FAILED and self.stop is not Stop.ERROR:
             raise ValueError(f"stop {self.stop} does not go with status {self.status}")
         return self
 

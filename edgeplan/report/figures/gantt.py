@@ -1,0 +1,103 @@
+"""Gantt chart of a round: one lane a stage, in visiting order; planned above measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from edgeplan.report.figures.canvas import (
+    BLUE,
+    GREEN,
+    GRID,
+    MAX_ROWS,
+    MUTED,
+    ORANGE,
+    label_rows,
+    label_text,
+    legend_above,
+    paint,
+    rows_height_in,
+)
+from edgeplan.report.lanes import KINDS, Lane
+from edgeplan.report.units import second_scale, seconds_text
+
+_COLOURS = dict(zip(KINDS, (ORANGE, GRID, BLUE, GREEN), strict=True))
+_PLANNED_ALPHA = 0.42
+
+
+def gantt_svg(
+    name: str, planned: Sequence[Lane], measured: Sequence[Lane] = (), *, together: bool = False
+) -> str:
+    """Draw the lanes of a plan and, where given, what was measured, row by row.
+
+    Parameters
+    ----------
+    name
+        Name of the figure.
+    planned, measured
+        Lanes in visiting order, of the same stages.
+    together
+        Whether the stages work at the same time, so that the axis is busy time.
+    """
+    planned, measured = planned[:MAX_ROWS], measured[:MAX_ROWS]
+    labelled = measured or planned
+    longest_s = max((lane.end_s for lane in (*planned, *measured)), default=0.0)
+    row_in = 0.46 if measured else 0.34
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        length_s, unit = second_scale(longest_s)
+        if measured:
+            _bars(axes, planned, length_s, top=-0.40, height=0.36, suffix=" (planned)", alpha=_PLANNED_ALPHA)
+            _bars(axes, measured, length_s, top=0.0, height=0.40, suffix=" (measured)")
+        else:
+            _bars(axes, planned, length_s, top=-0.36, height=0.72)
+        labels = [f"{k}  {label_text(lane.node, 26)}" for k, lane in enumerate(labelled, start=1)]
+        label_rows(axes, labels, row_in)
+        axes.set_xlim(0, max(longest_s / length_s * 1.01, 1e-9))
+        what = "busy time of the stage" if together else "time since the round began"
+        axes.set_xlabel(f"{what} ({unit})")
+        legend_above(figure, axes, columns=4)
+
+    rows = max(len(planned), len(measured))
+    return paint(
+        name, _alt(planned, measured, longest_s), rows_height_in(rows, row_in, 1.0 + 0.2 * bool(measured)), draw
+    )
+
+
+def _alt(planned: Sequence[Lane], measured: Sequence[Lane], longest_s: float) -> str:
+    both = "planned and measured " if measured and planned else "measured " if measured else ""
+    count = max(len(planned), len(measured))
+    return f"Gantt chart of {count} {both}stages in visiting order, ending after {seconds_text(longest_s)}"
+
+
+def _bars(
+    axes: Axes,
+    lanes: Sequence[Lane],
+    length_s: float,
+    *,
+    top: float,
+    height: float,
+    suffix: str = "",
+    alpha: float = 1.0,
+) -> None:
+    for kind in KINDS:
+        found = [(k, span) for k, lane in enumerate(lanes) for span in lane.spans if span.kind == kind]
+        if not found:
+            continue
+        waiting = kind == "waiting"
+        axes.barh(
+            [k + top for k, _ in found],
+            [span.duration_s / length_s for _, span in found],
+            left=[span.start_s / length_s for _, span in found],
+            height=height,
+            align="edge",
+            color=_COLOURS[kind],
+            alpha=alpha,
+            edgecolor=MUTED if waiting else "none",
+            hatch="////" if waiting else None,
+            linewidth=0.4 if waiting else 0,
+            label=kind + suffix,
+        )

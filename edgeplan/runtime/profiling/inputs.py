@@ -1,0 +1,101 @@
+"""What is fed to a network: shapes and types of its inputs, per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from edgeplan.errors import UsageError
+
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "bool": torch.bool,
+}
+FLOATS = tuple(name for name, dtype in DTYPES.items() if dtype.is_floating_point)
+
+Shape = str | Sequence[int]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a network, without the batch dimension."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    def batch(self, size: int) -> torch.Tensor:
+        """Make `size` samples: normal noise, or zeros, which are valid token ids and indices everywhere."""
+        if self.dtype.is_floating_point:
+            return torch.randn(size, *self.shape, dtype=self.dtype)
+        return torch.zeros(size, *self.shape, dtype=self.dtype)
+
+    def __str__(self) -> str:
+        """Shape with the batch dimension, and type."""
+        return f"({', '.join(('batch', *map(str, self.shape)))}) {str(self.dtype).removeprefix('torch.')}"
+
+
+def input_specs(
+    shapes: Sequence[Shape], dtypes: Sequence[str] | None, *, default_dtype: str = "float32"
+) -> tuple[InputSpec, ...]:
+    """Read the shapes and types that a user gave.
+
+    Parameters
+    ----------
+    shapes
+        One for each positional input of the network, per sample: ``"3,32,32"`` or ``(3, 32, 32)``.
+    dtypes
+        One name for each input, or one for all; default `default_dtype`.
+
+    Raises
+    ------
+    UsageError
+        For a shape or type that cannot be read, or when their numbers differ.
+
+    Examples
+    --------
+    >>> [str(spec) for spec in input_specs(["3,32,32", (16,)], ["float32", "int64"])]
+    ['(batch, 3, 32, 32) float32', '(batch, 16) int64']
+    """
+    names = list(dtypes) if dtypes else [default_dtype]
+    if len(names) == 1:
+        names *= len(shapes)
+    if len(names) != len(shapes):
+        raise UsageError(f"{len(shapes)} input shapes but {len(names)} input types; give one type for each or one")
+    return tuple(
+        InputSpec(read_shape(shape), read_dtype(name)) for shape, name in zip(shapes, names, strict=True)
+    )
+
+
+def read_shape(shape: Shape) -> tuple[int, ...]:
+    """Read ``"3,32,32"``; an empty shape is one number per sample."""
+    sizes = [size for size in shape.split(",") if size.strip()] if isinstance(shape, str) else shape
+    try:
+        numbers = tuple(int(size) for size in sizes)
+    except ValueError:
+        numbers = (0,)
+    if any(number < 1 for number in numbers):
+        raise UsageError(
+            f"input shape {shape!r}: must be positive integers such as 3,32,32, without the batch dimension"
+        )
+    return numbers
+
+
+def read_dtype(name: str) -> torch.dtype:
+    """Read a name such as ``int64``."""
+    if name not in DTYPES:
+        raise UsageError(f"type {name!r}: must be one of {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def read_float(name: str) -> torch.dtype:
+    """Read the type that a network computes in."""
+    if name not in FLOATS:
+        raise UsageError(f"dtype {name!r}: must be one of {', '.join(FLOATS)}")
+    return DTYPES[name]

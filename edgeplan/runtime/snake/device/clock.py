@@ -1,0 +1,47 @@
+"""Time within a round, common to all processes of a machine.
+
+Every process reads the same monotonic clock, so a round's origin and the seconds to leave out (spent on
+checks that the plan knows nothing of) travel from process to process with the parameters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class RoundClock:
+    """Seconds since the start of the round, without those spent on checks.
+
+    Parameters
+    ----------
+    origin_s
+        Start of the round on the machine's monotonic clock.
+    paused_s
+        Seconds spent on checks in this round so far.
+    """
+
+    def __init__(self, origin_s: float, paused_s: float = 0.0) -> None:
+        self.origin_s = origin_s
+        self.paused_s = paused_s
+
+    @classmethod
+    def starting_now(cls) -> RoundClock:
+        """Begin a round."""
+        return cls(time.monotonic())
+
+    def now_s(self) -> float:
+        """Seconds of the round so far."""
+        return time.monotonic() - self.origin_s - self.paused_s
+
+    def wait_until(self, moment_s: float) -> None:
+        """Sleep until a moment of the round, if it is still to come."""
+        time.sleep(max(0.0, moment_s - self.now_s()))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave what happens inside out of the round's time."""
+        begin_s = time.monotonic()
+        yield
+        self.paused_s += time.monotonic() - begin_s

@@ -1,0 +1,84 @@
+"""Moving parameters between processes: gloo send and receive, counted, and as slow as the instance says.
+
+A small header goes ahead of the parameters: the round's clock and the moment of sending. It stands for
+the control traffic that equation (6) leaves out, and is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from edgeplan.errors import RunError
+from edgeplan.runtime.snake.device.clock import RoundClock
+from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Latency in seconds and rate in bit/s that a transfer is slowed down to."""
+
+    latency_s: float
+    bit_per_s: float
+
+    def transfer_s(self, num_bytes: int) -> float:
+        """Seconds that the bytes take."""
+        return self.latency_s + 8.0 * num_bytes / self.bit_per_s
+
+
+@dataclass(frozen=True)
+class Received:
+    """A finished transfer, in seconds of its round."""
+
+    clock: RoundClock
+    start_s: float
+    end_s: float
+    num_bytes: int
+
+
+def send(parameters: Sequence[Tensor], clock: RoundClock, target: int) -> int:
+    """Send parameters to a rank and return the number of bytes sent."""
+    header = torch.tensor([clock.origin_s, clock.paused_s, clock.now_s()], dtype=torch.float64)
+    flat = flatten(parameters)
+    _named(target, dist.send, header)
+    if flat.numel():
+        _named(target, dist.send, flat)
+    return flat.nbytes
+
+
+def receive(parameters: Sequence[Tensor], source: int, shape: Shape | None) -> Received:
+    """Receive parameters from a rank, in the order in which they were sent.
+
+    Parameters
+    ----------
+    parameters
+        What takes the values.
+    source
+        The sender.
+    shape
+        The link to be imitated; None takes what the machine gives.
+    """
+    header = torch.empty(3, dtype=torch.float64)
+    _named(source, dist.recv, header)
+    origin_s, paused_s, start_s = header.tolist()
+    clock = RoundClock(origin_s, paused_s)
+    flat = torch.empty(num_elements(parameters))
+    if flat.numel():
+        _named(source, dist.recv, flat)
+    assign(parameters, flat)
+    if shape is not None:
+        clock.wait_until(start_s + shape.transfer_s(flat.nbytes))
+    return Received(clock, start_s, clock.now_s(), flat.nbytes)
+
+
+def _named(peer: int, operation: object, tensor: Tensor) -> None:
+    """Run a transfer; torch's own error does not say which process is suspect."""
+    assert callable(operation)
+    try:
+        operation(tensor, peer)
+    except RuntimeError as error:
+        raise RunError(f"no exchange with rank {peer}: {error}") from error

@@ -1,0 +1,95 @@
+"""Peak of live tensors while a node trains, measured beside equation (4).
+
+Counted are the storages of parameters, buffers, gradients, optimizer state, the batch and everything that
+operators put out, each once and as long as something refers to it: what (4) counts, and the batch, which
+(4) has as the saved input of a trained first layer or within ``2 max O``. Not counted are the node's other
+samples, workspaces inside an operator, and the interpreter.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from edgeplan.runtime.snake.device.training import Batch, train
+from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
+
+MEASURED_STEPS = 2  # the optimizer's state exists from the second step on
+STATUS_FILE = Path("/proc/self/status")
+
+
+class LiveTensors(TorchDispatchMode):
+    """Counts the bytes of live storages.
+
+    Parameters
+    ----------
+    existing
+        Tensors that are alive before the first operator.
+    """
+
+    def __init__(self, existing: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self.live_bytes = 0
+        self.peak_bytes = 0
+        self._known: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        for tensor in existing:
+            self._add(tensor)
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self._known:
+            return
+        num_bytes = storage.nbytes()
+        self._known[storage] = num_bytes
+        self.live_bytes += num_bytes
+        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+        weakref.finalize(storage, self._remove, num_bytes)
+
+    def _remove(self, num_bytes: int) -> None:
+        self.live_bytes -= num_bytes
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._add(leaf)
+        return result
+
+
+def peak_of_training(
+    module: nn.Module,
+    layers: Sequence[str],
+    batches: Sequence[Batch],
+    *,
+    optimizer_bytes: float,
+    learning_rate: float | None,
+) -> int:
+    """Train a copy of the network for the first steps of a visit and return the peak in bytes.
+
+    A copy, so that the count neither slows the timed visits down nor changes what they train; the steps
+    are real ones, and warm the process up.
+    """
+    workload = Workload(copy.deepcopy(module))
+    optimizer = optimizer_for(workload.train_only(layers), optimizer_bytes, learning_rate)
+    steps = batches[:MEASURED_STEPS]
+    existing = [*workload.module.parameters(), *workload.module.buffers()]
+    with LiveTensors([*existing, *steps[0]]) as live:
+        for step in steps:
+            train(workload.module, optimizer, [step])
+    return live.peak_bytes
+
+
+def process_peak_bytes() -> int | None:
+    """Peak resident memory of the whole process; None where the system does not tell."""
+    if not STATUS_FILE.is_file():
+        return None
+    fields = dict(line.split(":", 1) for line in STATUS_FILE.read_text().splitlines() if ":" in line)
+    peak = fields.get("VmHWM")
+    return None if peak is None else int(peak.split()[0]) * 1024

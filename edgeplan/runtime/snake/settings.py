@@ -1,0 +1,61 @@
+"""How a run is made; nothing here changes what the plan says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of a run.
+
+    Parameters
+    ----------
+    network
+        Named network or ``package.module:factory``; None is the name in the instance's model section.
+    data
+        ``digits``, or ``cifar10:FOLDER`` with the binary version of CIFAR-10.
+    rounds
+        How often every node of the plan is visited.
+    alpha
+        Concentration of the Dirichlet distribution that splits the labels over the nodes.
+    seed
+        Seeds first parameters, split and order of samples.
+    learning_rate
+        Of the optimizer that `optimizer_bytes` of the instance stands for; None is 0.05 for SGD, 0.02 with
+        momentum, 0.001 for Adam.
+    baseline
+        ``none``, or ``fedavg`` for federated averaging after the run.
+    shape
+        Whether links, speeds and windows of the instance are imposed by waiting.
+    threads
+        Threads of one process.
+    timeout_s
+        Longest wait for another process, in seconds; None follows from the plan's time.
+
+    Examples
+    --------
+    >>> RunSettings.from_document(RunSettings(rounds=2).to_document()).rounds
+    2
+    """
+
+    network: str | None = None
+    data: str = "digits"
+    rounds: int = 3
+    alpha: float = 2.0
+    seed: int = 0
+    learning_rate: float | None = None
+    baseline: str = "none"
+    shape: bool = True
+    threads: int = 1
+    timeout_s: float | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> RunSettings:
+        """Build the settings that `to_document` returned."""
+        return cls(**document)

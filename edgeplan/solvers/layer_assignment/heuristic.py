@@ -1,0 +1,112 @@
+"""The heuristic: beam search, then descent from its best routes, then descent from shaken ones."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.result import Result, SolverInfo, Stop
+from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.candidates import candidates
+from edgeplan.solvers.layer_assignment.construction import BeamSearch
+from edgeplan.solvers.layer_assignment.improvement import LocalSearch
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation
+from edgeplan.solvers.layer_assignment.route import IMPOSSIBLE, Route, RouteCost, Value
+from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+
+
+def construct_and_improve(
+    arcs: Arcs, relaxation: Relaxation, search: Search, *, until: float, num_descents: int = 6, num_shakes: int = 30
+) -> None:
+    """Offer the best routes found to the search.
+
+    Parameters
+    ----------
+    until
+        Monotonic time at which to end; a first route is completed all the same.
+    num_descents
+        Routes of the beam to improve.
+    num_shakes
+        Random restarts around the best route.
+    """
+    cost = RouteCost(arcs)
+    descent = LocalSearch(cost)
+    found = sorted((cost.value(route), route) for route in BeamSearch(arcs, relaxation).routes())
+    found = [pair for pair in found if pair[0] < IMPOSSIBLE]
+    best: tuple[Value, Route] | None = None
+    for value, route in found[:num_descents]:
+        _offer(cost, search, value, route)
+        improved = descent.improve(route, until=until)
+        _offer(cost, search, *improved)
+        best = improved if best is None else min(best, improved)
+    if best is not None:
+        _shake(descent, search, best, random.Random(search.limits.seed), until=until, num_shakes=num_shakes)
+
+
+def _offer(cost: RouteCost, search: Search, value: Value, route: Route) -> None:
+    """Offer a route that keeps all limits and is better than what is known."""
+    if value[0] == 0 and (search.objective is None or value[1] < search.objective):
+        search.offer(cost.to_plan(route), claimed=value[1])
+
+
+def _shake(
+    descent: LocalSearch,
+    search: Search,
+    best: tuple[Value, Route],
+    rng: random.Random,
+    *,
+    until: float,
+    num_shakes: int,
+) -> None:
+    """Swap and replace some nodes of the best route at random and descend again."""
+    for _ in range(num_shakes):
+        if time.monotonic() > until:
+            return
+        shaken = _shaken(descent.cost, best[1], rng)
+        if shaken is None:
+            continue
+        candidate = descent.improve(shaken, until=until)
+        if candidate < best:
+            best = candidate
+            _offer(descent.cost, search, *best)
+
+
+def _shaken(cost: RouteCost, route: Route, rng: random.Random) -> Route | None:
+    """Put other nodes on some stages; None if no attempt gave a possible route."""
+    for _ in range(20):
+        columns = [column for _, _, column in route]
+        pool = [*columns, *(c for c in range(cost.arcs.num_nodes) if c not in columns)]
+        for place in rng.sample(range(len(columns)), k=min(len(columns), rng.randint(1, 3))):
+            other = rng.randrange(len(pool))
+            pool[place], pool[other] = pool[other], pool[place]
+        shaken = tuple((start, end, column) for (start, end, _), column in zip(route, pool, strict=False))
+        if shaken != route and cost.value(shaken) < IMPOSSIBLE:
+            return shaken
+    return None
+
+
+@dataclass(frozen=True)
+class Heuristic:
+    """Finds good plans fast and proves nothing."""
+
+    name: ClassVar[str] = "heuristic"
+
+    def solve(
+        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
+    ) -> Result:
+        """Return the best plan found, with a null bound."""
+        info = SolverInfo(name=self.name, version="1", seed=limits.seed, workers=1)
+        return run_search(self._body, problem, limits, info, on_incumbent)
+
+    def _body(self, search: Search) -> Ending:
+        arcs = candidates(search.problem).arcs
+        if not arcs.num_nodes:
+            return Ending(Stop.WORK_LIMIT, detail="no node may serve a stage")
+        until = search.limits.share(0.9, most_s=search.limits.time_limit_s)
+        construct_and_improve(arcs, Relaxation(arcs), search, until=until)
+        stop = Stop.TIME_LIMIT if time.monotonic() >= until else Stop.WORK_LIMIT
+        return Ending(stop)

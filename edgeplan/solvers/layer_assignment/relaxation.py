@@ -1,0 +1,240 @@
+"""Lower bounds from shortest closed walks in which a node may serve twice.
+
+Dropping "a node serves at most one stage" leaves a shortest closed walk over (position, sender
+class), solved by dynamic programming: the walk is split by the class of its last node, which closes
+the cycle exactly, and counts its stages up to ``min_nodes``. Lagrange multipliers on nodes that serve
+too often, and on the stage count above ``max_nodes``, raise the bound. Walks from both ends give each
+step the cheapest plan through it, so steps that no better plan can take are dropped with a proof.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats
+
+ROUNDING = 1e-9  # relative; float sums of at most some hundred terms err by far less
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """Lagrange multipliers: per node, shape [nodes], and on the stage count."""
+
+    node: Floats
+    count: float
+
+    @property
+    def per_stage(self) -> Floats:
+        """What a stage on each node pays, shape [nodes]."""
+        return np.asarray(self.node + self.count)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A cheapest closed walk: its steps (run, node) and the bound it proves."""
+
+    steps: tuple[tuple[int, int], ...]
+    bound: float
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The walk relaxation of a table of steps.
+
+    Parameters
+    ----------
+    arcs
+        Steps and their costs.
+    """
+
+    arcs: Arcs
+
+    @property
+    def _n(self) -> int:
+        return self.arcs.table.num_positions
+
+    @property
+    def _levels(self) -> int:
+        """Stages that are counted, K; a count of K stands for K and more."""
+        instance = self.arcs.table.problem.instance
+        return min(max(instance.limits.min_nodes, 2 if self.arcs.is_peer else 1), self._n)
+
+    @cached_property
+    def _max_nodes(self) -> int:
+        limit = self.arcs.table.problem.instance.limits.max_nodes
+        return self._n if limit is None else min(limit, self._n)
+
+    @cached_property
+    def _membership(self) -> list[np.ndarray]:
+        return [np.flatnonzero(self.arcs.class_of == c) for c in range(self.arcs.num_classes)]
+
+    def no_multipliers(self) -> Multipliers:
+        """Return multipliers of zero."""
+        return Multipliers(np.zeros(self.arcs.num_nodes), 0.0)
+
+    def _cheapest_by_class(self, cost: Floats, multipliers: Multipliers) -> Floats:
+        """Cheapest step between classes, shape [runs, classes, classes]."""
+        paid = cost + multipliers.per_stage
+        return np.stack([paid[:, :, members].min(axis=2) for members in self._membership], axis=2)
+
+    def completion(self, multipliers: Multipliers) -> Floats:
+        """Cheapest way from each state to the end.
+
+        Returns
+        -------
+        Floats
+            Shape [n + 1, K + 1, closing classes, classes]: from position p after a node of a class,
+            with at least so many stages still to come, ending on the closing class.
+        """
+        step = self._cheapest_by_class(self.arcs.cost, multipliers)
+        n, levels, classes = self._n, self._levels, self.arcs.num_classes
+        best = np.full((n + 1, levels + 1, classes, classes), math.inf)
+        best[n, 0][np.diag_indices(classes)] = 0.0
+        fewer = np.maximum(np.arange(levels + 1) - 1, 0)
+        for p in range(n - 1, -1, -1):
+            rows = slice(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, n) + 1)
+            behind = best[p + 1 :][:, fewer]  # [q, level, closing, class]
+            best[p] = (behind[:, :, :, None, :] + step[rows][:, None, None, :, :]).min(axis=(0, 4))
+        return best
+
+    def arrival(self, multipliers: Multipliers) -> Floats:
+        """Cheapest way from the start to each state.
+
+        Returns
+        -------
+        Floats
+            Shape [n + 1, K + 1, closing classes, classes]: to position p after so many stages (K
+            stands for K and more), when the first step got its parameters from the closing class.
+        """
+        step = self._cheapest_by_class(self.arcs.cost, multipliers)
+        n, levels, classes = self._n, self._levels, self.arcs.num_classes
+        best = np.full((n + 1, levels + 1, classes, classes), math.inf)
+        best[0, 0][np.diag_indices(classes)] = 0.0
+        for q in range(1, n + 1):
+            rows = [self.arcs.table.run(p, q) for p in range(q)]
+            reached = (best[:q, :, :, :, None] + step[rows][:, None, None, :, :]).min(axis=(0, 3))
+            best[q, 1:] = reached[:-1]
+            best[q, levels] = np.minimum(best[q, levels], reached[levels])
+        return best
+
+    def walk(self, multipliers: Multipliers) -> Walk | None:
+        """Cheapest closed walk with more than one stage, or any with a server; None if there is none."""
+        completion = self.completion(multipliers)
+        closed = np.diagonal(completion[0, self._levels])
+        closing = int(np.argmin(closed))
+        if not math.isfinite(closed[closing]):
+            return None
+        steps = self._trace(completion, closing, multipliers)
+        paid = float(multipliers.node.sum()) + multipliers.count * self._max_nodes
+        return Walk(steps, float(closed[closing]) - paid)
+
+    def _trace(
+        self, completion: Floats, closing: int, multipliers: Multipliers
+    ) -> tuple[tuple[int, int], ...]:
+        steps, p, level, sender = [], 0, self._levels, closing
+        while p < self._n:
+            rows = np.arange(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, self._n) + 1)
+            behind = completion[p + 1 :, max(level - 1, 0), closing][:, self.arcs.class_of]
+            total = self.arcs.cost[rows, sender] + multipliers.per_stage + behind
+            place, node = np.unravel_index(int(np.argmin(total)), total.shape)
+            steps.append((int(rows[place]), int(node)))
+            p, level, sender = p + 1 + int(place), max(level - 1, 0), int(self.arcs.class_of[node])
+        return tuple(steps)
+
+    @cached_property
+    def bottleneck_bound_s(self) -> float:
+        """Smallest possible largest compute time, nodes reused freely; infinite if no run order fits."""
+        compute = np.where(self.arcs.table.allowed, self.arcs.table.compute_s, math.inf).min(axis=1)
+        best = [0.0] + [math.inf] * self._n
+        for q in range(1, self._n + 1):
+            best[q] = min(max(best[p], compute[self.arcs.table.run(p, q)]) for p in range(q))
+        return best[-1]
+
+    @property
+    def bottleneck_weight(self) -> float:
+        """Weight of the largest compute time in the objective."""
+        return self.arcs.table.problem.instance.objective.bottleneck_s
+
+    def bound(self, walk: Walk | None) -> float:
+        """Proven bound on the objective of any plan, infinite when there is none."""
+        walked = math.inf if walk is None else walk.bound
+        alone = float(self.arcs.cost_alone.min(initial=math.inf))
+        cheapest = min(walked, alone)
+        if not math.isfinite(cheapest) or not math.isfinite(self.bottleneck_bound_s):
+            return math.inf
+        total = cheapest + self.bottleneck_weight * self.bottleneck_bound_s
+        return max(0.0, total - ROUNDING * abs(total))
+
+    def ascend(self, target: float, *, until: float, max_steps: int = 200) -> tuple[Multipliers, Walk | None]:
+        """Raise the bound by subgradient steps towards `target`, the objective of a known plan.
+
+        Parameters
+        ----------
+        target
+            Objective of the best plan known; finite.
+        until
+            Monotonic time at which to end.
+        """
+        multipliers = self.no_multipliers()
+        best, best_walk = multipliers, self.walk(multipliers)
+        walk, scale, stalled = best_walk, 1.0, 0
+        for _ in range(max_steps):
+            if walk is None or best_walk is None or time.monotonic() > until:
+                break
+            excess, over = self._excess(walk)
+            norm = float((excess[(multipliers.node > 0) | (excess > 0)] ** 2).sum()) + max(over, 0.0) ** 2
+            distance = target - self.bottleneck_weight * self.bottleneck_bound_s - walk.bound
+            if norm == 0 or distance <= ROUNDING * abs(target):
+                break
+            step = scale * distance / norm
+            multipliers = Multipliers(
+                np.maximum(0.0, multipliers.node + step * excess), max(0.0, multipliers.count + step * over)
+            )
+            walk = self.walk(multipliers)
+            if walk is not None and walk.bound > best_walk.bound + 1e-6 * abs(best_walk.bound):
+                best, best_walk, stalled = multipliers, walk, 0
+            elif (stalled := stalled + 1) % 6 == 0:
+                scale /= 2
+                multipliers, walk = best, best_walk
+            if scale < 1e-3:
+                break
+        return best, best_walk
+
+    def _excess(self, walk: Walk) -> tuple[Floats, float]:
+        served = np.bincount([node for _, node in walk.steps], minlength=self.arcs.num_nodes)
+        limited = self._max_nodes < self._n
+        return served - 1.0, float(len(walk.steps) - self._max_nodes) if limited else 0.0
+
+    def useful_arcs(self, target: float, multipliers: Multipliers) -> Bools:
+        """Steps through which a plan at most as dear as `target` may lead, shape [runs, classes, nodes].
+
+        Everything else is excluded with a proof, so the best plan keeps all its steps.
+        """
+        arrival, completion = self.arrival(multipliers), self.completion(multipliers)
+        paid = float(multipliers.node.sum()) + multipliers.count * self._max_nodes
+        slack = target + paid + ROUNDING * (abs(target) + paid)
+        useful = np.zeros(self.arcs.allowed.shape, dtype=bool)
+        compute = self.arcs.table.compute_s
+        for row, (p, q) in enumerate(zip(self.arcs.table.run_starts, self.arcs.table.run_ends, strict=True)):
+            through = self._through(arrival[p], completion[q])
+            dearest = np.maximum(compute[row], self.bottleneck_bound_s)
+            total = through[:, self.arcs.class_of] + self.arcs.cost[row] + multipliers.per_stage
+            useful[row] = total + self.bottleneck_weight * dearest <= slack
+        return useful & self.arcs.allowed
+
+    def _through(self, before: Floats, behind: Floats) -> Floats:
+        """Cheapest rest of a plan around a step, shape [sender classes, classes]."""
+        levels = self._levels
+        rest = math.inf
+        for level in range(levels + 1):
+            missing = max(levels - level - 1, 0)
+            # [closing, sender, 1] + [closing, 1, class]
+            around = (before[level][:, :, None] + behind[missing][:, None, :]).min(axis=0)
+            rest = np.minimum(rest, around)
+        return np.asarray(rest)

@@ -1,0 +1,50 @@
+"""How long and how far a solver may search."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SolveLimits:
+    """Settings that every solver understands.
+
+    Parameters
+    ----------
+    time_limit_s
+        Wall-clock seconds from `started` on, for everything from reading to checking.
+    gap
+        Relative gap at which to stop.
+    seed
+        Random seed.
+    workers
+        Parallel workers.
+    started
+        Monotonic time at which the solve began.
+    """
+
+    time_limit_s: float = 60.0
+    gap: float = 0.0
+    seed: int = 0
+    workers: int = 1
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic time at which to have answered."""
+        return self.started + self.time_limit_s
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since `started`."""
+        return time.monotonic() - self.started
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left, at least zero."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def share(self, fraction: float, *, most_s: float) -> float:
+        """Monotonic time after a fraction of what is left, at most `most_s` from now."""
+        return time.monotonic() + min(most_s, fraction * self.remaining_s)
