@@ -1,1 +1,85 @@
-"""Plan the training of neural networks on edge devices."""
+"""Plan the training of neural networks on edge devices, prove how good the plan is, and run it.
+
+The names below are loaded when they are first used, so that ``import edgeplan`` loads no solver, no
+torch and no web framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgeplan.api import check, run, solve
+    from edgeplan.errors import (
+        BackendError,
+        EdgeplanError,
+        InvalidInputError,
+        InvalidPlanError,
+        MissingExtraError,
+        RunError,
+        UsageError,
+    )
+    from edgeplan.models.layer_assignment import LayerAssignment, Plan, Stage
+    from edgeplan.models.problems import load
+    from edgeplan.models.result import Conflict, Incumbent, Result, Status, Stop
+    from edgeplan.models.violation import Check, Violation
+
+_HOME = {
+    "check": "edgeplan.api",
+    "run": "edgeplan.api",
+    "solve": "edgeplan.api",
+    "load": "edgeplan.models.problems",
+    "LayerAssignment": "edgeplan.models.layer_assignment",
+    "Plan": "edgeplan.models.layer_assignment",
+    "Stage": "edgeplan.models.layer_assignment",
+    "Conflict": "edgeplan.models.result",
+    "Incumbent": "edgeplan.models.result",
+    "Result": "edgeplan.models.result",
+    "Status": "edgeplan.models.result",
+    "Stop": "edgeplan.models.result",
+    "Check": "edgeplan.models.violation",
+    "Violation": "edgeplan.models.violation",
+    "BackendError": "edgeplan.errors",
+    "EdgeplanError": "edgeplan.errors",
+    "InvalidInputError": "edgeplan.errors",
+    "InvalidPlanError": "edgeplan.errors",
+    "MissingExtraError": "edgeplan.errors",
+    "RunError": "edgeplan.errors",
+    "UsageError": "edgeplan.errors",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "BackendError",
+    "Check",
+    "Conflict",
+    "EdgeplanError",
+    "Incumbent",
+    "InvalidInputError",
+    "InvalidPlanError",
+    "LayerAssignment",
+    "MissingExtraError",
+    "Plan",
+    "Result",
+    "RunError",
+    "Stage",
+    "Status",
+    "Stop",
+    "UsageError",
+    "Violation",
+    "check",
+    "load",
+    "run",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'edgeplan' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from edgeplan.errors import InvalidInputError
-from edgeplan.models.faults import Fault, Path
+from edgeplan.models.faults import MAX_COLLECTED, Fault, Path
 
 MAX_DOCUMENT_BYTES = 512 * 2**20
 MAX_DEPTH = 32
@@ -31,10 +33,11 @@ class _NotANumber(float):
 
 
 class _Reader:
-    """Hooks of one parse; `suspicious` says that the walk has something to look for."""
+    """Hooks of one parse; `suspicious` says that a walk over the document has something to find."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_notes: bool) -> None:
         self.suspicious = False
+        self._keep_notes = keep_notes
 
     def constant(self, text: str) -> float:
         self.suspicious = True
@@ -43,10 +46,10 @@ class _Reader:
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) == len(pairs):
-            return value
+            return value if self._keep_notes else _without_notes(value)
         self.suspicious = True
         seen: set[str] = set()
-        marked = _Object(value)
+        marked = _Object(value if self._keep_notes else _without_notes(value))
         repeated = []
         for key, _ in pairs:
             if key in seen:
@@ -88,13 +91,16 @@ def parse(data: bytes | str, *, source: str | None = None) -> tuple[Any, list[Fa
     >>> print(*parse('{"a": [1, NaN], "a": 2}')[1])
     /a: 2: key appears more than once; keep one of them
     """
-    reader = _Reader()
+    reader = _Reader(keep_notes=False)
     try:
-        document = _parse_text(_decode(data), reader)
+        text = _decode(data)
+        document = _parse_text(text, reader)
         _check_depth(document)
+        reader.suspicious |= "\\ud" in text or "\\uD" in text
+        whole = _parse_text(text, _Reader(keep_notes=True)) if reader.suspicious else None
     except _UnreadableError as error:
         raise InvalidInputError([error.fault], source) from None
-    return _without_notes(document), _walk_faults(document) if reader.suspicious else []
+    return document, list(islice(_walk_faults(whole), MAX_COLLECTED))
 
 
 class _UnreadableError(Exception):
@@ -158,36 +164,29 @@ def _check_depth(document: Any) -> None:
     raise _too_deep()
 
 
-def _walk_faults(document: Any) -> list[Fault]:
-    """Give a place to every repeated key and every NaN."""
-    faults: list[Fault] = []
+def _walk_faults(document: Any) -> Iterator[Fault]:
+    """Give a place to every repeated key, every NaN and every key that UTF-8 cannot hold."""
     stack: list[tuple[Path, Any]] = [((), document)]
     while stack:
         path, value = stack.pop()
         if isinstance(value, _NotANumber):
-            rule = "must be a finite number; JSON has no NaN or Infinity"
-            faults.append(Fault(path, rule, float(value)))
+            yield Fault(path, "must be a finite number; JSON has no NaN or Infinity", float(value))
         elif isinstance(value, dict):
-            repeated = value.repeated if isinstance(value, _Object) else ()
-            faults += [
-                Fault((*path, key), "key appears more than once; keep one of them", value[key])
-                for key in repeated
-            ]
+            for key in value.repeated if isinstance(value, _Object) else ():
+                yield Fault((*path, key), "key appears more than once; keep one of them", value[key])
+            for key in value:
+                if any("\ud800" <= char <= "\udfff" for char in key):
+                    rule = "key must be text that UTF-8 can hold; remove the lone surrogate"
+                    yield Fault((*path, key), rule)
             stack += [((*path, key), child) for key, child in value.items()]
         elif isinstance(value, list):
             stack += [((*path, index), child) for index, child in enumerate(value)]
-    return faults
 
 
-def _without_notes(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _without_notes(child) if isinstance(child, dict | list) else child
-            for key, child in value.items()
-            if not key.startswith(NOTE_PREFIX)
-        }
-    if isinstance(value, list):
-        return [_without_notes(child) if isinstance(child, dict | list) else child for child in value]
+def _without_notes(value: dict[str, Any]) -> dict[str, Any]:
+    for key in value:
+        if key.startswith(NOTE_PREFIX):
+            return {key: child for key, child in value.items() if not key.startswith(NOTE_PREFIX)}
     return value
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 Path = tuple[str | int, ...]
 
 MAX_FAULTS = 100
+MAX_COLLECTED = 10 * MAX_FAULTS  # of one kind, before they are sorted and cut
 _MAX_VALUE_LENGTH = 60
+_MAX_POINTER_LENGTH = 300
 _ABSENT = object()
 
 
@@ -57,6 +59,8 @@ class Fault:
 
     def __str__(self) -> str:
         place = show_value(self.pointer)[1:-1] if not self.pointer.isprintable() else self.pointer
+        if len(place) > _MAX_POINTER_LENGTH:
+            place = place[: _MAX_POINTER_LENGTH - 3] + "..."
         parts = [place or "(document)"]
         if self.value is not _ABSENT:
             parts.append(show_value(self.value))

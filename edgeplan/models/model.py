@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from edgeplan.models.document import NOTE_PREFIX
 from edgeplan.models.faults import Fault, Path
 from edgeplan.models.fields import ANY_ARRAY, Count, Document, Name, NonNegative
 from edgeplan.models.raw import items_at, repeated_values, string_at
@@ -56,6 +57,10 @@ def model_faults(raw_model: Any, path: Path) -> Iterator[Fault]:
     for index, name in enumerate(names):
         if name == INPUT:
             rule = "must not be a layer's name, it stands for the model's input; rename the layer"
+            yield Fault((*path, "layers", index, "name"), rule, name)
+    for index, name in enumerate(names):
+        if name is not None and name.startswith(NOTE_PREFIX):
+            rule = "must not begin with x-, pin and timings would take it for a note; rename the layer"
             yield Fault((*path, "layers", index, "name"), rule, name)
     known = set(names)
     earlier: set[str | None] = {INPUT}

@@ -14,9 +14,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from edgeplan.models.document import NOTE_PREFIX
 from edgeplan.models.faults import Fault, Path
 from edgeplan.models.fields import ANY_ARRAY, Count, Document, Name, NonNegative, Positive, PositiveCount
-from edgeplan.models.raw import items_at, number_at, object_at, repeated_values, string_at
+from edgeplan.models.raw import items_at, member, number_at, object_at, repeated_values, string_at
 
 Window = Annotated[tuple[NonNegative, NonNegative], ANY_ARRAY]
 
@@ -130,10 +131,16 @@ def network_faults(raw_network: Any, layer_names: list[str | None], path: Path) 
         rule = "node id appears earlier; ids must be unique"
         yield Fault((*path, "nodes", index, "id"), rule, name)
     for index, node in enumerate(nodes):
-        yield from _window_faults(node, (*path, "nodes", index))
-        yield from _sample_faults(node, (*path, "nodes", index))
-    yield from _link_faults(items_at(raw_network, "links"), {*ids} - {None}, (*path, "links"))
-    yield from _timing_faults(object_at(raw_network, "timings"), layer_names, (*path, "timings"))
+        if isinstance(node, dict) and "available_s" in node:
+            yield from _window_faults(node, (*path, "nodes", index))
+        if isinstance(node, dict) and "samples" in node and "label_counts" in node:
+            yield from _sample_faults(node, (*path, "nodes", index))
+        if (string_at(node, "type") or "").startswith(NOTE_PREFIX):
+            rule = "must not begin with x-, timings would take it for a note; rename the type"
+            yield Fault((*path, "nodes", index, "type"), rule, node["type"])
+    yield from _link_faults(items_at(raw_network, "links"), {*ids} if nodes else None, (*path, "links"))
+    if layer_names:
+        yield from _timing_faults(object_at(raw_network, "timings"), layer_names, (*path, "timings"))
 
 
 def _window_faults(node: Any, path: Path) -> Iterator[Fault]:
@@ -155,9 +162,8 @@ def _window_faults(node: Any, path: Path) -> Iterator[Fault]:
 
 
 def _sample_faults(node: Any, path: Path) -> Iterator[Fault]:
-    samples = number_at(node, "samples")
-    counts = items_at(node, "label_counts")
-    if samples is None or not (isinstance(node, dict) and "label_counts" in node):
+    samples, counts = number_at(node, "samples"), member(node, "label_counts")
+    if samples is None or not isinstance(counts, list):
         return
     if all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
         total = sum(counts)
@@ -166,12 +172,12 @@ def _sample_faults(node: Any, path: Path) -> Iterator[Fault]:
             yield Fault((*path, "samples"), rule, samples)
 
 
-def _link_faults(links: list[Any], ids: set[str | None], path: Path) -> Iterator[Fault]:
+def _link_faults(links: list[Any], ids: set[str | None] | None, path: Path) -> Iterator[Fault]:
     pairs: list[tuple[str, str] | None] = []
     for index, link in enumerate(links):
         ends = {end: string_at(link, end) for end in ("source", "target")}
         for end, name in ends.items():
-            if name is not None and name not in ids:
+            if name is not None and ids is not None and name not in ids:
                 yield Fault((*path, index, end), "must be a node's id; no node has this id", name)
         source, target = ends["source"], ends["target"]
         if source is not None and source == target:

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.faults import Fault, in_document_order
-from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.layer_assignment import LayerAssignment, LayerAssignmentInstance, Plan
+from edgeplan.models.result import Result
 
 FORMAT = "edgeplan/1"
 PROBLEMS = {LayerAssignment.name: LayerAssignment}
@@ -76,3 +79,16 @@ def _header_faults(document: dict[str, Any]) -> list[Fault]:
     elif document["format"] != FORMAT:
         faults.append(Fault(("format",), f"must be {FORMAT!r}", document["format"]))
     return faults
+
+
+def schemas(name: str) -> dict[str, Any]:
+    """JSON Schemas of a problem's instance, plan and result.
+
+    Examples
+    --------
+    >>> sorted(schemas("layer_assignment"))
+    ['instance', 'plan', 'result']
+    """
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    kinds: dict[str, type[BaseModel]] = {"instance": LayerAssignmentInstance, "plan": Plan, "result": Result}
+    return {part: dialect | kind.model_json_schema(by_alias=True) for part, kind in kinds.items()}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from edgeplan.errors import InvalidInputError
-from edgeplan.models.faults import Fault, Path, in_document_order
+from edgeplan.models.faults import MAX_COLLECTED, Fault, Path, in_document_order
 
 DocumentType = TypeVar("DocumentType", bound=BaseModel)
 
@@ -23,8 +25,8 @@ _RULES = {
     "string_type": "must be a string; put it in quotes",
     "bool_type": "must be true or false",
     "string_too_short": "must not be empty; give it a name",
-    "model_type": "must be an object; write {...}",
-    "dict_type": "must be an object; write {...}",
+    "model_type": "must be an object; write {{...}}",
+    "dict_type": "must be an object; write {{...}}",
     "tuple_type": "must be an array; write [...]",
     "string_unicode": "must be text that UTF-8 can hold; remove the lone surrogate",
     "greater_than_equal": "must be at least {ge:g}; use a larger value",
@@ -63,19 +65,26 @@ def read_document(
         typed = kind.model_validate(document)
     except ValidationError as error:
         taken = {fault.path for fault in faults}
-        faults += [
-            fault
-            for details in error.errors(include_url=False)
-            if (fault := _to_fault(details, kind)).path not in taken
-        ]
+        details = islice(error.errors(include_url=False), MAX_COLLECTED)
+        faults += [_to_fault(item, kind) for item in details if not _is_echo(item, taken)]
     if faults:
         raise InvalidInputError(in_document_order(faults), source)
     return typed
 
 
+def _is_echo(details: ErrorDetails, taken: set[Path]) -> bool:
+    """Say whether the finding only repeats another: NaN, a bad key, an array whose items are all bad."""
+    value, path = details["input"], details["loc"]
+    if details["type"] == "too_short" and len(value) >= details["ctx"]["min_length"]:
+        return True
+    if any("\ufffd" in str(part) for part in path):  # pydantic's stand-in for a lone surrogate in a key
+        return True
+    return path in taken and isinstance(value, float) and not math.isfinite(value)
+
+
 def _to_fault(details: ErrorDetails, kind: type[BaseModel]) -> Fault:
     path: Path = details["loc"]
-    if path and path[-1] == _KEY_MARK:
+    if len(path) > 1 and path[-1] == _KEY_MARK and details["input"] == path[-2]:
         path = path[:-1]
     error_type = details["type"]
     if error_type == "missing":
@@ -97,10 +106,10 @@ def _member_names(kind: type[BaseModel], path: Path) -> list[str]:
     for part in path:
         if isinstance(part, int):
             continue
-        field = kind.model_fields.get(part)
+        field = next((f for name, f in kind.model_fields.items() if part in (name, f.alias)), None)
         nested = _model_in(field.annotation) if field else None
         kind = nested or kind
-    return list(kind.model_fields)
+    return [field.alias or name for name, field in kind.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -141,6 +141,11 @@ class Baseline(Tolerant):
     device_iterations: NonNegative | None = None
     """Local steps of all devices together, the same for both."""
 
+    @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        return "FedAvg" if self.name.lower() == "fedavg" else self.name
+
 
 class RunDocument(Tolerant):
     """The report of one run."""

@@ -75,6 +75,17 @@ def seconds_text(seconds: float | None) -> str:
     return f"{three_digits(seconds / length)} {unit}"
 
 
+def decimal_scale(largest: float) -> tuple[float, str]:
+    """Choose the decimal prefix in which `largest` reads well: its size and its letter.
+
+    Examples
+    --------
+    >>> decimal_scale(2.4e11)
+    (1000000000.0, 'G')
+    """
+    return next((step for step in _DECIMAL_STEPS if abs(largest) >= step[0]), (1.0, ""))
+
+
 def decimal_text(value: float | None, unit: str = "") -> str:
     """Write a figure with a decimal prefix.
 
@@ -85,7 +96,7 @@ def decimal_text(value: float | None, unit: str = "") -> str:
     """
     if value is None:
         return UNKNOWN
-    size, prefix = next((step for step in _DECIMAL_STEPS if abs(value) >= step[0]), (1.0, ""))
+    size, prefix = decimal_scale(value)
     return f"{three_digits(value / size)} {prefix}{unit}".rstrip()
 
 
@@ -137,7 +148,18 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head = limit // 2
-    return f"{text[:head]}…{text[len(text) - (limit - head - 1):]}"
+    return f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
+
+
+def counted(number: int, thing: str) -> str:
+    """Write how many there are of a thing.
+
+    Examples
+    --------
+    >>> counted(1, "stage"), counted(1200, "stage")
+    ('1 stage', '1,200 stages')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def run_text(names: tuple[str, ...]) -> str:

@@ -22,7 +22,7 @@ SMALL_VGG = (32, 64, POOL, 64, 64, POOL)
 def vgg11(num_classes: int = 10, in_channels: int = 3) -> nn.Sequential:
     """VGG-11 (configuration A, arXiv 1409.1556) for 32x32 images, one linear layer as the classifier.
 
-    Eight convolutions without batch normalisation; five poolings bring 32x32 down to one pixel of 512 channels.
+    Eight convolutions without batch normalisation; five poolings bring 32x32 to one pixel of 512 channels.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _feature_modules(channels: Sequence[int], in_channels: int) -> Iterator[nn.M
 
 
 def _initialise(module: nn.Module) -> None:
-    # Without batch normalisation PyTorch's default shrinks the signal at every layer and VGG-11 does not start.
+    # PyTorch's default shrinks the signal at every layer; without batch normalisation VGG-11 never starts.
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         assert module.bias is not None

@@ -42,7 +42,7 @@ class BackendProcess:
 
     def __init__(self, module: str) -> None:
         self._module = module
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
         self._child = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,

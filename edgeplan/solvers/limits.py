@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from edgeplan.models.layer_assignment import Plan
+
 
 @dataclass(frozen=True)
 class SolveLimits:
@@ -20,6 +22,8 @@ class SolveLimits:
         Random seed.
     workers
         Parallel workers.
+    warm_start
+        A plan to begin with, such as that of an earlier result.
     started
         Monotonic time at which the solve began.
     """
@@ -28,6 +32,7 @@ class SolveLimits:
     gap: float = 0.0
     seed: int = 0
     workers: int = 1
+    warm_start: Plan | None = None
     started: float = field(default_factory=time.monotonic)
 
     @property

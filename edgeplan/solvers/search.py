@@ -82,7 +82,9 @@ class Search:
         if claimed is not None and abs(claimed - check.objective) > CLAIM_TOLERANCE * max(
             abs(check.objective), 1e-9
         ):
-            raise BackendError(f"the solver claims objective {claimed!r}, the problem says {check.objective!r}")
+            raise BackendError(
+                f"the solver claims objective {claimed!r}, the problem says {check.objective!r}"
+            )
         if self.objective is None or check.objective < self.objective:
             self.plan, self.objective = plan, check.objective
             self._record()
@@ -160,6 +162,15 @@ class Search:
         return Status.NO_PLAN, ending.stop
 
 
+def _start_warm(search: Search, plan: Plan) -> dict[str, str]:
+    """Offer the plan of a warm start and say what became of it."""
+    violations = search.problem.violations(plan)
+    if not violations and search.offer(plan):
+        return {"warm_start": "accepted"}
+    reason = violations[0].message if violations else "its objective has no value"
+    return {"warm_start": f"rejected: {reason}"}
+
+
 def run_search(
     body: Callable[[Search], Ending],
     problem: LayerAssignment,
@@ -169,6 +180,10 @@ def run_search(
 ) -> Result:
     """Run a solver's body on a fresh search; an interrupt keeps what is known."""
     search = Search(problem, limits, on_incumbent)
+    if limits.warm_start is not None:
+        solver = solver.model_copy(
+            update={"options": solver.options | _start_warm(search, limits.warm_start)}
+        )
     try:
         ending = body(search)
     except KeyboardInterrupt:

@@ -126,16 +126,17 @@ def instance_faults(raw: Any) -> Iterator[Fault]:
     yield from _objective_faults(raw)
 
 
-def _shared_layer_faults(raw: Any, layers: list[str | None]) -> Iterator[Fault]:
+def _shared_layer_faults(raw: Any, layer_names: list[str | None]) -> Iterator[Fault]:
+    layers = set(layer_names)
     shared = items_at(raw, "shared_layers")
     names = [name if isinstance(name, str) else None for name in shared]
     for index, name in repeated_values(names):
         yield Fault(("shared_layers", index), "layer appears earlier in the list; keep one", name)
     for index, name in enumerate(names):
-        if name is not None and name not in layers:
+        if name is not None and layers and name not in layers:
             rule = "must be a layer of the model; no layer has this name"
             yield Fault(("shared_layers", index), rule, name)
-    if layers and {*layers} <= {*names}:
+    if layers and layers <= {*names}:
         yield Fault(("shared_layers",), "must leave a layer to assign; share fewer layers")
     if shared and string_at(raw, "schedule") == "pipeline":
         rule = "must be empty with schedule pipeline; empty it or use schedule serial"
@@ -145,7 +146,7 @@ def _shared_layer_faults(raw: Any, layers: list[str | None]) -> Iterator[Fault]:
 def _transport_faults(raw: Any, nodes: list[str | None]) -> Iterator[Fault]:
     server, transport = member(raw, "server"), member(raw, "transport")
     if isinstance(server, str):
-        if server not in nodes:
+        if nodes and server not in nodes:
             yield Fault(("server",), "must be a node's id; no node has this id", server)
         if transport in (None, "peer"):
             rule = "must be null with transport peer; drop it or use transport server"
@@ -158,7 +159,7 @@ def _assignment_faults(raw: Any, layers: set[str | None], nodes: set[str | None]
     shared = {name for name in items_at(raw, "shared_layers") if isinstance(name, str)}
     server = string_at(raw, "server")
     for layer, node in object_at(raw, "pin").items():
-        if layer not in layers:
+        if layers and layer not in layers:
             yield Fault(("pin", layer), "must pin a layer of the model; no layer has this name", node)
         if layer in shared:
             yield Fault(("pin", layer), "must not pin a shared layer; every node has it", node)
@@ -168,7 +169,7 @@ def _assignment_faults(raw: Any, layers: set[str | None], nodes: set[str | None]
         if not (isinstance(pair, list) and len(pair) == 2):
             continue
         layer, node = pair
-        if isinstance(layer, str) and layer not in layers:
+        if isinstance(layer, str) and layers and layer not in layers:
             rule = "must be a layer of the model; no layer has this name"
             yield Fault(("forbid", index, 0), rule, layer)
         if isinstance(layer, str) and layer in shared:
@@ -180,7 +181,7 @@ def _assignment_faults(raw: Any, layers: set[str | None], nodes: set[str | None]
 def _own_node_faults(
     node: str, nodes: set[str | None], server: str | None, path: tuple[str | int, ...]
 ) -> Iterator[Fault]:
-    if node not in nodes:
+    if nodes and node not in nodes:
         yield Fault(path, "must be a node's id; no node has this id", node)
     if node == server:
         yield Fault(path, "must not be the server, it owns no layer; name another node", node)
@@ -200,5 +201,8 @@ def _schedule_faults(raw: Any) -> Iterator[Fault]:
 
 def _objective_faults(raw: Any) -> Iterator[Fault]:
     weights = member(raw, "objective")
-    if isinstance(weights, dict) and all(number_at(weights, key) == 0 for key in weights):
+    if not isinstance(weights, dict):
+        return
+    given = [number_at(weights, name) for name in Objective.model_fields if name in weights]
+    if all(weight is not None and weight <= 0 for weight in given):
         yield Fault(("objective",), "must have one positive weight; give one", weights)

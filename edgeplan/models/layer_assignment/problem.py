@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+import math
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any, ClassVar
 
 from edgeplan.errors import InvalidPlanError, UsageError
 from edgeplan.models.document import sha256
-from edgeplan.models.faults import Fault
+from edgeplan.models.faults import MAX_COLLECTED, Fault
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance, instance_faults
 from edgeplan.models.layer_assignment.plan import Plan
 from edgeplan.models.layer_assignment.serial import RoundCost, Visit, VisitCost, round_cost
@@ -26,14 +29,14 @@ class LayerAssignment:
     ----------
     instance
         The instance as read.
-    instance_sha256
-        Hash of the document that it was read from.
+    document
+        The plain JSON values that it was read from; never changed.
     """
 
     name: ClassVar[str] = "layer_assignment"
 
     instance: LayerAssignmentInstance
-    instance_sha256: str
+    document: dict[str, Any] = field(repr=False)
 
     @classmethod
     def from_document(
@@ -55,13 +58,18 @@ class LayerAssignment:
         InvalidInputError
             With every fault of the document.
         """
-        faults = [*(also or []), *instance_faults(document)]
+        faults = [*(also or []), *islice(instance_faults(document), MAX_COLLECTED)]
         instance = read_document(document, LayerAssignmentInstance, also=faults, source=source)
-        return cls(instance, sha256(document))
+        return cls(instance, document)
+
+    @cached_property
+    def instance_sha256(self) -> str:
+        """Hash of the document, as formats.md defines it."""
+        return sha256(self.document)
 
     def to_document(self) -> dict[str, Any]:
         """Return the instance as plain JSON values, members that were left out left out."""
-        return self.instance.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return copy.deepcopy(self.document)
 
     def replace(self, **members: Any) -> LayerAssignment:
         """Return a copy with top-level members of the document replaced, validated anew.
@@ -71,7 +79,7 @@ class LayerAssignment:
         InvalidInputError
             When the changed document breaks a rule.
         """
-        return LayerAssignment.from_document(self.to_document() | members)
+        return LayerAssignment.from_document(self.document | members)
 
     def plan_from_document(self, document: Any, *, source: str | None = None) -> Plan:
         """Read a plan of this problem."""
@@ -107,7 +115,7 @@ class LayerAssignment:
         if broken:
             return Check(self.name, None, None, broken)
         visits = self._visits(plan)
-        cost = round_cost(self.figures, visits)
+        cost = self._finite(round_cost(self.figures, visits))
         found = tuple(limit_violations(self.figures, visits, cost))
         return Check(self.name, self._objective(cost), self._metrics(cost), found)
 
@@ -147,7 +155,20 @@ class LayerAssignment:
         if broken:
             faults = [Fault(tuple(item.pointer.split("/")[1:]), item.message) for item in broken]
             raise InvalidPlanError(faults)
-        return round_cost(self.figures, self._visits(plan))
+        return self._finite(round_cost(self.figures, self._visits(plan)))
+
+    @staticmethod
+    def _finite(cost: RoundCost) -> RoundCost:
+        """Refuse figures beyond what a float holds, which no JSON number could tell."""
+        times = [
+            time for visit in cost.visits for time in (visit.compute_s, visit.transfer_in_s, visit.end_s)
+        ]
+        if all(math.isfinite(figure) for figure in (*times, cost.energy_j, cost.price) if figure is not None):
+            return cost
+        raise UsageError(
+            "the plan's time, energy or price is beyond the range of floating-point numbers; "
+            "correct the units of speeds, rates, latencies or bytes"
+        )
 
     def _visits(self, plan: Plan) -> list[Visit]:
         layer_of = {layer.name: index for index, layer in enumerate(self.instance.model.layers)}
@@ -167,7 +188,12 @@ class LayerAssignment:
         )
         if any(weight > 0 and term is None for weight, term in terms):
             return None
-        return sum(weight * term for weight, term in terms if term is not None)
+        total = sum(weight * term for weight, term in terms if term is not None)
+        if not math.isfinite(total):
+            raise UsageError(
+                "the objective is beyond the range of floating-point numbers; use smaller weights"
+            )
+        return total
 
     def _metrics(self, cost: RoundCost) -> dict[str, Any]:
         return {

@@ -72,6 +72,14 @@ class RoundCost:
         return sum(visit.bytes_in + visit.bytes_out for visit in self.visits)
 
 
+def nearest_float(number: Fraction) -> float:
+    """Return the nearest float, infinity beyond the largest."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
 def earliest_start_s(node: Node, ready_s: float, compute_s: float) -> float | None:
     """Earliest time from `ready_s` on at which `compute_s` fits one window of the node."""  # (7)
     if node.available_s is None:
@@ -125,7 +133,8 @@ def _transfers(figures: StageFigures, visits: Sequence[Visit], position: int) ->
     amount = figures.bytes_to_update(visit.own_layers)
 
     def transfer(source: int, target: int, num_bytes: Fraction, *, inbound: bool) -> _Transfer:
-        seconds = network.transfer_s(network.nodes[source].id, network.nodes[target].id, float(num_bytes))
+        ends = network.nodes[source].id, network.nodes[target].id
+        seconds = network.transfer_s(*ends, nearest_float(num_bytes))
         return _Transfer((source, target), math.ceil(num_bytes), seconds, inbound)
 
     if figures.instance.server is not None:

@@ -24,7 +24,7 @@ def structure_violations(figures: StageFigures, plan: Plan) -> Iterator[Violatio
     if not plan.stages:
         yield Violation.at("stages", ("plan", "stages"), "the plan has no stage", need=1, have=0)
     own_names = [instance.model.layers[index].name for index in figures.own]
-    known = {layer.name for layer in instance.model.layers}
+    known, shared = {layer.name for layer in instance.model.layers}, set(instance.shared_layers)
     for k, stage in enumerate(plan.stages):
         place: Path = ("plan", "stages", k)
         if stage.node not in instance.network.index_of:
@@ -39,7 +39,7 @@ def structure_violations(figures: StageFigures, plan: Plan) -> Iterator[Violatio
                 yield Violation.at(
                     "unknown_layer", (*place, "layers", position), message, need=None, have=name
                 )
-            elif name in instance.shared_layers:
+            elif name in shared:
                 message = f"layer {name} is shared, so no stage owns it"
                 yield Violation.at(
                     "shared_layer", (*place, "layers", position), message, need=None, have=name
@@ -50,8 +50,9 @@ def structure_violations(figures: StageFigures, plan: Plan) -> Iterator[Violatio
 def _coverage(own_names: list[str], plan: Plan) -> Iterator[Violation]:
     """The stages' layers, one stage after another, are R."""  # (1)
     given = [name for stage in plan.stages for name in stage.layers]
+    owned = set(given)
     for name in own_names:
-        if name not in given:
+        if name not in owned:
             yield Violation.at(
                 "coverage", ("plan", "stages"), f"no stage owns layer {name}", need=name, have=None
             )
@@ -160,8 +161,8 @@ def _compute_within_window(instance: LayerAssignmentInstance, cost: RoundCost) -
             continue
         node = instance.network.nodes[visit.visit.node]
         windows = node.available_s or ()
-        longest = max((end - max(start, visit.start_s) for start, end in windows), default=0.0)
         ready_s = visit.start_s + visit.transfer_in_s
+        longest = max((end - max(start, ready_s) for start, end in windows), default=0.0)
         message = (
             f"node {node.id} would compute for {visit.compute_s:.6g} s from {ready_s:.6g} s on and has no "
             "window left that long"

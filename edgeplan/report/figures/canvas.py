@@ -9,10 +9,11 @@ from __future__ import annotations
 import html
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -22,10 +23,11 @@ from edgeplan.report.units import shortened
 INK, MUTED, GRID, SURFACE = "#101112", "#707172", "#d0d1d2", "#fdfcfb"
 _VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", SURFACE: "--surface"}
 
-# Okabe and Ito's palette, https://jfly.uni-koeln.de/color/, without black and with yellow last.
+# Okabe and Ito's palette, https://jfly.uni-koeln.de/color/, with grey for its black, without its yellow,
+# which vanishes on white.
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
-PURPLE, SKY, VERMILLION, YELLOW = "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW)
+PURPLE, SKY, VERMILLION = "#cc79a7", "#56b4e9", "#d55e00"
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, MUTED)
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -60,7 +62,8 @@ _STYLE = {
     "lines.linewidth": 1.8,
 }
 _POINTS_PER_INCH = 72
-PAGE_WIDTH_IN = 10.0
+_DOTS_PER_INCH = 150  # of what is rasterised
+PAGE_WIDTH_IN = 10.45
 
 
 def paint(name: str, alt: str, height_in: float, draw: Callable[[Figure], None]) -> str:
@@ -83,7 +86,7 @@ def paint(name: str, alt: str, height_in: float, draw: Callable[[Figure], None])
         figure = Figure(figsize=(PAGE_WIDTH_IN, height_in), layout="constrained")
         draw(figure)
         text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
+        figure.savefig(text, format="svg", metadata={"Date": None}, dpi=_DOTS_PER_INCH)
     return _inline(text.getvalue(), name, alt)
 
 
@@ -125,13 +128,13 @@ def label_text(text: str, limit: int) -> str:
 
 
 MAX_ROWS = 400
-_MAX_ROWS_IN = 24.0
+_MAX_ROWS_IN = 9.0
 _LABEL_IN = 0.15
 
 
 def rows_height_in(num_rows: int, row_in: float, extra_in: float = 1.0) -> float:
     """Height of a figure with a row per stage: rows shrink where there are many."""
-    return min(num_rows * row_in, max(_MAX_ROWS_IN / 2, num_rows * 0.06)) + extra_in
+    return min(num_rows * row_in, max(_MAX_ROWS_IN, num_rows * 0.03)) + extra_in
 
 
 def label_rows(axes: Axes, labels: list[str], row_in: float) -> None:
@@ -151,8 +154,15 @@ def count_axis(axes: Axes, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def legend_above(figure: Figure, axes: Axes, columns: int = 6) -> None:
-    """Set the legend in one line above the axes."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=1.4)
+_LETTER_PT, _HANDLE_PT = 5.0, 30.0
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], labels: Sequence[str]) -> None:
+    """Set the legend above the axes, in as many columns as fit the page's width."""
+    if not labels:
+        return
+    widest_pt = max(len(text) for text in labels) * _LETTER_PT + _HANDLE_PT
+    fitting = int(PAGE_WIDTH_IN * _POINTS_PER_INCH // widest_pt)
+    whole_pt = sum(len(text) * _LETTER_PT + _HANDLE_PT for text in labels)
+    columns = len(labels) if whole_pt < PAGE_WIDTH_IN * _POINTS_PER_INCH else max(1, fitting)
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=1.4)

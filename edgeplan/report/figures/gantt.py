@@ -42,29 +42,30 @@ def gantt_svg(
         Whether the stages work at the same time, so that the axis is busy time.
     """
     planned, measured = planned[:MAX_ROWS], measured[:MAX_ROWS]
-    labelled = measured or planned
     longest_s = max((lane.end_s for lane in (*planned, *measured)), default=0.0)
     row_in = 0.46 if measured else 0.34
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         length_s, unit = second_scale(longest_s)
-        if measured:
-            _bars(axes, planned, length_s, top=-0.40, height=0.36, suffix=" (planned)", alpha=_PLANNED_ALPHA)
-            _bars(axes, measured, length_s, top=0.0, height=0.40, suffix=" (measured)")
-        else:
-            _bars(axes, planned, length_s, top=-0.36, height=0.72)
-        labels = [f"{k}  {label_text(lane.node, 26)}" for k, lane in enumerate(labelled, start=1)]
+        _lanes(axes, planned, measured, length_s)
+        labels = [f"{k}  {label_text(lane.node, 26)}" for k, lane in enumerate(measured or planned, start=1)]
         label_rows(axes, labels, row_in)
         axes.set_xlim(0, max(longest_s / length_s * 1.01, 1e-9))
         what = "busy time of the stage" if together else "time since the round began"
         axes.set_xlabel(f"{what} ({unit})")
-        legend_above(figure, axes, columns=4)
+        legend_above(figure, *axes.get_legend_handles_labels())
 
-    rows = max(len(planned), len(measured))
-    return paint(
-        name, _alt(planned, measured, longest_s), rows_height_in(rows, row_in, 1.0 + 0.2 * bool(measured)), draw
-    )
+    height_in = rows_height_in(max(len(planned), len(measured)), row_in)
+    return paint(name, _alt(planned, measured, longest_s), height_in, draw)
+
+
+def _lanes(axes: Axes, planned: Sequence[Lane], measured: Sequence[Lane], length_s: float) -> None:
+    if not measured:
+        _bars(axes, planned, length_s, top=-0.36, height=0.72)
+        return
+    _bars(axes, planned, length_s, top=-0.40, height=0.36, alpha=_PLANNED_ALPHA)
+    _bars(axes, measured, length_s, top=0.0, height=0.40)
 
 
 def _alt(planned: Sequence[Lane], measured: Sequence[Lane], longest_s: float) -> str:
@@ -80,7 +81,6 @@ def _bars(
     *,
     top: float,
     height: float,
-    suffix: str = "",
     alpha: float = 1.0,
 ) -> None:
     for kind in KINDS:
@@ -99,5 +99,5 @@ def _bars(
             edgecolor=MUTED if waiting else "none",
             hatch="////" if waiting else None,
             linewidth=0.4 if waiting else 0,
-            label=kind + suffix,
+            label=kind if alpha == 1.0 else None,
         )

@@ -35,7 +35,7 @@ def learning_svg(name: str, rounds: Sequence[RunRound]) -> str:
 
 def comparison_svg(name: str, label: str, rounds: Sequence[RunRound], baseline: Baseline) -> str:
     """Draw the accuracy of run and baseline over equal device iterations, and over bytes moved."""
-    pairs = ((label, rounds, _RUN), (baseline.name, baseline.rounds, _BASELINE))
+    pairs = ((label, rounds, _RUN), (baseline.title, baseline.rounds, _BASELINE))
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
@@ -49,7 +49,7 @@ def comparison_svg(name: str, label: str, rounds: Sequence[RunRound], baseline: 
         left.set_xlabel("device iterations" if baseline.device_iterations else "share of the training (%)")
         right.set_xlabel(f"bytes moved so far ({unit})")
         _accuracy_axis(left)
-        legend_above(figure, left)
+        legend_above(figure, *left.get_legend_handles_labels())
 
     ends = ", ".join(f"{text} {percent_text(some[-1].accuracy)}" for text, some, _ in pairs if some)
     return paint(name, f"Accuracy after equal device iterations and over bytes moved: {ends}", 3.0, draw)

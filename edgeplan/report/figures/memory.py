@@ -70,7 +70,7 @@ def memory_svg(name: str, bars: Sequence[MemoryBar]) -> str:
         _amounts(axes, bars)
         axes.set_xlim(0, max(100.0, *(100 * _extent(bar) for bar in bars)) * 1.005)
         axes.set_xlabel("memory, share of the node's budget (%)")
-        legend_above(figure, axes, columns=8)
+        legend_above(figure, *axes.get_legend_handles_labels())
 
     worst = max(bars, key=lambda bar: bar.share)
     alt = (
@@ -94,10 +94,10 @@ def _stack(axes: Axes, bars: Sequence[MemoryBar], kind: str) -> None:
         lefts.append(100 * before / max(bar.budget_bytes, 1))
         widths.append(100 * parts.get(kind, 0.0) / max(bar.budget_bytes, 1))
     if any(widths):
-        hatch = {"hatch": "////", "edgecolor": SURFACE} if kind == "reserve" else {}
-        axes.barh(
-            range(len(bars)), widths, left=lefts, height=0.66, color=_COLOURS[kind], label=kind, lw=0, **hatch
-        )
+        rows = range(len(bars))
+        drawn = axes.barh(rows, widths, left=lefts, height=0.66, color=_COLOURS[kind], label=kind, lw=0)
+        for bar in drawn if kind == "reserve" else ():
+            bar.set(hatch="////", edgecolor=SURFACE)
 
 
 def _measured(axes: Axes, bars: Sequence[MemoryBar]) -> None:

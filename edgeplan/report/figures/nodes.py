@@ -2,83 +2,100 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from edgeplan.models.network import Node
-from edgeplan.report.figures.canvas import INK, MUTED, PALETTE, SURFACE, label_text, paint
-from edgeplan.report.units import bytes_text, decimal_text
+from edgeplan.report.figures.canvas import MUTED, PALETTE, SURFACE, label_text, legend_above, paint
+from edgeplan.report.units import byte_scale, decimal_scale, three_digits
 
 _MARKERS = "osD^vPX"
+_MAX_TYPES = len(_MARKERS)
 _MAX_NUMBERS = 40
 _MAX_VECTOR_POINTS = 2000
-_MAX_TYPES = len(_MARKERS)
+_WIDE_RANGE = 6.0
 
 
 def nodes_svg(name: str, nodes: Sequence[Node], stage_of: dict[str, int]) -> str:
     """Draw every node by speed and memory; used ones are filled and carry their stage's number."""
-    types = [kind for kind, _ in _by_number(nodes)]
+    types = [kind for kind, _ in Counter(node.type for node in nodes).most_common()]
+    speed, speed_unit = decimal_scale(max(node.flops_per_s for node in nodes))
+    memory, memory_unit = byte_scale(max(node.memory_bytes for node in nodes))
+    at = {node.id: (node.flops_per_s / speed, node.memory_bytes / memory) for node in nodes}
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        axes.set_xscale("log")
-        axes.set_yscale("log", base=2)
-        for rank, kind in enumerate(types):
-            style = min(rank, _MAX_TYPES - 1)
-            for used in (False, True):
-                some = [n for n in nodes if n.type == kind and (n.id in stage_of) == used]
-                axes.scatter(
-                    [n.flops_per_s for n in some],
-                    [n.memory_bytes for n in some],
-                    marker=_MARKERS[style],
-                    s=80 if used else 34,
-                    facecolors=PALETTE[style] if used else "none",
-                    edgecolors=SURFACE if used else PALETTE[style],
-                    linewidths=0.8 if used else 1.1,
-                    zorder=4 if used else 3,
-                    rasterized=len(some) > _MAX_VECTOR_POINTS,
-                )
-        _numbers(figure, nodes, stage_of)
-        _legend(figure, types)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal_text(value)))
-        axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
-        axes.margins(0.12)
-        axes.set_xlabel("speed (FLOP/s)")
-        axes.set_ylabel("memory")
+        for style, some in enumerate(_by_style(nodes, types)):
+            _marks(axes, [at[node] for node in some if node not in stage_of], style, used=False)
+            _marks(axes, [at[node] for node in some if node in stage_of], style, used=True)
+        _numbers(axes, at, stage_of)
+        _scale(axes.xaxis, [x for x, _ in at.values()], f"speed ({speed_unit}FLOP/s)")
+        _scale(axes.yaxis, [y for _, y in at.values()], f"memory ({memory_unit})")
+        axes.margins(0.1, 0.2)
+        _legend(figure, axes, types)
 
     alt = f"{len(nodes)} nodes of {len(types)} types by speed and memory; {len(stage_of)} of them are used"
-    return paint(name, alt, 3.6, draw)
+    return paint(name, alt, 3.2, draw)
 
 
-def _by_number(nodes: Sequence[Node]) -> list[tuple[str, int]]:
-    counts: dict[str, int] = {}
+def _by_style(nodes: Sequence[Node], types: Sequence[str]) -> list[list[str]]:
+    """Gather the nodes' ids by the style of their type; rare types share the last style."""
+    style_of = {kind: min(rank, _MAX_TYPES - 1) for rank, kind in enumerate(types)}
+    groups: list[list[str]] = [[] for _ in range(min(len(types), _MAX_TYPES))]
     for node in nodes:
-        counts[node.type] = counts.get(node.type, 0) + 1
-    return sorted(counts.items(), key=lambda item: -item[1])
+        groups[style_of[node.type]].append(node.id)
+    return groups
 
 
-def _numbers(figure: Figure, nodes: Sequence[Node], stage_of: dict[str, int]) -> None:
+def _marks(axes: Axes, places: Sequence[tuple[float, float]], style: int, *, used: bool) -> None:
+    axes.scatter(
+        [x for x, _ in places],
+        [y for _, y in places],
+        marker=_MARKERS[style],
+        s=80 if used else 34,
+        facecolors=PALETTE[style] if used else "none",
+        edgecolors=SURFACE if used else PALETTE[style],
+        linewidths=0.8 if used else 1.1,
+        zorder=4 if used else 3,
+        rasterized=len(places) > _MAX_VECTOR_POINTS,
+    )
+
+
+def _scale(axis: Axis, values: Sequence[float], label: str) -> None:
+    """Use a logarithmic axis for values of several magnitudes."""
+    axes = axis.axes
+    wide = max(values) > _WIDE_RANGE * min(values)
+    (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log" if wide else "linear")
+    if wide:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: three_digits(value)))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_label_text(label)
+
+
+def _numbers(axes: Axes, at: dict[str, tuple[float, float]], stage_of: dict[str, int]) -> None:
     """Write the stages' numbers beside their nodes, together where nodes are alike."""
     if len(stage_of) > _MAX_NUMBERS:
         return
-    at: dict[tuple[float, int], list[int]] = {}
-    for node in nodes:
-        if node.id in stage_of:
-            at.setdefault((node.flops_per_s, node.memory_bytes), []).append(stage_of[node.id])
-    for place, stages in at.items():
+    stages_at: dict[tuple[float, float], list[int]] = {}
+    for node, stage in stage_of.items():
+        stages_at.setdefault(at[node], []).append(stage)
+    for place, stages in stages_at.items():
         text = ", ".join(str(stage) for stage in sorted(stages))
-        figure.axes[0].annotate(text, place, xytext=(6, 5), textcoords="offset points", fontsize=8)
+        axes.annotate(text, place, xytext=(5, 5), textcoords="offset points", fontsize=8, zorder=5)
 
 
-def _legend(figure: Figure, types: Sequence[str]) -> None:
-    axes = figure.axes[0]
-    for rank, kind in enumerate(types[:_MAX_TYPES]):
-        text = label_text(kind, 22) if rank + 1 < _MAX_TYPES or len(types) == _MAX_TYPES else "other types"
+def _legend(figure: Figure, axes: Axes, types: Sequence[str]) -> None:
+    labels = [label_text(kind, 22) for kind in types[:_MAX_TYPES]]
+    if len(types) > _MAX_TYPES:
+        labels[-1] = "other types"
+    for rank, text in enumerate(labels):
         axes.scatter([], [], marker=_MARKERS[rank], s=40, color=PALETTE[rank], label=text)
     axes.scatter([], [], marker="o", s=40, color=MUTED, label="used (number: its stage)")
     axes.scatter([], [], marker="o", s=34, facecolors="none", edgecolors=MUTED, label="not used")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=5, labelcolor=INK)
+    legend_above(figure, *axes.get_legend_handles_labels())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,26 +11,24 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from edgeplan.report.figures.canvas import (
-    INK,
     MAX_ROWS,
     MUTED,
     ORANGE,
     PALETTE,
     SURFACE,
     label_text,
+    legend_above,
     paint,
 )
+from edgeplan.report.figures.snake_grid import Place, SnakeGrid
 from edgeplan.report.units import bytes_text, seconds_text
 
-_CARDS = 40
-_PER_ROW, _DOTS_PER_ROW = 5, 20
-_WIDE, _HIGH = 1.66, 0.92
-_PITCH_X, _PITCH_Y = 2.62, 1.55
+_ORDER_LINE: tuple[float, tuple[int, int]] = (0, (3, 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One visit: the node, two lines about it, and the hop that leads to it (None: nothing moves)."""
+    """One visit: the node, lines about it, and the transfer that brings it up to date."""
 
     node: str
     node_type: str
@@ -39,36 +36,16 @@ class Stop:
     bytes_in: int
     transfer_in_s: float
 
-
-@dataclass(frozen=True)
-class _Grid:
-    """Where the stops stand: rows that run to and fro."""
-
-    num_stops: int
-    per_row: int
-    pitch_x: float
-    pitch_y: float
-
-    @classmethod
-    def of(cls, num_stops: int) -> _Grid:
-        if num_stops > _CARDS:
-            return cls(num_stops, _DOTS_PER_ROW, 0.66, 0.8)
-        rows = math.ceil(num_stops / _PER_ROW)
-        return cls(num_stops, math.ceil(num_stops / rows), _PITCH_X, _PITCH_Y)
-
     @property
-    def num_rows(self) -> int:
-        return math.ceil(self.num_stops / self.per_row)
-
-    def place(self, k: int) -> tuple[float, float]:
-        row, column = divmod(k, self.per_row)
-        return (column if row % 2 == 0 else self.per_row - 1 - column) * self.pitch_x, -row * self.pitch_y
+    def hop_texts(self) -> tuple[str, str]:
+        """Bytes and time of that transfer."""
+        return bytes_text(self.bytes_in), seconds_text(self.transfer_in_s)
 
 
 def route_svg(name: str, stops: Sequence[Stop], *, server: str | None) -> str:
     """Draw the route; with a server every stop exchanges with it, else each hands on to the next."""
     stops = stops[:MAX_ROWS]
-    grid = _Grid.of(len(stops))
+    grid = SnakeGrid.of(len(stops))
     types = list(dict.fromkeys(stop.node_type for stop in stops))
     colours = {kind: PALETTE[min(k, len(PALETTE) - 1)] for k, kind in enumerate(types)}
 
@@ -76,36 +53,32 @@ def route_svg(name: str, stops: Sequence[Stop], *, server: str | None) -> str:
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.set_aspect("equal")
+        axes.set_xlim(*grid.x_limits)
+        axes.set_ylim(*grid.y_limits)
         _draw_hops(axes, stops, grid, peer=server is None)
         for k, stop in enumerate(stops):
-            _draw_stop(axes, k, stop, grid, colours[stop.node_type])
-        _legend(figure, colours, server)
-        _frame(axes, grid)
+            draw_stop = _draw_card if grid.has_cards else _draw_dot
+            draw_stop(axes, k, stop, grid, colours[stop.node_type])
+        _legend(figure, colours, server, moves=len(stops) > 1)
 
-    height_in = min(1.0 + grid.num_rows * (1.2 if len(stops) <= _CARDS else 0.62), 22.0)
     through = f", everything through server {server}" if server else ""
     alt = f"Route of the round over {len(stops)} nodes{through}: " + " to ".join(s.node for s in stops[:20])
-    return paint(name, alt, height_in, draw)
+    return paint(name, alt, grid.height_in, draw)
 
 
-def _frame(axes: Axes, grid: _Grid) -> None:
-    full = _Grid.of(min(grid.num_stops, _CARDS))
-    columns = max(grid.per_row, _PER_ROW) if grid.num_stops <= _CARDS else grid.per_row
-    left = -_WIDE / 2 - 0.75 if grid.pitch_x == full.pitch_x else -0.9
-    axes.set_xlim(left, (columns - 1) * grid.pitch_x + (-left - 0.6))
-    axes.set_ylim(-(grid.num_rows - 1) * grid.pitch_y - 1.0, 0.62)
-
-
-def _draw_stop(axes: Axes, k: int, stop: Stop, grid: _Grid, colour: str) -> None:
+def _draw_dot(axes: Axes, k: int, stop: Stop, grid: SnakeGrid, colour: str) -> None:
     x, y = grid.place(k)
-    if grid.num_stops > _CARDS:
-        axes.plot([x], [y], "o", markersize=13, color=SURFACE, markeredgecolor=colour, markeredgewidth=2)
-        axes.text(x, y, str(k + 1), ha="center", va="center", fontsize=6)
-        return
+    axes.plot([x], [y], "o", markersize=14, color=SURFACE, markeredgecolor=colour, markeredgewidth=1.8)
+    axes.text(x, y, str(k + 1), ha="center", va="center", fontsize=6.5)
+
+
+def _draw_card(axes: Axes, k: int, stop: Stop, grid: SnakeGrid, colour: str) -> None:
+    x, y = grid.place(k)
+    corner = (x - grid.half_width, y - grid.half_height)
     box = FancyBboxPatch(
-        (x - _WIDE / 2, y - _HIGH / 2),
-        _WIDE,
-        _HIGH,
+        corner,
+        2 * grid.half_width,
+        2 * grid.half_height,
         boxstyle="round,pad=0,rounding_size=0.12",
         facecolor=SURFACE,
         edgecolor=colour,
@@ -113,93 +86,75 @@ def _draw_stop(axes: Axes, k: int, stop: Stop, grid: _Grid, colour: str) -> None
         zorder=3,
     )
     axes.add_patch(box)
-    texts = (f"{k + 1}  {label_text(stop.node, 16)}", *stop.lines)
+    texts = (f"{k + 1}  {label_text(stop.node, 17)}", *stop.lines)
     for line, text in enumerate(texts):
         at = y + (len(texts) - 1) * 0.12 - 0.24 * line
-        weight, size = ("bold", 8.5) if line == 0 else ("normal", 7.3)
+        weight, size = ("bold", 8.5) if line == 0 else ("normal", 7.5)
         axes.text(x, at, text, ha="center", va="center", fontsize=size, fontweight=weight, zorder=4)
 
 
-def _draw_hops(axes: Axes, stops: Sequence[Stop], grid: _Grid, *, peer: bool) -> None:
+def _draw_hops(axes: Axes, stops: Sequence[Stop], grid: SnakeGrid, *, peer: bool) -> None:
+    """Draw an arrow to every stop but the first; in peer mode also the way back, and what moves."""
     slowest_s = max((stop.transfer_in_s for stop in stops), default=0.0)
-    for k in range(1, len(stops)):
-        share = stops[k].transfer_in_s / slowest_s if slowest_s > 0 else 0.0
-        _draw_hop(axes, grid, k, stops[k] if peer else None, 1.0 + 3.0 * share if peer else 1.0)
-    if peer and len(stops) > 1:
-        share = stops[0].transfer_in_s / slowest_s if slowest_s > 0 else 0.0
-        _draw_return(axes, grid, stops[0], 1.0 + 3.0 * share)
+    thickest = 3.5 if grid.has_cards else 1.5
+    for k, stop in enumerate(stops):
+        share = stop.transfer_in_s / slowest_s if slowest_s > 0 and peer else 0.0
+        width = 0.8 + (thickest - 0.8) * share
+        if k > 0:
+            start, end = grid.hop(k)
+            _arrow(axes, start, end, width, peer=peer)
+            if peer and grid.has_cards:
+                _hop_label(axes, start, end, stop)
+        elif peer and len(stops) > 1:
+            _draw_return(axes, grid, stop, width)
 
 
-def _hop_text(stop: Stop) -> str:
-    return f"{bytes_text(stop.bytes_in)}\n{seconds_text(stop.transfer_in_s)}"
-
-
-def _draw_hop(axes: Axes, grid: _Grid, k: int, stop: Stop | None, width: float) -> None:
-    """Draw the arrow that leads to stop `k`; without a stop it only shows the order."""
-    (x0, y0), (x1, y1) = grid.place(k - 1), grid.place(k)
-    cards = grid.num_stops <= _CARDS
-    dx, dy = (_WIDE / 2 + 0.06, _HIGH / 2 + 0.05) if cards else (0.21, 0.21)
-    sx, sy = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
-    start, end = (x0 + sx * dx, y0 + sy * dy), (x1 - sx * dx, y1 - sy * dy)
-    _arrow(axes, start, end, ORANGE if stop else MUTED, width if cards else min(width, 1.5))
-    if stop is None or not cards:
-        return
-    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-    if sx:
-        above, below = _hop_text(stop).split("\n")
-        axes.text(middle[0], middle[1] + 0.1, above, ha="center", va="bottom", fontsize=7.5)
-        axes.text(middle[0], middle[1] - 0.1, below, ha="center", va="top", fontsize=7.5, color=MUTED)
-    else:
-        text = "  ·  ".join(_hop_text(stop).split("\n"))
-        axes.text(middle[0] + 0.16, middle[1], text, ha="left", va="center", fontsize=7.5)
-
-
-def _arrow(
-    axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, width: float
-) -> None:
-    axes.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=9 + 2 * width,
-            color=colour,
-            linewidth=width,
-            linestyle="-" if colour != MUTED else (0, (3, 2)),
-            shrinkA=0,
-            shrinkB=0,
-            zorder=2,
-        )
+def _arrow(axes: Axes, start: Place, end: Place, width: float, *, peer: bool) -> None:
+    arrow = FancyArrowPatch(
+        start,
+        end,
+        arrowstyle="-|>",
+        mutation_scale=9 + 2 * width,
+        color=ORANGE if peer else MUTED,
+        linewidth=width,
+        linestyle="-" if peer else _ORDER_LINE,
+        shrinkA=0,
+        shrinkB=0,
+        zorder=2,
     )
+    axes.add_patch(arrow)
 
 
-def _draw_return(axes: Axes, grid: _Grid, first: Stop, width: float) -> None:
-    """Close the cycle: below the last row, up a lane at the left, into the first stop."""
-    cards = grid.num_stops <= _CARDS
-    dx, dy = (_WIDE / 2, _HIGH / 2) if cards else (0.2, 0.2)
-    x, y = grid.place(grid.num_stops - 1)
-    low = y - dy - (0.3 if cards else 0.16)
-    lane = -dx - (0.52 if cards else 0.4)
-    width = width if cards else min(width, 1.5)
-    xs, ys = [x, x, lane, lane, -dx - 0.3], [y - dy, low, low, 0.0, 0.0]
-    axes.add_line(Line2D(xs, ys, color=ORANGE, linewidth=width, solid_joinstyle="round", zorder=2))
-    _arrow(axes, (lane, 0.0), (-dx - 0.05, 0.0), ORANGE, width)
-    text = "back to the first:  " + "  ·  ".join(_hop_text(first).split("\n"))
-    axes.text((x + lane) / 2 if grid.num_stops > 2 else lane, low - 0.08, text, ha="center" if grid.num_stops > 2 else "left", va="top", fontsize=7.5)
-
-
-def _legend(figure: Figure, colours: dict[str, str], server: str | None) -> None:
-    handles = [
-        Line2D([], [], marker="s", linestyle="", markerfacecolor=SURFACE, markeredgecolor=colour)
-        for colour in colours.values()
-    ]
-    for handle in handles:
-        handle.set_markeredgewidth(2)
-    labels = [label_text(kind, 22) for kind in colours]
-    if server is None:
-        handles.append(Line2D([], [], color=ORANGE, linewidth=3))
-        labels.append("parameters handed on (wider is slower)")
+def _hop_label(axes: Axes, start: Place, end: Place, stop: Stop) -> None:
+    x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+    amount, duration = stop.hop_texts
+    if start[1] == end[1]:
+        axes.text(x, y + 0.1, amount, ha="center", va="bottom", fontsize=7.5)
+        axes.text(x, y - 0.1, duration, ha="center", va="top", fontsize=7.5, color=MUTED)
     else:
-        handles.append(Line2D([], [], color=MUTED, linestyle=(0, (3, 2))))
-        labels.append("order of the visits")
-    figure.legend(handles[:8], labels[:8], loc="outside upper left", ncols=4, labelcolor=INK)
+        axes.text(x + 0.16, y, f"{amount} · {duration}", ha="left", va="center", fontsize=7.5)
+
+
+def _draw_return(axes: Axes, grid: SnakeGrid, first: Stop, width: float) -> None:
+    """Close the cycle: below the last row, up a lane at the left, into the first stop."""
+    xs, ys = zip(*grid.way_back, strict=True)
+    axes.add_line(Line2D(xs[:-1], ys[:-1], color=ORANGE, linewidth=width, zorder=2))
+    _arrow(axes, grid.way_back[-2], grid.way_back[-1], width, peer=True)
+    text = "back to the first: " + " · ".join(first.hop_texts)
+    axes.text(grid.way_back[2][0], ys[1] - 0.09, text, ha="left", va="top", fontsize=7.5)
+
+
+def _legend(figure: Figure, colours: dict[str, str], server: str | None, *, moves: bool) -> None:
+    shown = list(colours.items())[: len(PALETTE)]
+    handles = [
+        Line2D([], [], marker="s", linestyle="", color=SURFACE, markeredgecolor=colour, markeredgewidth=2)
+        for _, colour in shown
+    ]
+    labels = [label_text(kind, 22) for kind, _ in shown]
+    if server is None and moves:
+        handles.append(Line2D([], [], color=ORANGE, linewidth=2.5))
+        labels.append("parameters handed on (wider is slower)")
+    elif server is not None:
+        handles.append(Line2D([], [], color=MUTED, linewidth=1, linestyle=_ORDER_LINE))
+        labels.append(f"order of the visits; all parameters travel through {label_text(server, 26)}")
+    legend_above(figure, handles, labels)

@@ -1,8 +1,8 @@
 """Where a module is cut into layers.
 
 A layer is a block with parameters: an item of the outermost ``nn.Sequential``, ``nn.ModuleList`` or
-``nn.ModuleDict`` (a transformer block, an inverted residual), or a module beside such lists (embeddings, final
-norm, head). Plain lists inside lists are opened too, so VGG's ``features`` falls into single convolutions. A
+``nn.ModuleDict`` (a transformer block, an inverted residual), or a module beside such lists (embeddings,
+final norm, head). Lists inside lists are opened too, so VGG's ``features`` falls into single convolutions. A
 module without any list is opened once, into its children. A parameterless module is no layer: it belongs to
 whichever layer ran before it.
 
@@ -21,6 +21,8 @@ from edgeplan.errors import UsageError
 
 RESERVED = "input"
 LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+PARAMETRISATIONS = "parametrizations"
+"""Where PyTorch keeps the parts of a weight (``weight_norm``); a list, but not of layers."""
 
 TensorKey = tuple[int, int, tuple[int, ...]]
 Block = tuple[str, nn.Module]
@@ -51,8 +53,8 @@ def cut(module: nn.Module, order: Sequence[str] | None = None) -> list[LayerSlic
     module
         Any module, on any device.
     order
-        Names of all layers in the order in which they run, such as a model section has; it decides which of two
-        layers owns a shared tensor. Default: the order of registration.
+        Names of all layers in the order in which they run, such as a model section has; it decides which of
+        two layers owns a shared tensor. Default: the order of registration.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def cut(module: nn.Module, order: Sequence[str] | None = None) -> list[LayerSlic
     """
     owned = _owned_parameters(module)
     if not owned:
-        raise UsageError(f"{type(module).__name__} has no parameters, so there is nothing to train or to place")
+        raise UsageError(f"{type(module).__name__} has no parameters, so there is nothing to train")
     names = {path: _layer_name(path, module, owned) for path in owned}
     return list(_without_repeats(owned, names, _paths_in_order(names, order)))
 
@@ -127,7 +129,8 @@ def _children(path: str, module: nn.Module) -> Iterator[Block]:
     """Children with parameters, and their qualified names."""
     for name, child in module.named_children():
         # A list of bare parameters never runs, so it cannot be a layer.
-        if _has_parameters(child) and not isinstance(child, nn.ParameterList | nn.ParameterDict):
+        is_bare = isinstance(child, nn.ParameterList | nn.ParameterDict) or name == PARAMETRISATIONS
+        if _has_parameters(child) and not is_bare:
             yield (f"{path}.{name}" if path else name), child
 
 
@@ -136,7 +139,11 @@ def _has_parameters(module: nn.Module) -> bool:
 
 
 def _holds_list(module: nn.Module) -> bool:
-    return any(isinstance(inner, LISTS) and _has_parameters(inner) for inner in module.modules())
+    return any(
+        isinstance(inner, LISTS) and _has_parameters(inner)
+        for name, inner in module.named_modules()
+        if PARAMETRISATIONS not in name.split(".")
+    )
 
 
 def _is_inside(name: str, path: str) -> bool:
@@ -180,4 +187,4 @@ def _tensor_key(parameter: nn.Parameter) -> TensorKey:
         raise UsageError("a lazy module has no parameters yet; run it once before it is profiled")
     if parameter.numel() == 0:
         return id(parameter), 0, ()
-    return parameter.untyped_storage()._cdata, parameter.storage_offset(), tuple(parameter.shape)
+    return parameter.untyped_storage()._cdata, int(parameter.storage_offset()), tuple(parameter.shape)

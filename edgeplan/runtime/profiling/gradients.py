@@ -1,13 +1,14 @@
 """Gradients that flow through every layer, also where the layers before are frozen.
 
-A layer's frozen figures are those behind a trained layer. With everything frozen nothing would need a gradient,
-so the network's float inputs are made to need one, and so are the outputs of a layer that turns integers into
-floats: an embedding, whose own input has no gradient.
+A layer's frozen figures are those behind a trained layer. With everything frozen nothing would need a
+gradient, so the network's float inputs are made to need one, and so are the outputs of a layer that turns
+integers into floats: an embedding, whose own input has no gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -26,20 +27,31 @@ def needing_gradient(tensor: Any) -> Any:
     return tensor.detach().requires_grad_().clone()
 
 
-def start_gradients(module: nn.Module, layers: Sequence[LayerSlice]) -> None:
-    """Let the gradient begin at the first layers; the hooks stay, so give it a copy."""
-    started: list[bool] = []
+@contextmanager
+def gradients_started(module: nn.Module, layers: Sequence[LayerSlice]) -> Iterator[None]:
+    """Let the gradient begin at the first layers of `module` inside the context."""
+    begin = _GradientStart()
+    with ExitStack() as hooks:
+        for layer in layers:
+            watched = module.get_submodule(layer.path)
+            hooks.enter_context(watched.register_forward_hook(begin, with_kwargs=True))
+        yield
 
-    def start(_layer: nn.Module, arguments: Any, keywords: Any, output: Any) -> Any:
-        given = [tensor for tensor in tensors_in((arguments, keywords)) if tensor.is_floating_point()]
-        carried = any(tensor.requires_grad for tensor in given)
-        if not carried and (not given or not started):
+
+class _GradientStart:
+    """Forward hook that lets the outputs of a layer need a gradient where none comes in."""
+
+    def __init__(self) -> None:
+        self._has_begun = False
+
+    def __call__(self, _layer: nn.Module, arguments: Any, keywords: Any, output: Any) -> Any:
+        read = [tensor for tensor in tensors_in((arguments, keywords)) if tensor.is_floating_point()]
+        # A float input without a gradient later on was cut off by the network itself, and stays so.
+        is_start = not read or not self._has_begun
+        if is_start and not any(tensor.requires_grad for tensor in read):
             output = tree_map(needing_gradient, output)
-        started.extend(tensor.requires_grad for tensor in tensors_in(output) if tensor.requires_grad)
+        self._has_begun |= any(tensor.requires_grad for tensor in tensors_in(output))
         return output
-
-    for layer in layers:
-        module.get_submodule(layer.path).register_forward_hook(start, with_kwargs=True)
 
 
 def backward(outputs: Any) -> None:

@@ -41,17 +41,21 @@ class InputSpec:
         return f"({', '.join(('batch', *map(str, self.shape)))}) {str(self.dtype).removeprefix('torch.')}"
 
 
-def input_specs(
-    shapes: Sequence[Shape], dtypes: Sequence[str] | None, *, default_dtype: str = "float32"
-) -> tuple[InputSpec, ...]:
-    """Read the shapes and types that a user gave.
+@dataclass(frozen=True)
+class InputOptions:
+    """What a user says about a network's inputs; None leaves it to the network."""
 
-    Parameters
-    ----------
-    shapes
-        One for each positional input of the network, per sample: ``"3,32,32"`` or ``(3, 32, 32)``.
-    dtypes
-        One name for each input, or one for all; default `default_dtype`.
+    shapes: Sequence[Shape] | None = None
+    """Per sample, one for each positional input: ``"3,32,32"`` or ``(3, 32, 32)``."""
+    dtypes: Sequence[str] | None = None
+    """One name for each input, or one for all; default `dtype`."""
+    sequence_length: int | None = None
+    dtype: str = "float32"
+    """Of the parameters and of the float inputs."""
+
+
+def input_specs(options: InputOptions) -> tuple[InputSpec, ...]:
+    """Read what a user said; no shapes give no inputs.
 
     Raises
     ------
@@ -60,14 +64,17 @@ def input_specs(
 
     Examples
     --------
-    >>> [str(spec) for spec in input_specs(["3,32,32", (16,)], ["float32", "int64"])]
+    >>> [str(spec) for spec in input_specs(InputOptions(["3,32,32", (16,)], ["float32", "int64"]))]
     ['(batch, 3, 32, 32) float32', '(batch, 16) int64']
     """
-    names = list(dtypes) if dtypes else [default_dtype]
+    shapes = list(options.shapes or ())
+    names = list(options.dtypes or [options.dtype])
     if len(names) == 1:
         names *= len(shapes)
     if len(names) != len(shapes):
-        raise UsageError(f"{len(shapes)} input shapes but {len(names)} input types; give one type for each or one")
+        raise UsageError(
+            f"{len(names)} input types for {len(shapes)} input shapes; give one for each, or one"
+        )
     return tuple(
         InputSpec(read_shape(shape), read_dtype(name)) for shape, name in zip(shapes, names, strict=True)
     )

@@ -13,9 +13,10 @@ opt-1.3b        OPTForCausalLM              1,315,758,080          512 tokens
 llama-3-8b      LlamaForCausalLM            8,030,261,248          512 tokens
 ==============  ==========================  =====================  ==============
 
-MobileNetV2 has the 1000 classes of ImageNet. Dropout stays as the configurations say (0.1 in BERT and OPT, 0.8
-before MobileNetV2's classifier, none in Llama), the key-value cache is off, and attention is PyTorch's
-``scaled_dot_product_attention``.
+MobileNetV2 has the 1000 classes of ImageNet. Dropout stays as the configurations say (0.1 in BERT and OPT,
+0.8 before MobileNetV2's classifier, none in Llama), the key-value cache is off, and attention is PyTorch's
+``scaled_dot_product_attention``: its flash kernel for OPT and Llama, plain products for BERT, whose dropout
+inside the attention the kernel for CPUs does not do.
 """
 
 from __future__ import annotations
@@ -26,10 +27,9 @@ from typing import Any
 
 from torch import nn
 
-from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.runtime.networks import small_vgg, vgg11
-from edgeplan.runtime.profiling.inputs import InputSpec, input_specs
+from edgeplan.runtime.profiling.inputs import InputOptions
 
 UNMASKED = "edgeplan_unmasked_sdpa"
 
@@ -47,11 +47,11 @@ class NamedNetwork:
     measure_batch_size: int = 8
     """Batch size that a measurement takes unless told otherwise."""
 
-    def inputs(self, sequence_length: int | None, dtype: str) -> tuple[InputSpec, ...]:
-        """One sample: an image in `dtype`, or `sequence_length` token ids."""
+    def inputs(self, sequence_length: int | None = None) -> InputOptions:
+        """One sample: an image, or `sequence_length` token ids."""
         if self.shape is not None:
-            return input_specs([self.shape], [dtype])
-        return input_specs([(sequence_length or self.sequence_length or 1,)], ["int64"])
+            return InputOptions([self.shape])
+        return InputOptions([(sequence_length or self.sequence_length or 1,)], ["int64"])
 
 
 def find(name: str) -> tuple[str, NamedNetwork] | None:

@@ -1,32 +1,26 @@
-"""One forward and backward pass of a network with every operator accounted to a layer."""
+"""One forward and backward pass of a network with everything accounted to its layers."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import nn
-from torch._ops import OpOverload
-from torch.autograd.graph import saved_tensors_hooks
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from edgeplan.runtime.profiling.accounting import OperatorAccount, SavedAccount
 from edgeplan.runtime.profiling.cutting import LayerSlice
-from edgeplan.runtime.profiling.dataflow import Dataflow, Layer, key
-from edgeplan.runtime.profiling.flops import flops
-from edgeplan.runtime.profiling.gradients import backward, needing_gradient, start_gradients
+from edgeplan.runtime.profiling.dataflow import Dataflow
+from edgeplan.runtime.profiling.gradients import backward, gradients_started, needing_gradient
+from edgeplan.runtime.profiling.inputs import InputSpec
 from edgeplan.runtime.profiling.tracking import Tracker
+from edgeplan.runtime.profiling.trial import Trial
 
 
 @dataclass(frozen=True)
 class PassFigures:
-    """What one pass showed, by layer, for the whole batch."""
+    """What one pass showed for the whole batch, by layer."""
 
-    order: tuple[str, ...]
-    """Layers in the order of their first run."""
     forward_flops: Counter[str]
     backward_flops: Counter[str]
     saved_bytes: Counter[str]
@@ -35,84 +29,49 @@ class PassFigures:
     """Bytes that a layer reads, by the layer that made them or ``input``."""
 
 
+def execution_order(trial: Trial, layers: Sequence[LayerSlice], inputs: Sequence[InputSpec]) -> list[str]:
+    """Run forward once and return the layers' names in the order in which they ran, unused ones last."""
+    tracker = Tracker(layers[0].name)
+    with trial.context(), tracker.watching(trial.module, layers), torch.no_grad():
+        trial.module(*(spec.batch(2) for spec in inputs))
+    unused = [layer.name for layer in layers if layer.name not in tracker.order]
+    return tracker.order + unused
+
+
 def run_pass(
-    module: nn.Module,
-    layers: Sequence[LayerSlice],
-    inputs: Sequence[torch.Tensor],
-    call: Callable[[nn.Module, Sequence[torch.Tensor]], Any],
+    trial: Trial, layers: Sequence[LayerSlice], inputs: Sequence[InputSpec], batch_size: int, *, frozen: bool
 ) -> PassFigures:
-    """Run `module` once forward and once backward.
+    """Run forward and backward once.
 
     Parameters
     ----------
-    module
-        A copy of the network with its parameters frozen or trained as wanted; it keeps this pass's hooks.
+    trial
+        The network.
     layers
-        How it is cut.
+        How it is cut, in the order in which the layers run.
     inputs
-        One batch; floats are made to need a gradient.
-    call
-        Runs the module on the inputs.
+        One sample; floats are made to need a gradient.
+    batch_size
+        Number of samples.
+    frozen
+        Whether every layer is frozen, behind a trained one, or every layer is trained.
     """
-    tracker = Tracker()
-    tracker.watch(module, layers)
-    start_gradients(module, layers)
-    inputs = [needing_gradient(tensor) for tensor in inputs]
-    account = _Account(tracker, module, inputs)
-    saved = _SavedBytes(tracker, module)
-    with account:
-        with saved_tensors_hooks(saved.pack, _unpack):
-            outputs = call(module, inputs)
-        account.dataflow.finish(outputs)
-        tracker.is_forward = False
-        backward(outputs)
-    return _figures(tracker, account, saved)
-
-
-class _Account(TorchDispatchMode):
-    """Counts the FLOPs of every operator for its layer, and follows the activations forward."""
-
-    def __init__(self, tracker: Tracker, module: nn.Module, inputs: Sequence[torch.Tensor]) -> None:
-        super().__init__()
-        self.tracker = tracker
-        self.dataflow = Dataflow(inputs, ignored=[*module.parameters(), *module.buffers()])
-        self.forward_flops: Counter[Layer] = Counter()
-        self.backward_flops: Counter[Layer] = Counter()
-
-    def __torch_dispatch__(
-        self, operator: OpOverload, types: Any, arguments: Any = (), keywords: Any = None
-    ) -> Any:
-        keywords = keywords or {}
-        result = operator(*arguments, **keywords)
-        count = flops(operator, arguments, keywords, result)
-        if self.tracker.is_forward:
-            self.forward_flops[self.tracker.current] += count
-            self.dataflow.observe(self.tracker.current, operator, (arguments, keywords), result)
-        elif count:
-            node = torch._C._current_autograd_node()
-            self.backward_flops[self.tracker.layer_of(node)] += count
-        return result
-
-
-class _SavedBytes:
-    """Storages that autograd saves for each layer, each once, parameters left out."""
-
-    def __init__(self, tracker: Tracker, module: nn.Module) -> None:
-        self._tracker = tracker
-        self._parameters = {key(parameter) for parameter in module.parameters()}
-        self._saved: dict[Layer, dict[StorageWeakRef, int]] = defaultdict(dict)
-
-    def pack(self, tensor: torch.Tensor) -> torch.Tensor:
-        if key(tensor) not in self._parameters:
-            self._saved[self._tracker.current][key(tensor)] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    def total(self, layer: Layer) -> int:
-        return sum(self._saved[layer].values())
-
-    def storages(self, layer: Layer) -> dict[StorageWeakRef, int]:
-        return self._saved[layer]
-
-
-def _unpack(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor
+    tracker = Tracker(layers[0].name)
+    saved = SavedAccount(tracker, trial.module)
+    trial.freeze(frozen=frozen)
+    with trial.context(), tracker.watching(trial.module, layers), gradients_started(trial.module, layers):
+        batch = [needing_gradient(spec.batch(batch_size)) for spec in inputs]
+        with OperatorAccount(tracker, Dataflow(batch)) as account:
+            with saved.hooks():
+                outputs = trial.module(*batch)
+            tracker.is_forward = False
+            account.dataflow.finish(outputs)
+            backward(outputs)
+    trial.module.zero_grad()
+    return PassFigures(
+        account.forward_flops,
+        account.backward_flops,
+        saved.bytes(),
+        account.dataflow.output_bytes(),
+        account.dataflow.read_bytes(),
+    )

@@ -7,14 +7,15 @@ memory. The copy of a small one shares the weights and has its own buffers.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.profiling.named import without_mask
 
 FAKE_FROM_PARAMETERS = 50_000_000
 """Networks of this size and up run on fake tensors, and those without memory of their own (meta device)."""
@@ -29,14 +30,17 @@ class Trial:
         Left as it is.
     dtype
         Floating-point type of the copy's parameters and buffers.
+    fake
+        Whether the copy has no memory.
     """
 
-    def __init__(self, original: nn.Module, dtype: torch.dtype) -> None:
-        self.is_fake = runs_on_fakes(original)
-        self._mode = FakeTensorMode(allow_non_fake_inputs=True) if self.is_fake else None
+    def __init__(self, original: nn.Module, dtype: torch.dtype, *, fake: bool) -> None:
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True) if fake else None
         with self.context():
-            self.module = _copy(original, _fake if self.is_fake else _own, dtype)
+            self.module = _copy(original, _fake if fake else _own, dtype)
         self.module.train()
+        if fake:
+            without_mask(self.module)
 
     def context(self) -> AbstractContextManager[object]:
         """Enter to make tensors for the copy and to run it."""
@@ -53,6 +57,17 @@ def runs_on_fakes(module: nn.Module) -> bool:
     parameters = list(module.parameters())
     on_meta = any(parameter.is_meta for parameter in parameters)
     return on_meta or sum(parameter.numel() for parameter in parameters) >= FAKE_FROM_PARAMETERS
+
+
+@contextmanager
+def threads_limited(threads: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads inside the context."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _copy(original: nn.Module, make: Callable[[torch.Tensor], torch.Tensor], dtype: torch.dtype) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
@@ -54,11 +55,13 @@ def planned_visits(problem: LayerAssignment, plan: Plan) -> tuple[PlannedVisit, 
     for k, (stage, cost) in enumerate(zip(plan.stages, problem.cost(plan).visits, strict=True)):
         own = set(stage.layers)
         trained = own | (set(instance.shared_layers) & changing)
-        kept = tuple(
-            tuple(name for name in names if name in some) for some in (own, trained, changing - own)
-        )
-        visits.append(PlannedVisit(k, stage.node, *kept, cost))
+        layers = [_ordered(names, some) for some in (own, trained, changing - own)]
+        visits.append(PlannedVisit(k, stage.node, layers[0], layers[1], layers[2], cost))
     return tuple(visits)
+
+
+def _ordered(names: Sequence[str], some: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in some)
 
 
 def server_rank(problem: LayerAssignment, plan: Plan) -> int | None:

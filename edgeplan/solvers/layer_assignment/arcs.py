@@ -96,7 +96,9 @@ class Arcs:
         """Latency (s) and s/bit for every pair, shape [sources, targets]."""
         network = self.table.problem.instance.network
         up = np.array([0.0 if s.uplink_bit_per_s is None else 1.0 / s.uplink_bit_per_s for s in sources])
-        down = np.array([0.0 if t.downlink_bit_per_s is None else 1.0 / t.downlink_bit_per_s for t in targets])
+        down = np.array(
+            [0.0 if t.downlink_bit_per_s is None else 1.0 / t.downlink_bit_per_s for t in targets]
+        )
         latency = np.add.outer([s.latency_s for s in sources], [t.latency_s for t in targets])
         inverse_rate = np.maximum.outer(up, down)
         row_of = {node.id: row for row, node in enumerate(sources)}
@@ -158,7 +160,9 @@ class Arcs:
 
         The run of all layers has its step in `own_terms` in peer mode, where nothing moves.
         """
-        allowed = np.repeat(self.table.allowed[:, None, :], self.num_classes, axis=1)
+        terms = self.terms
+        finite = np.isfinite(terms.time_s) & np.isfinite(terms.energy_j) & np.isfinite(terms.price)
+        allowed: Bools = np.logical_and(self.table.allowed[:, None, :], finite)
         if not self.is_peer:
             return allowed
         members = np.bincount(self.class_of, minlength=self.num_classes)
@@ -184,7 +188,7 @@ class Arcs:
         """Nodes that may serve all layers as the only stage in peer mode, shape [nodes]."""
         if not self.is_peer or self.table.problem.instance.limits.min_nodes > 1:
             return np.zeros(self.num_nodes, dtype=bool)
-        return self.table.allowed[self.whole_run]
+        return np.asarray(self.table.allowed[self.whole_run], dtype=bool)
 
     @cached_property
     def cost(self) -> Floats:

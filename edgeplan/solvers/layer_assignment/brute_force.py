@@ -38,7 +38,9 @@ class BruteForce:
         """
         count = num_plans(problem)
         if count > MAX_PLANS:
-            raise UsageError(f"brute force would try {count} plans, more than {MAX_PLANS}; use another solver")
+            raise UsageError(
+                f"brute force would try {count} plans, more than {MAX_PLANS}; use another solver"
+            )
         info = SolverInfo(name=self.name, version="1", seed=limits.seed, workers=1)
         return run_search(_try_all, problem, limits, info, on_incumbent)
 

@@ -232,7 +232,10 @@ class Circulation:
     def steps_of(self, route: Route) -> list[int]:
         """Return the steps of a route, those of them that the programme includes."""
         rows, senders, columns = self.steps
-        place_of = {key: k for k, key in enumerate(zip(rows.tolist(), senders.tolist(), columns.tolist(), strict=True))}
+        place_of = {
+            key: k
+            for k, key in enumerate(zip(rows.tolist(), senders.tolist(), columns.tolist(), strict=True))
+        }
         sender = _ALONE if len(route) == 1 and self.arcs.is_peer else int(self.arcs.class_of[route[-1][2]])
         found = []
         for start, end, column in route:

@@ -71,9 +71,7 @@ class BeamSearch:
                 break
         return list(kept.values())
 
-    def _extend(
-        self, partial: _Partial, p: int, completion: Floats, waiting: list[list[_Partial]]
-    ) -> None:
+    def _extend(self, partial: _Partial, p: int, completion: Floats, waiting: list[list[_Partial]]) -> None:
         rows = np.arange(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, len(waiting) - 1) + 1)
         cost = partial.cost + np.where(partial.free, self._step_cost(partial.route, rows), math.inf)
         levels = completion.shape[1] - 1

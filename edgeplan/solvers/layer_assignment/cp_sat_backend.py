@@ -156,9 +156,7 @@ class _Programme:
     ) -> None:
         chosen = [self.model.new_bool_var("window") for _ in spans]
         self.model.add(cp_model.LinearExpr.sum(chosen) == self._sum(steps))
-        length = cp_model.LinearExpr.weighted_sum(
-            [self.step[k] for k in steps], [compute[k] for k in steps]
-        )
+        length = cp_model.LinearExpr.weighted_sum([self.step[k] for k in steps], [compute[k] for k in steps])
         for inside, (start, end) in zip(chosen, spans, strict=True):
             self.model.add(begin >= start).only_enforce_if(inside)
             self.model.add(begin + length <= end).only_enforce_if(inside)

@@ -20,7 +20,13 @@ from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
 
 def construct_and_improve(
-    arcs: Arcs, relaxation: Relaxation, search: Search, *, until: float, num_descents: int = 6, num_shakes: int = 30
+    arcs: Arcs,
+    relaxation: Relaxation,
+    search: Search,
+    *,
+    until: float,
+    num_descents: int = 6,
+    num_shakes: int = 30,
 ) -> None:
     """Offer the best routes found to the search.
 

@@ -18,7 +18,6 @@ from edgeplan.errors import BackendError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Conflict, Stop
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
-from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation import Circulation
 from edgeplan.solvers.layer_assignment.exhaustion import has_no_plan
@@ -190,7 +189,7 @@ def _need(problem: LayerAssignment, plan: Plan, limit: NamedLimit) -> float | No
 def _measured_cost(programme: Circulation, limit: NamedLimit | None) -> dict[str, Any]:
     """Members of the job that make the measure of the limit its objective."""
     rows, _, columns = programme.steps
-    arcs, table = programme.arcs, programme.arcs.table
+    table = programme.arcs.table
     zeros = [0] * len(rows)
     job: dict[str, Any] = {"cost": zeros, "bottleneck": zeros, "minimise": limit is not None}
     if limit is None or limit.measure is None:

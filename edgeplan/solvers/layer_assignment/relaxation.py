@@ -3,8 +3,9 @@
 Dropping "a node serves at most one stage" leaves a shortest closed walk over (position, sender
 class), solved by dynamic programming: the walk is split by the class of its last node, which closes
 the cycle exactly, and counts its stages up to ``min_nodes``. Lagrange multipliers on nodes that serve
-too often, and on the stage count above ``max_nodes``, raise the bound. Walks from both ends give each
-step the cheapest plan through it, so steps that no better plan can take are dropped with a proof.
+too often, on missing samples and on the stage count above ``max_nodes`` raise the bound. Walks from
+both ends give each step the cheapest plan through it, so steps that no better plan can take are
+dropped with a proof.
 """
 
 from __future__ import annotations
@@ -22,17 +23,35 @@ from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats
 ROUNDING = 1e-9  # relative; float sums of at most some hundred terms err by far less
 
 
+_SAMPLE_SCALE = 4.0  # a walk misses samples by a fraction of the need, and nodes by whole visits
+
+
 @dataclass(frozen=True)
-class Multipliers:
-    """Lagrange multipliers: per node, shape [nodes], and on the stage count."""
+class Dualised:
+    """Limits that walks may break for a price: ``coefficients @ visits <= limits``.
 
-    node: Floats
-    count: float
+    Parameters
+    ----------
+    coefficients
+        What a stage on each node adds, shape [limits, nodes].
+    limits
+        Right-hand sides, shape [limits].
+    """
 
-    @property
-    def per_stage(self) -> Floats:
+    coefficients: Floats
+    limits: Floats
+
+    def per_stage(self, multipliers: Floats) -> Floats:
         """What a stage on each node pays, shape [nodes]."""
-        return np.asarray(self.node + self.count)
+        return np.asarray(multipliers @ self.coefficients)
+
+    def refund(self, multipliers: Floats) -> float:
+        """What every plan that keeps the limits may pay at most."""
+        return float(multipliers @ self.limits)
+
+    def excess(self, visits: Floats) -> Floats:
+        """How far visits per node, shape [nodes], break each limit."""
+        return np.asarray(self.coefficients @ visits - self.limits)
 
 
 @dataclass(frozen=True)
@@ -71,19 +90,34 @@ class Relaxation:
         return self._n if limit is None else min(limit, self._n)
 
     @cached_property
+    def _dualised(self) -> Dualised:
+        """A node once (2); at most ``max_nodes`` stages and at least ``min_samples`` samples (3)."""
+        instance, num_nodes = self.arcs.table.problem.instance, self.arcs.num_nodes
+        rows, limits = [np.eye(num_nodes)], [np.ones(num_nodes)]
+        if self._max_nodes < self._n:
+            rows.append(np.ones((1, num_nodes)))
+            limits.append(np.array([float(self._max_nodes)]))
+        if instance.limits.min_samples > 0:
+            nodes = instance.network.nodes
+            held = np.array([nodes[index].num_samples for index in self.arcs.table.nodes], dtype=float)
+            rows.append(-_SAMPLE_SCALE * held[None, :] / instance.limits.min_samples)
+            limits.append(np.array([-_SAMPLE_SCALE]))
+        return Dualised(np.concatenate(rows), np.concatenate(limits))
+
+    @cached_property
     def _membership(self) -> list[np.ndarray]:
         return [np.flatnonzero(self.arcs.class_of == c) for c in range(self.arcs.num_classes)]
 
-    def no_multipliers(self) -> Multipliers:
-        """Return multipliers of zero."""
-        return Multipliers(np.zeros(self.arcs.num_nodes), 0.0)
+    def no_multipliers(self) -> Floats:
+        """Return multipliers of zero, shape [limits]."""
+        return np.zeros(len(self._dualised.limits))
 
-    def _cheapest_by_class(self, cost: Floats, multipliers: Multipliers) -> Floats:
+    def _cheapest_by_class(self, cost: Floats, multipliers: Floats) -> Floats:
         """Cheapest step between classes, shape [runs, classes, classes]."""
-        paid = cost + multipliers.per_stage
+        paid = cost + self._dualised.per_stage(multipliers)
         return np.stack([paid[:, :, members].min(axis=2) for members in self._membership], axis=2)
 
-    def completion(self, multipliers: Multipliers) -> Floats:
+    def completion(self, multipliers: Floats) -> Floats:
         """Cheapest way from each state to the end.
 
         Returns
@@ -103,7 +137,7 @@ class Relaxation:
             best[p] = (behind[:, :, :, None, :] + step[rows][:, None, None, :, :]).min(axis=(0, 4))
         return best
 
-    def arrival(self, multipliers: Multipliers) -> Floats:
+    def arrival(self, multipliers: Floats) -> Floats:
         """Cheapest way from the start to each state.
 
         Returns
@@ -123,7 +157,7 @@ class Relaxation:
             best[q, levels] = np.minimum(best[q, levels], reached[levels])
         return best
 
-    def walk(self, multipliers: Multipliers) -> Walk | None:
+    def walk(self, multipliers: Floats) -> Walk | None:
         """Cheapest closed walk with more than one stage, or any with a server; None if there is none."""
         completion = self.completion(multipliers)
         closed = np.diagonal(completion[0, self._levels])
@@ -131,17 +165,15 @@ class Relaxation:
         if not math.isfinite(closed[closing]):
             return None
         steps = self._trace(completion, closing, multipliers)
-        paid = float(multipliers.node.sum()) + multipliers.count * self._max_nodes
-        return Walk(steps, float(closed[closing]) - paid)
+        return Walk(steps, float(closed[closing]) - self._dualised.refund(multipliers))
 
-    def _trace(
-        self, completion: Floats, closing: int, multipliers: Multipliers
-    ) -> tuple[tuple[int, int], ...]:
+    def _trace(self, completion: Floats, closing: int, multipliers: Floats) -> tuple[tuple[int, int], ...]:
         steps, p, level, sender = [], 0, self._levels, closing
+        pays = self._dualised.per_stage(multipliers)
         while p < self._n:
             rows = np.arange(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, self._n) + 1)
             behind = completion[p + 1 :, max(level - 1, 0), closing][:, self.arcs.class_of]
-            total = self.arcs.cost[rows, sender] + multipliers.per_stage + behind
+            total = self.arcs.cost[rows, sender] + pays + behind
             place, node = np.unravel_index(int(np.argmin(total)), total.shape)
             steps.append((int(rows[place]), int(node)))
             p, level, sender = p + 1 + int(place), max(level - 1, 0), int(self.arcs.class_of[node])
@@ -171,7 +203,7 @@ class Relaxation:
         total = cheapest + self.bottleneck_weight * self.bottleneck_bound_s
         return max(0.0, total - ROUNDING * abs(total))
 
-    def ascend(self, target: float, *, until: float, max_steps: int = 200) -> tuple[Multipliers, Walk | None]:
+    def ascend(self, target: float, *, until: float, max_steps: int = 200) -> tuple[Floats, Walk | None]:
         """Raise the bound by subgradient steps towards `target`, the objective of a known plan.
 
         Parameters
@@ -187,15 +219,13 @@ class Relaxation:
         for _ in range(max_steps):
             if walk is None or best_walk is None or time.monotonic() > until:
                 break
-            excess, over = self._excess(walk)
-            norm = float((excess[(multipliers.node > 0) | (excess > 0)] ** 2).sum()) + max(over, 0.0) ** 2
+            visits = np.bincount([node for _, node in walk.steps], minlength=self.arcs.num_nodes)
+            excess = self._dualised.excess(visits.astype(float))
+            norm = float((excess[(multipliers > 0) | (excess > 0)] ** 2).sum())
             distance = target - self.bottleneck_weight * self.bottleneck_bound_s - walk.bound
             if norm == 0 or distance <= ROUNDING * abs(target):
                 break
-            step = scale * distance / norm
-            multipliers = Multipliers(
-                np.maximum(0.0, multipliers.node + step * excess), max(0.0, multipliers.count + step * over)
-            )
+            multipliers = np.maximum(0.0, multipliers + scale * distance / norm * excess)
             walk = self.walk(multipliers)
             if walk is not None and walk.bound > best_walk.bound + 1e-6 * abs(best_walk.bound):
                 best, best_walk, stalled = multipliers, walk, 0
@@ -206,25 +236,20 @@ class Relaxation:
                 break
         return best, best_walk
 
-    def _excess(self, walk: Walk) -> tuple[Floats, float]:
-        served = np.bincount([node for _, node in walk.steps], minlength=self.arcs.num_nodes)
-        limited = self._max_nodes < self._n
-        return served - 1.0, float(len(walk.steps) - self._max_nodes) if limited else 0.0
-
-    def useful_arcs(self, target: float, multipliers: Multipliers) -> Bools:
+    def useful_arcs(self, target: float, multipliers: Floats) -> Bools:
         """Steps through which a plan at most as dear as `target` may lead, shape [runs, classes, nodes].
 
         Everything else is excluded with a proof, so the best plan keeps all its steps.
         """
         arrival, completion = self.arrival(multipliers), self.completion(multipliers)
-        paid = float(multipliers.node.sum()) + multipliers.count * self._max_nodes
-        slack = target + paid + ROUNDING * (abs(target) + paid)
+        refund, pays = self._dualised.refund(multipliers), self._dualised.per_stage(multipliers)
+        slack = target + refund + ROUNDING * (abs(target) + abs(refund))
         useful = np.zeros(self.arcs.allowed.shape, dtype=bool)
         compute = self.arcs.table.compute_s
         for row, (p, q) in enumerate(zip(self.arcs.table.run_starts, self.arcs.table.run_ends, strict=True)):
             through = self._through(arrival[p], completion[q])
             dearest = np.maximum(compute[row], self.bottleneck_bound_s)
-            total = through[:, self.arcs.class_of] + self.arcs.cost[row] + multipliers.per_stage
+            total = through[:, self.arcs.class_of] + self.arcs.cost[row] + pays
             useful[row] = total + self.bottleneck_weight * dearest <= slack
         return useful & self.arcs.allowed
 

@@ -13,11 +13,12 @@ from functools import cached_property
 from edgeplan.models.layer_assignment import Plan, Stage
 from edgeplan.models.layer_assignment.serial import LIMIT_TOLERANCE, earliest_start_s
 from edgeplan.models.network import Node
-from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.arcs import Arcs, Terms
 
 Route = tuple[tuple[int, int, int], ...]
 """Stages (start position, end position, column of the node) in visiting order."""
 
+_Figures = tuple[float, float, float, float]
 Value = tuple[float, float]
 IMPOSSIBLE: Value = (math.inf, math.inf)
 
@@ -61,7 +62,7 @@ class RouteCost:
         )
         return missed + self._shortage(route, time_s, energy_j, price), objective
 
-    def _steps(self, route: Route) -> list[tuple[float, float, float, float]] | None:
+    def _steps(self, route: Route) -> list[_Figures] | None:
         """(time, energy, price, compute) of each stage, or None where one is not allowed."""
         arcs, table = self.arcs, self.arcs.table
         if len(route) == 1 and arcs.is_peer:
@@ -69,23 +70,17 @@ class RouteCost:
             own, row = arcs.own_terms, arcs.whole_run
             if not arcs.alone[column]:
                 return None
-            figures = (own.time_s[row, column], own.energy_j[row, column], own.price[row, column])
-            return [(*map(float, figures), float(table.compute_s[row, column]))]
+            return [_figures(own, (row, column), table.compute_s[row, column])]
         steps, sender = [], int(arcs.class_of[route[-1][2]])
         for start, end, column in route:
             row = table.run(start, end)
             if not arcs.allowed[row, sender, column]:
                 return None
-            place = row, sender, column
-            terms = arcs.terms
-            figures = (terms.time_s[place], terms.energy_j[place], terms.price[place])
-            steps.append((*map(float, figures), float(table.compute_s[row, column])))
+            steps.append(_figures(arcs.terms, (row, sender, column), table.compute_s[row, column]))
             sender = int(arcs.class_of[column])
         return steps
 
-    def _time_with_waiting(
-        self, route: Route, steps: list[tuple[float, float, float, float]]
-    ) -> float | None:
+    def _time_with_waiting(self, route: Route, steps: list[_Figures]) -> float | None:
         now = 0.0
         for (start, end, column), (time_s, _, _, compute_s) in zip(route, steps, strict=True):
             out_s = float(self.arcs.transfer_out_s[self.arcs.table.run(start, end), column])
@@ -137,3 +132,13 @@ class RouteCost:
             route.append((position, position + len(stage.layers), column_of[stage.node]))
             position += len(stage.layers)
         return tuple(route)
+
+
+def _figures(terms: Terms, place: tuple[int, ...], compute_s: float) -> _Figures:
+    """Time, energy, price and compute time of one step."""
+    return (
+        float(terms.time_s[place]),
+        float(terms.energy_j[place]),
+        float(terms.price[place]),
+        float(compute_s),
+    )

@@ -71,7 +71,7 @@ class _Rows:
             self.add(needs, -np.inf, 1 + SLACK)
 
 
-def solve(job: Job, send: Callable[[Message], None]) -> Message:  # noqa: ARG001
+def solve(job: Job, send: Callable[[Message], None]) -> Message:
     """Say whether the programme without windows and given order has a solution."""
     if not job["start"]:
         return {"status": "infeasible"}

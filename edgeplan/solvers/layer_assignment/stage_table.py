@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.layer_assignment.serial import LIMIT_TOLERANCE
+from edgeplan.models.layer_assignment.serial import LIMIT_TOLERANCE, nearest_float
 from edgeplan.models.layer_assignment.stage_figures import StageFigures
 from edgeplan.models.network import Node
 
@@ -168,7 +168,7 @@ class StageTable:
         own_shared = shared if self.problem.instance.train_shared else 0
         changed = figures.parameters(figures.own) + own_shared
         return np.array(
-            [float(figures.weight_bytes * int(changed - (total - own_shared))) for total in trained]
+            [nearest_float(figures.weight_bytes * int(changed - (total - own_shared))) for total in trained]
         )
 
     @cached_property
@@ -176,7 +176,7 @@ class StageTable:
         """Bytes that the server gets back, shape [runs]."""  # (6)
         trained = self._totals.trained([layer.parameters for layer in self._totals.layers])
         weight_bytes: Fraction = self.problem.figures.weight_bytes
-        return np.array([float(weight_bytes * int(total)) for total in trained])
+        return np.array([nearest_float(weight_bytes * int(total)) for total in trained])
 
     @cached_property
     def allowed(self) -> Bools:

@@ -67,7 +67,7 @@ def split_by_label(
         shares = generator.dirichlet(np.full(num_nodes, alpha))
         cuts = np.rint(np.cumsum(shares)[:-1] * len(members)).astype(np.int64)
         for shard, part in zip(shards, np.split(members, cuts), strict=True):
-            shard += part.tolist()
+            shard.extend(part.tolist())
     _fill_up(shards, at_least)
     return [generator.permutation(np.array(shard, dtype=np.int64)) for shard in shards]
 

@@ -2,36 +2,36 @@
 
 Waiting until the predicted time would prove equation (5) by itself. Instead full training steps are timed
 once, and every step of a node is stretched by one factor: what a full step should take on the node over
-what it takes here. Whether a partial step then follows its FLOPs is measured, not imposed.
+the processor time that it takes here. Whether a partial step then follows its FLOPs is measured, not imposed.
 """
 
 from __future__ import annotations
 
-import copy
 import statistics
-import time
+from dataclasses import astuple
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.runtime.snake.device.training import Batch, train
+from edgeplan.runtime.snake.device.training import Batch, Spent, Stopwatch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 WARM_UP_STEPS = 3
 TIMED_STEPS = 9
 
 
-def full_step_s(
+def time_full_step(
     workload: Workload, batch: Batch, *, optimizer_bytes: float, learning_rate: float | None
-) -> float:
+) -> Spent:
     """Time one training step of the whole network on a copy; the median of several."""
-    trial = Workload(copy.deepcopy(workload.module))
+    trial = workload.copy()
     optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
     train(trial.module, optimizer, [batch] * WARM_UP_STEPS)
-    seconds = []
+    steps = []
     for _ in range(TIMED_STEPS):
-        begin_s = time.monotonic()
+        begin = Stopwatch()
         train(trial.module, optimizer, [batch])
-        seconds.append(time.monotonic() - begin_s)
-    return statistics.median(seconds)
+        steps.append(begin.read())
+    wall_s, processor_s = (statistics.median(times) for times in zip(*map(astuple, steps), strict=True))
+    return Spent(wall_s, processor_s)
 
 
 def full_step_flops(problem: LayerAssignment) -> float:
@@ -40,16 +40,16 @@ def full_step_flops(problem: LayerAssignment) -> float:
     return problem.instance.training.batch_size * problem.figures.flops(every_layer)
 
 
-def slowdown_of(problem: LayerAssignment, node: str, measured_full_step_s: float) -> float:
-    """Return how many times as long a step takes on `node` as here; below 1 the node is faster.
+def slowdown_of(problem: LayerAssignment, node: str, full_step_s: float) -> float:
+    """Return how many times as long a full step takes on `node` as `full_step_s`.
 
     Examples
     --------
     >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
-    >>> slowdown_of(two_layers_two_nodes(), "slow", measured_full_step_s=2.5)
+    >>> slowdown_of(two_layers_two_nodes(), "slow", full_step_s=2.5)
     2.0
     """
     network = problem.instance.network
     every_layer = tuple(range(len(problem.instance.model.layers)))
     visit_s = problem.figures.compute_s(network.nodes[network.index_of[node]], every_layer)
-    return visit_s / problem.instance.training.local_steps / measured_full_step_s
+    return visit_s / problem.instance.training.local_steps / full_step_s

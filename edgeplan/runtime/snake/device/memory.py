@@ -8,13 +8,12 @@ samples, workspaces inside an operator, and the interpreter.
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -25,7 +24,7 @@ MEASURED_STEPS = 2  # the optimizer's state exists from the second step on
 STATUS_FILE = Path("/proc/self/status")
 
 
-class LiveTensors(TorchDispatchMode):
+class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of live storages.
 
     Parameters
@@ -35,9 +34,9 @@ class LiveTensors(TorchDispatchMode):
     """
 
     def __init__(self, existing: Iterable[Tensor] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live_bytes = 0
-        self.peak_bytes = 0
+        self.peak_bytes: int = 0
         self._known: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         for tensor in existing:
             self._add(tensor)
@@ -64,7 +63,7 @@ class LiveTensors(TorchDispatchMode):
 
 
 def peak_of_training(
-    module: nn.Module,
+    workload: Workload,
     layers: Sequence[str],
     batches: Sequence[Batch],
     *,
@@ -76,14 +75,14 @@ def peak_of_training(
     A copy, so that the count neither slows the timed visits down nor changes what they train; the steps
     are real ones, and warm the process up.
     """
-    workload = Workload(copy.deepcopy(module))
-    optimizer = optimizer_for(workload.train_only(layers), optimizer_bytes, learning_rate)
+    trial = workload.copy()
+    optimizer = optimizer_for(trial.train_only(layers), optimizer_bytes, learning_rate)
     steps = batches[:MEASURED_STEPS]
-    existing = [*workload.module.parameters(), *workload.module.buffers()]
+    existing = [*trial.module.parameters(), *trial.module.buffers()]
     with LiveTensors([*existing, *steps[0]]) as live:
         for step in steps:
-            train(workload.module, optimizer, [step])
-    return live.peak_bytes
+            train(trial.module, optimizer, [step])
+    return int(live.peak_bytes)
 
 
 def process_peak_bytes() -> int | None:

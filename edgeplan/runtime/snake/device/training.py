@@ -18,6 +18,26 @@ EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Seconds on the wall, and of the processor: the latter do not grow when other processes compete."""
+
+    wall_s: float
+    processor_s: float
+
+
+class Stopwatch:
+    """Begins with its construction."""
+
+    def __init__(self) -> None:
+        self._begin = Spent(time.monotonic(), time.process_time())
+
+    def read(self) -> Spent:
+        """Return what was spent since the beginning."""
+        wall_s = time.monotonic() - self._begin.wall_s
+        return Spent(wall_s, time.process_time() - self._begin.processor_s)
+
+
+@dataclass(frozen=True)
 class Score:
     """Mean loss and accuracy over the test images."""
 
@@ -45,7 +65,7 @@ class Shard:
         """Return the batches of a visit; visits are counted from 0 and go on where the last one stopped."""
         drawn = batch_size * steps
         order = torch.from_numpy(sample_order(seed, node, len(self.labels), visit * drawn, drawn))
-        return [(self.pixels[some], self.labels[some]) for some in order.split(batch_size)]
+        return [(self.pixels[some], self.labels[some]) for some in torch.split(order, batch_size)]
 
 
 def upscale(pixels: Tensor, shape: Sequence[int]) -> Tensor:
@@ -60,7 +80,7 @@ def train(
     optimizer: torch.optim.Optimizer | None,
     batches: Sequence[Batch],
     *,
-    slowdown: float = 1.0,
+    slowdown: float | None = None,
 ) -> float:
     """Take one step on each batch.
 
@@ -73,7 +93,7 @@ def train(
     batches
         Images and labels.
     slowdown
-        A step is followed by a sleep that makes it so many times as long.
+        A step is followed by a sleep until so many times its processor time have passed; None never sleeps.
 
     Returns
     -------
@@ -82,10 +102,11 @@ def train(
     """
     losses = []
     for pixels, labels in batches:
-        begin_s = time.monotonic()
+        begin = Stopwatch()
         losses.append(_step(module, optimizer, pixels, labels))
-        if slowdown > 1.0:
-            time.sleep((slowdown - 1.0) * (time.monotonic() - begin_s))
+        if slowdown is not None:
+            spent = begin.read()
+            time.sleep(max(0.0, slowdown * spent.processor_s - spent.wall_s))
     return sum(losses) / len(losses)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Sequence
 
@@ -22,18 +23,24 @@ class Workload:
     ----------
     module
         The network.
+    order
+        Names of its layers, as the instance has them; None is the order of registration.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, order: Sequence[str] | None = None) -> None:
         self.module = module
-        self.layers: dict[str, list[nn.Parameter]] = {
-            layer.name: list(layer.parameters) for layer in cut(module)
+        self.layers: dict[str, tuple[nn.Parameter, ...]] = {
+            layer.name: layer.parameters for layer in cut(module, order)
         }
 
     @classmethod
-    def seeded(cls, network: str, seed: int) -> Workload:
+    def seeded(cls, network: str, seed: int, order: Sequence[str] | None = None) -> Workload:
         """Build a named network, the same one in every process that uses this seed."""
-        return cls(build(network, seed=seed))
+        return cls(build(network, seed=seed), order)
+
+    def copy(self) -> Workload:
+        """Return a workload with parameters of its own."""
+        return Workload(copy.deepcopy(self.module), list(self.layers))
 
     def parameters(self, layers: Iterable[str]) -> list[nn.Parameter]:
         """Return the parameters of some layers, in the order given."""

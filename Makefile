@@ -1,0 +1,37 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test fix test-large bench clean
+
+help:  ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; name one with make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,test]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## profile, solve, check, run and report; ends with a page and a summary
+	$(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## what CI does: format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+fix: $(STAMP)  ## format and repair what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-large: $(STAMP)  ## the large tier, by hand: thousands of random instances and documents
+	EDGEPLAN_TIER=large $(BIN)/pytest tests/large
+
+bench: $(STAMP)  ## solver benchmarks, by hand
+	$(BIN)/python benchmarks/layer_assignment.py
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache

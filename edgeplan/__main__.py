@@ -1,0 +1,5 @@
+"""``python -m edgeplan``."""
+
+from edgeplan.cli import main
+
+main()

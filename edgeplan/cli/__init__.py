@@ -1,0 +1,46 @@
+"""The command line: one verb a file; errors become one clear line each and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edgeplan.cli.check import check
+from edgeplan.cli.doctor import doctor
+from edgeplan.cli.profile import profile
+from edgeplan.cli.report import report
+from edgeplan.cli.run import run
+from edgeplan.cli.schema import schema
+from edgeplan.cli.solve import solve
+from edgeplan.errors import EdgeplanError, InvalidInputError
+
+app = typer.Typer(
+    help="Plan the training of neural networks on edge devices, prove how good the plan is, and run it.",
+    epilog="Exit codes: 0 done, 1 internal error, 2 invalid input, 3 proven infeasible, 5 limit reached "
+    "without a plan, 6 violations or a run that missed its tolerance, 7 back-end missing or crashed, "
+    "130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (solve, check, run, profile, report, schema, doctor):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except EdgeplanError as error:
+        for line in error.lines() if isinstance(error, InvalidInputError) else [str(error)]:
+            print(line, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

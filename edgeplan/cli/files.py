@@ -1,0 +1,111 @@
+"""Documents in and out of the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from edgeplan.errors import InvalidInputError, UsageError
+from edgeplan.models.document import parse
+from edgeplan.models.faults import Fault, in_document_order
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.problems import read_bytes
+
+STANDARD = Path("-")
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output that could not be written, before any work is done.
+
+    Raises
+    ------
+    UsageError
+        When the folder is missing or not writable, or the path is a folder.
+    """
+    if path == STANDARD:
+        return
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{path}: cannot be written: {path.parent} is no writable folder; make it first")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write to a file by way of a temporary one beside it, or to standard output for ``-``."""
+    if path == STANDARD:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(aside, 0o666 & ~_umask())
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(document: Any, path: Path) -> None:
+    """Write a document as readable JSON."""
+    write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def read_document(path: Path) -> tuple[Any, str]:
+    """Read a JSON document that is no instance; return it and its name.
+
+    Raises
+    ------
+    InvalidInputError
+        With every fault that reading alone can find.
+    """
+    source = "stdin" if path == STANDARD else str(path)
+    document, faults = parse(read_bytes(path), source=source)
+    if not isinstance(document, dict):
+        faults.append(Fault((), "must be an object that begins with {", document))
+    if faults:
+        raise InvalidInputError(in_document_order(faults), source)
+    return document, source
+
+
+def read_plan(path: Path, problem: LayerAssignment) -> tuple[Plan, str | None]:
+    """Read the plan of a result, or of a bare ``{"plan": ...}``.
+
+    Returns
+    -------
+    tuple[Plan, str or None]
+        The plan, and a warning where the result belongs to another instance.
+
+    Raises
+    ------
+    InvalidInputError
+        When there is no plan, or it is malformed.
+    """
+    document, source = read_document(path)
+    if not isinstance(document.get("plan"), dict):
+        rule = (
+            "must be an object; the result holds no plan"
+            if "plan" in document
+            else "required member is missing; add it"
+        )
+        raise InvalidInputError([Fault(("plan",), rule)], source)
+    try:
+        plan = problem.plan_from_document(document["plan"])
+    except InvalidInputError as error:
+        faults = [Fault(("plan", *fault.path), fault.rule, fault.value) for fault in error.faults]
+        raise InvalidInputError(faults, source) from None
+    made_for = document.get("instance_sha256", problem.instance_sha256)
+    if made_for != problem.instance_sha256:
+        return plan, f"{source}: was made for another instance (instance_sha256 differs)"
+    return plan, None

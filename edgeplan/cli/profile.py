@@ -1,0 +1,100 @@
+"""``edgeplan profile``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+
+from edgeplan.cli.console import figures, stderr
+from edgeplan.cli.files import STANDARD, check_output, write_json
+from edgeplan.errors import UsageError
+from edgeplan.extras import require
+
+
+def profile(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="vgg11, small-vgg, mobilenetv2, bert-base, opt-1.3b, llama-3-8b, or package.module:factory."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,
+    input_shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Shape of an input per sample, such as 3,32,32; repeat for several inputs."),
+    ] = None,
+    input_dtype: Annotated[
+        list[str] | None, typer.Option(help="Type of each input, such as int64 for token ids.")
+    ] = None,
+    sequence_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a sample, for a known language model.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Type of parameters and activations.")] = "float32",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also measure seconds per layer on this machine.")
+    ] = False,
+    node_type: Annotated[
+        str, typer.Option(help="Node type that the measured seconds stand for.")
+    ] = "this-machine",
+    repeats: Annotated[int, typer.Option(min=1, help="Measured passes, of which the median counts.")] = 5,
+) -> None:
+    """Write the model section of an instance from a real PyTorch module, layer by layer.
+
+    Known networks, and large ones of yours, run on fake tensors: nothing is downloaded or allocated.
+    With --measure the output is {"model": ..., "timings": ...}: the second goes into the instance's
+    network section.
+
+    Example: edgeplan profile mypackage.nets:build --input-shape 3,32,32 -o model.json
+    """
+    check_output(output)
+    if node_type.startswith("x-"):
+        raise UsageError(f"--node-type: {node_type}: must not begin with x-, it would be read as a note")
+    require("torch", purpose="edgeplan profile")
+    from edgeplan.runtime.profiling import measure as measure_network
+    from edgeplan.runtime.profiling import profile as profile_network
+
+    subject: dict[str, Any] = {
+        "input_shapes": input_shape,
+        "input_dtypes": input_dtype,
+        "sequence_length": sequence_length,
+        "dtype": dtype,
+    }
+    with _passes("profiling") as show:
+        section = profile_network(model, **subject, on_progress=show)
+    document: dict[str, Any] = section
+    if measure:
+        with _passes("measuring") as show:
+            timings = measure_network(model, **subject, repeats=repeats, on_progress=show)
+        document = {"model": section, "timings": {node_type: timings}}
+    write_json(document, output)
+    stderr.print(figures(_summary(section)))
+
+
+@contextmanager
+def _passes(text: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar of passes, on a terminal only."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    with Progress(console=stderr, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _summary(section: dict[str, Any]) -> dict[str, str]:
+    layers = section["layers"]
+    total = {
+        key: sum(layer[key] for layer in layers) for key in ("parameters", "forward_flops", "saved_bytes")
+    }
+    return {
+        "model": f"{escape(section['name'])}, {len(layers)} layers",
+        "parameters": f"{total['parameters']:,}",
+        "forward": f"{total['forward_flops'] / 1e9:,.4g} GFLOP per sample",
+        "saved": f"{total['saved_bytes'] / 2**20:,.4g} MiB per sample, all layers trained",
+    }

@@ -1,0 +1,33 @@
+"""``edgeplan report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeplan.cli.console import stderr
+from edgeplan.cli.files import check_output
+
+
+def report(
+    documents: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Any mix of an instance, a result and run reports (run.json) that belong together."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML page.")] = Path("report.html"),
+) -> None:
+    """Write one self-contained HTML page: plan, memory, network, predicted and measured, accuracy.
+
+    A result alone gives the plan and its memory; with the instance comes the network, with run
+    reports what was measured.
+
+    Example: edgeplan report instance.json result.json run/run.json -o report.html
+    """
+    check_output(output)
+    from edgeplan.report import write_report
+
+    stderr.print(f"report: {write_report(documents, output)}")

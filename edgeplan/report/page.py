@@ -1,0 +1,61 @@
+"""The page: sections in order, set into the template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from edgeplan.report.content import Page, Section
+from edgeplan.report.inputs import Inputs
+from edgeplan.report.sections import head
+from edgeplan.report.sections.judged import Judged, judge
+from edgeplan.report.sections.memory import memory_section
+from edgeplan.report.sections.model import model_section
+from edgeplan.report.sections.network import network_section
+from edgeplan.report.sections.plan import plan_section
+from edgeplan.report.sections.run import run_section
+
+
+def render_page(inputs: Inputs) -> str:
+    """Lay out the inputs and render them as one HTML document; all text is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html.j2").render(page=lay_out(inputs))
+
+
+def lay_out(inputs: Inputs) -> Page:
+    """Choose and order what the page shows."""
+    judged = tuple(judge(inputs.problem, result) for result in inputs.results)
+    return Page(
+        title=head.title_of(inputs),
+        subtitle=head.subtitle_of(inputs),
+        badges=head.badges_of(judged, inputs.runs),
+        tiles=head.tiles_of(judged, inputs.runs),
+        facts=head.facts_of(inputs),
+        sections=tuple(_sections(inputs, judged)),
+    )
+
+
+def _sections(inputs: Inputs, judged: Sequence[Judged]) -> list[Section]:
+    sections: list[Section] = []
+    if len(judged) > 1:
+        lead = "Several answers to the same instance."
+        sections.append(Section("results", "Results", lead, (head.comparison_of(judged),)))
+    for k, entry in enumerate(judged, start=1):
+        suffix = f"-{k}" if len(judged) > 1 else ""
+        memory = memory_section(entry, inputs.problem, inputs.runs, suffix)
+        sections += [plan_section(entry, suffix), *([memory] if memory else [])]
+    for k, run in enumerate(inputs.runs, start=1):
+        sections.append(run_section(run, judged, f"-{k}" if len(inputs.runs) > 1 else ""))
+    if inputs.problem is not None:
+        shown = next((entry for entry in judged if entry.plan is not None), None)
+        sections += [network_section(inputs.problem, shown), model_section(inputs.problem, shown)]
+    return sections

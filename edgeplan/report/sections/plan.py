@@ -1,0 +1,160 @@
+"""The plan: its Gantt chart, its stages, what it costs; or why there is none."""
+
+from __future__ import annotations
+
+import json
+
+from edgeplan.models.faults import show_value
+from edgeplan.models.result import Conflict
+from edgeplan.report.content import Block, Cell, Facts, Notice, Picture, Section, Source, Table, cut_note
+from edgeplan.report.figures.canvas import MAX_ROWS
+from edgeplan.report.figures.gantt import gantt_svg
+from edgeplan.report.figures.search import search_svg
+from edgeplan.report.lanes import one_after_another, planned_lanes
+from edgeplan.report.plan_metrics import PlanMetrics, StageMetrics
+from edgeplan.report.sections.head import gap_text, number_text
+from edgeplan.report.sections.judged import Judged
+from edgeplan.report.units import bytes_text, decimal_text, run_text, seconds_text
+
+_WITHOUT_PLAN = {
+    "infeasible": "It is proven that no plan keeps all limits of this instance.",
+    "no_plan": "The search ended before it found a plan or proved that none exists.",
+    "failed": "The solver broke before it gave an answer.",
+}
+
+
+def plan_section(judged: Judged, suffix: str) -> Section:
+    """Lay out one result; `suffix` keeps the anchors of several results apart."""
+    result = judged.result
+    title = f"Plan by {judged.solver}" if suffix else "Plan"
+    blocks: list[Block] = []
+    if result.detail:
+        blocks.append(Notice((result.detail,), "bad" if result.status == "failed" else "info"))
+    blocks += _conflicts(judged)
+    blocks += _verdict(judged)
+    if judged.metrics is not None:
+        blocks += _stages(judged, judged.metrics, suffix)
+        blocks.append(_costs(judged.metrics))
+    elif result.plan is not None:
+        blocks.append(Source("Plan as it is", json.dumps(result.plan, indent=2, ensure_ascii=False)))
+    blocks += _search(judged, suffix)
+    return Section(f"plan{suffix}", title, _lead(judged), tuple(blocks))
+
+
+def _lead(judged: Judged) -> str:
+    result = judged.result
+    if result.status.value in _WITHOUT_PLAN:
+        return _WITHOUT_PLAN[result.status.value]
+    known = f"Objective {number_text(result.objective)}"
+    if result.bound is None:
+        return f"{known}; no bound is proven, so how far the optimum may be is not known."
+    return f"{known}, proven bound {number_text(result.bound)}, gap {gap_text(result.gap)}."
+
+
+def _conflicts(judged: Judged) -> list[Block]:
+    conflicts = judged.result.conflicts
+    if not conflicts:
+        return []
+    columns = ("limit", "why", "need>", "have>", "change to>", "restores a plan")
+    rows = [_conflict_row(conflict) for conflict in conflicts]
+    return [Table.of("Limits that cannot hold together", columns, rows)]
+
+
+def _conflict_row(conflict: Conflict) -> tuple[str | Cell, ...]:
+    return (
+        Cell(conflict.pointer, "quiet"),
+        conflict.message,
+        _limit_text(conflict.need),
+        _limit_text(conflict.have),
+        _limit_text(conflict.change_to) if conflict.restores else "–",
+        Cell("yes", "good") if conflict.restores else Cell("no", "quiet"),
+    )
+
+
+def _limit_text(value: float | int | str | None) -> str:
+    return f"{value:,}" if isinstance(value, int) else show_value(value)
+
+
+def _verdict(judged: Judged) -> list[Block]:
+    if judged.check is None:
+        return []
+    if judged.check.feasible:
+        return [Notice(("Checked against the instance: every rule and limit holds.",), "good")]
+    rows = [(Cell(v.rule, "bad"), Cell(v.pointer, "quiet"), v.message) for v in judged.check.violations[:100]]
+    note = cut_note(len(rows), len(judged.check.violations), "violations")
+    return [Table.of("Rules that this plan breaks", ("rule", "place", "message"), rows, note=note)]
+
+
+def _stages(judged: Judged, metrics: PlanMetrics, suffix: str) -> list[Block]:
+    if not metrics.stages:
+        return []
+    together = not one_after_another(metrics.stages)
+    lanes = planned_lanes(metrics.stages)
+    notes = [cut_note(MAX_ROWS, len(lanes), "stages")]
+    if any(not lane.spans for lane in lanes):
+        notes.append("A stage without a bar fits none of its node's windows.")
+    svg = gantt_svg(f"gantt{suffix}", lanes, together=together)
+    how = "All stages work at the same time." if together else "One stage after another, in visiting order."
+    caption = " ".join([how, *(note for note in notes if note)])
+    title = "Busy time of every stage" if together else "The round as a Gantt chart"
+    return [Picture(title, svg, caption), _stage_table(judged, metrics)]
+
+
+_STAGE_COLUMNS = (
+    "#>",
+    "node",
+    "own layers",
+    "layers>",
+    "start>",
+    "transfer in>",
+    "compute>",
+    "transfer out>",
+    "bytes in>",
+    "bytes out>",
+)
+
+
+def _stage_table(judged: Judged, metrics: PlanMetrics) -> Table:
+    stages = judged.plan.stages if judged.plan else ()
+    own = [stage.layers for stage in stages]
+    if len(own) != len(metrics.stages):
+        own = [()] * len(metrics.stages)
+    rows = [
+        _stage_row(k, cost, layers)
+        for k, (cost, layers) in enumerate(zip(metrics.stages, own, strict=True), start=1)
+    ]
+    return Table.of("Stages", _STAGE_COLUMNS, rows)
+
+
+def _stage_row(k: int, cost: StageMetrics, layers: tuple[str, ...]) -> tuple[str | Cell, ...]:
+    return (
+        str(k),
+        cost.node,
+        Cell(run_text(layers), hint=", ".join(layers[:50])),
+        str(len(layers) or "–"),
+        seconds_text(cost.start_s),
+        seconds_text(cost.transfer_in_s),
+        seconds_text(cost.compute_s),
+        seconds_text(cost.transfer_out_s),
+        Cell(bytes_text(cost.bytes_in), hint=f"{cost.bytes_in:,} bytes"),
+        Cell(bytes_text(cost.bytes_out), hint=f"{cost.bytes_out:,} bytes"),
+    )
+
+
+def _costs(metrics: PlanMetrics) -> Facts:
+    pairs = (
+        ("Round time", seconds_text(metrics.time_s)),
+        ("Longest compute time", seconds_text(metrics.bottleneck_s)),
+        ("Energy", decimal_text(metrics.energy_j, "J")),
+        ("Price", number_text(metrics.price)),
+        ("Bytes moved", bytes_text(metrics.bytes_moved)),
+    )
+    return Facts("What a round costs", pairs)
+
+
+def _search(judged: Judged, suffix: str) -> list[Block]:
+    result = judged.result
+    if len(result.incumbents) < 2:
+        return []
+    svg = search_svg(f"search{suffix}", result.incumbents, result.runtime_s)
+    return [Picture("How the search went", svg, "Best objective and proven bound as they came.")]

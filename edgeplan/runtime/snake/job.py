@@ -1,0 +1,181 @@
+"""The job file: all that a process needs to play its part, beside the shards in the same folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.snake import itinerary, validation
+from edgeplan.runtime.snake.data.images import Images, read_images
+from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
+from edgeplan.runtime.snake.device.workload import Workload
+from edgeplan.runtime.snake.records import (
+    events_path,
+    failure_path,
+    progress_path,
+    read_json,
+    report_path,
+    write_json,
+)
+from edgeplan.runtime.snake.settings import RunSettings
+
+JOB_FILE = "job.json"
+TEST = "test"
+SUPERVISED = "EDGEPLAN_SUPERVISED"
+"""Environment variable of processes whose standard input closes with their supervisor."""
+LEAST_TIMEOUT_S = 600.0
+TIMEOUT_ROUNDS = 20.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A validated run.
+
+    Parameters
+    ----------
+    problem, plan, settings
+        What is run, and how.
+    folder
+        Holds the job, the shards, and later the report.
+    white
+        Largest value of a pixel in the shards.
+    upscaled_to
+        Channels, height and width that images are brought to; None keeps them.
+    label_counts
+        For each stage its training images by label.
+    """
+
+    problem: LayerAssignment
+    plan: Plan
+    settings: RunSettings
+    folder: Path
+    white: int
+    upscaled_to: tuple[int, ...] | None
+    label_counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def path(self) -> Path:
+        """Where the job file stands."""
+        return self.folder / JOB_FILE
+
+    @cached_property
+    def visits(self) -> tuple[itinerary.PlannedVisit, ...]:
+        """The visits of one round."""
+        return itinerary.planned_visits(self.problem, self.plan)
+
+    @property
+    def server_rank(self) -> int | None:
+        """Rank of the server's process; None with transport peer."""
+        return itinerary.server_rank(self.problem, self.plan)
+
+    @property
+    def world_size(self) -> int:
+        """Number of processes."""
+        return itinerary.world_size(self.problem, self.plan)
+
+    def node_of(self, rank: int) -> str:
+        """Id of the node that a process stands for."""
+        return itinerary.node_of_rank(self.problem, self.plan, rank)
+
+    def num_samples(self, stage: int) -> int:
+        """Training images of a stage's node."""
+        return sum(self.label_counts[stage])
+
+    @property
+    def timeout_s(self) -> float:
+        """Longest wait of one process for another, in seconds."""
+        predicted_s = self.problem.cost(self.plan).time_s
+        assert predicted_s is not None
+        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * predicted_s)
+
+    def seeded_workload(self) -> Workload:
+        """Build the network as every process begins with it."""
+        instance = self.problem.instance
+        network = self.settings.network or instance.model.name
+        return Workload.seeded(network, self.settings.seed, [layer.name for layer in instance.model.layers])
+
+    def read_images(self, name: str | int) -> Images:
+        """Read the shard of a stage, or ``test``."""
+        return read_shard(self.folder, str(name), self.white)
+
+    def write(self) -> None:
+        """Write the job file."""
+        write_json(
+            self.path,
+            {
+                "format": "edgeplan/1",
+                "kind": "run_job",
+                "instance": self.problem.to_document(),
+                "plan": self.plan.to_document(),
+                "settings": self.settings.to_document(),
+                "white": self.white,
+                "upscaled_to": self.upscaled_to,
+                "label_counts": self.label_counts,
+            },
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Job:
+        """Read a job file."""
+        document = read_json(path)
+        upscaled_to = document["upscaled_to"]
+        return cls(
+            problem=LayerAssignment.from_document(document["instance"]),
+            plan=Plan.from_document(document["plan"]),
+            settings=RunSettings.from_document(document["settings"]),
+            folder=path.parent,
+            white=document["white"],
+            upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
+            label_counts=tuple(tuple(counts) for counts in document["label_counts"]),
+        )
+
+
+def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out: Path) -> Job:
+    """Validate a run and write its job file and shards.
+
+    Parameters
+    ----------
+    problem, plan, settings
+        What is run, and how.
+    out
+        Folder of the run; made if missing, what an earlier run left in it is replaced.
+
+    Raises
+    ------
+    UsageError
+        When the plan cannot be run on this instance, network and data.
+    """
+    network = validation.validated(problem, plan, settings)
+    training, test = read_images(settings.data, settings.seed)
+    upscaled_to = validation.image_size(network, training)
+    shards = split_by_label(
+        training.labels,
+        len(plan.stages),
+        alpha=settings.alpha,
+        at_least=problem.instance.training.batch_size,
+        seed=settings.seed,
+    )
+    parts = [training.take(indices) for indices in shards]
+    num_labels = int(training.labels.max()) + 1
+    counts = tuple(tuple(np.bincount(part.labels, minlength=num_labels).tolist()) for part in parts)
+    job = Job(problem, plan, settings, out.resolve(), training.white, upscaled_to, counts)
+    _write(job, parts, test)
+    return job
+
+
+def _write(job: Job, parts: Sequence[Images], test: Images) -> None:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    for rank in range(job.world_size):
+        events_path(job.folder, rank).unlink(missing_ok=True)
+        failure_path(job.folder, rank).unlink(missing_ok=True)
+    progress_path(job.folder).unlink(missing_ok=True)
+    report_path(job.folder).unlink(missing_ok=True)
+    for stage, part in enumerate(parts):
+        write_images(part, job.folder, str(stage))
+    write_images(test, job.folder, TEST)
+    job.write()

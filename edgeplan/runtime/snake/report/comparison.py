@@ -1,0 +1,160 @@
+"""The report of a run: what the problem predicted beside what was measured.
+
+Times are seconds of the round, without the seconds spent on hashing parameters and scoring. A transfer
+begins when its sender is ready and ends when the receiver may use it. Times of a stage are medians over the
+rounds; bytes are the same in every round or the run has failed.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from edgeplan.runtime.snake.device.calibration import full_step_flops
+from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.itinerary import PlannedVisit
+from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.records import Event
+from edgeplan.runtime.snake.report.events import Events
+from edgeplan.runtime.snake.report.notes import notes_on
+from edgeplan.runtime.snake.report.rounds import JsonObject, hop_is_exact, round_entry
+
+TIMES = ("start_s", "transfer_in_s", "compute_s", "transfer_out_s", "end_s")
+BYTES = ("bytes_in", "bytes_out")
+
+
+def run_report(
+    job: Job, seen: Iterable[Event], *, full_step: Spent, buffers: Sequence[str], torch_version: str
+) -> JsonObject:
+    """Build the report from the events of all processes.
+
+    Parameters
+    ----------
+    job
+        The run.
+    seen
+        What the processes saw.
+    full_step
+        Calibrated seconds of a full training step on this machine.
+    buffers
+        Names of the network's buffers.
+    torch_version
+        Version that ran.
+    """
+    events = Events(seen)
+    rounds = [round_entry(job, events, number) for number in range(1, job.settings.rounds + 1)]
+    failures = list(_failures(rounds))
+    return {
+        "format": "edgeplan/1",
+        "kind": "run",
+        "problem": job.problem.name,
+        "instance_sha256": job.problem.instance_sha256,
+        "name": job.problem.instance.name,
+        "passed": not failures,
+        "failures": failures,
+        "settings": job.settings.to_document(),
+        "machine": {
+            "cores": os.cpu_count(),
+            "torch": torch_version,
+            "calibrated_flops_per_s": full_step_flops(job.problem) / full_step.wall_s,
+        },
+        "notes": notes_on(job, rounds, full_step, buffers),
+        "nodes": [_node_entry(job, events, rank) for rank in range(job.world_size)],
+        "stages": [_stage_entry(visit, events, rounds) for visit in job.visits],
+        "rounds": rounds,
+        "totals": _totals(job, rounds),
+        "baseline": _baseline(job, events, rounds),
+    }
+
+
+def _failures(rounds: Sequence[JsonObject]) -> Iterable[str]:
+    for entry in rounds:
+        for hop in entry["hops"]:
+            if not hop_is_exact(hop):
+                yield f"round {entry['round']}, {_told(hop)}"
+        for visit in entry["timeline"]:
+            if not visit["frozen_unchanged"]:
+                yield f"round {entry['round']}, {visit['node']}: parameters that it may not train changed"
+            if visit["trained_changed"] is False:
+                yield f"round {entry['round']}, {visit['node']}: the parameters that it trains did not change"
+
+
+def _told(hop: JsonObject) -> str:
+    return (
+        f"{hop['source']} to {hop['target']}: predicted {hop['predicted_bytes']} bytes, "
+        f"sent {hop['sent_bytes']}, received {hop['received_bytes']}"
+    )
+
+
+def _node_entry(job: Job, events: Events, rank: int) -> JsonObject:
+    is_stage = rank < len(job.visits)
+    return {
+        "node": job.node_of(rank),
+        "rank": rank,
+        "samples": job.num_samples(rank) if is_stage else 0,
+        "label_counts": list(job.label_counts[rank]) if is_stage else [],
+        "process_peak_bytes": events.get("ended", rank=rank)["process_peak_bytes"],
+    }
+
+
+def _stage_entry(visit: PlannedVisit, events: Events, rounds: Sequence[JsonObject]) -> JsonObject:
+    seen = [entry["timeline"][visit.stage] for entry in rounds]
+    predicted = {name: getattr(visit.predicted, name) for name in (*BYTES, *TIMES, "memory_bytes")}
+    measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
+    measured |= {name: statistics.median(entry[name] for entry in seen) for name in TIMES}
+    measured["memory_bytes"] = events.get("measured", stage=visit.stage)["memory_bytes"]
+    return {
+        "node": visit.node,
+        "layers": list(visit.own),
+        "trained_layers": list(visit.trained),
+        "predicted": predicted,
+        "measured": measured,
+        "frozen_unchanged": all(entry["frozen_unchanged"] for entry in seen),
+        "frozen_bytes_checked": sum(entry["frozen_bytes_checked"] for entry in seen),
+    }
+
+
+def _same(values: Iterable[Any]) -> Any:
+    """Return the value that all have in common; None if they differ."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+def _totals(job: Job, rounds: Sequence[JsonObject]) -> JsonObject:
+    cost = job.problem.cost(job.plan)
+    visits = [visit for entry in rounds for visit in entry["timeline"]]
+    return {
+        "predicted_round_s": cost.time_s,
+        "measured_round_s": statistics.median(entry["time_s"] for entry in rounds),
+        "predicted_bytes_per_round": cost.bytes_moved,
+        "measured_bytes_per_round": _same(entry["bytes_moved"] for entry in rounds),
+        "bytes_equal": all(hop_is_exact(hop) for entry in rounds for hop in entry["hops"]),
+        "frozen_unchanged": all(visit["frozen_unchanged"] for visit in visits),
+        "frozen_bytes_checked": sum(visit["frozen_bytes_checked"] for visit in visits),
+        "loss": rounds[-1]["loss"],
+        "accuracy": rounds[-1]["accuracy"],
+    }
+
+
+def _baseline(job: Job, events: Events, rounds: Sequence[JsonObject]) -> JsonObject | None:
+    if job.settings.baseline == "none":
+        return None
+    entries = []
+    for number in range(1, job.settings.rounds + 1):
+        score = events.get("scored", phase="fedavg", round=number)
+        moved = events.get("averaged", round=number)["bytes"]
+        entries.append(
+            {"round": number, "loss": score["loss"], "accuracy": score["accuracy"], "bytes_moved": moved}
+        )
+    accuracy, per_round = entries[-1]["accuracy"], entries[-1]["bytes_moved"]
+    return {
+        "name": job.settings.baseline,
+        "rounds": entries,
+        "accuracy": accuracy,
+        "bytes_per_round": per_round,
+        "snake_accuracy_ratio": rounds[-1]["accuracy"] / accuracy if accuracy else None,
+        "snake_bytes_ratio": rounds[-1]["bytes_moved"] / per_round if per_round else None,
+        "device_iterations": len(job.visits) * job.problem.instance.training.local_steps * len(entries),
+    }

@@ -1,0 +1,83 @@
+"""What a reader of the figures must know: where the run is not quite what the instance says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgeplan.runtime.snake.device.calibration import slowdown_of
+from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.report.rounds import JsonObject
+
+FLOAT32_BYTES = 4
+
+
+def notes_on(job: Job, rounds: Sequence[JsonObject], full_step: Spent, buffers: Sequence[str]) -> list[str]:
+    """Return the notes, one sentence each."""
+    return [
+        *_on_shaping(job, rounds, full_step),
+        *_on_memory(job),
+        *_on_bytes(job, buffers),
+        *_on_samples(job),
+        *_on_learning(rounds),
+    ]
+
+
+def _on_shaping(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> Iterator[str]:
+    if not job.settings.shape:
+        yield "links, speeds and windows were not imposed: measured times are this machine's own"
+        return
+    yield (
+        "links, speeds and windows were imposed by waiting inside the processes; a step of a node is "
+        "stretched by one calibrated factor, so its time still tests equation (5)"
+    )
+    for visit in job.visits:
+        slowdown = slowdown_of(job.problem, visit.node, full_step.wall_s)
+        if 0.0 < slowdown < 1.0:
+            yield (
+                f"{visit.node} is {1 / slowdown:.3g} times as fast as this machine and could not be "
+                "imitated: its compute times are this machine's"
+            )
+    missed = sum(visit["window_missed"] for entry in rounds for visit in entry["timeline"])
+    if missed:
+        yield f"{missed} visits found no window left that fits them and computed at once"
+
+
+def _on_memory(job: Job) -> Iterator[str]:
+    training = job.problem.instance.training
+    if training.reserve_bytes:
+        yield f"predicted memory has {training.reserve_bytes} reserved bytes, which are not measured"
+    if training.frozen_weight_bytes not in (None, FLOAT32_BYTES):
+        yield (
+            f"the plan counts {training.frozen_weight_bytes:g} bytes for a frozen weight; here it stays "
+            "float32, so more memory is measured"
+        )
+    if training.gradient_bytes != FLOAT32_BYTES:
+        yield f"the plan counts {training.gradient_bytes:g} bytes for a gradient; here it is float32"
+
+
+def _on_bytes(job: Job, buffers: Sequence[str]) -> Iterator[str]:
+    yield "a header of 24 bytes (clock and moment of sending) precedes every transfer and is not counted"
+    if buffers:
+        yield (
+            f"{len(buffers)} buffers such as {buffers[0]} are no parameters: they stay on their node and do "
+            "not travel"
+        )
+    if job.settings.baseline == "fedavg" and job.server_rank is None:
+        yield (
+            f"in federated averaging {job.node_of(0)} played the server; its own parameters are counted as "
+            "if the server were apart"
+        )
+
+
+def _on_samples(job: Job) -> Iterator[str]:
+    if any(node.num_samples for node in job.problem.instance.network.nodes):
+        yield (
+            "samples and label counts of the instance were not imposed: shards come from the Dirichlet split"
+        )
+
+
+def _on_learning(rounds: Sequence[JsonObject]) -> Iterator[str]:
+    diverged = [entry["round"] for entry in rounds if entry["loss"] is None]
+    if diverged:
+        yield f"training diverged: from round {diverged[0]} on the loss is no number; lower the learning rate"

@@ -1,0 +1,127 @@
+"""What a run refuses, each in one line, before any process starts."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from edgeplan.errors import UsageError
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.snake.data.images import CIFAR_SHAPE, Images
+from edgeplan.runtime.snake.device.training import upscale
+from edgeplan.runtime.snake.device.workload import OPTIMIZER_NAME, Workload
+from edgeplan.runtime.snake.settings import RunSettings
+
+FLOAT32_BYTES = 4
+BASELINES = ("none", "fedavg")
+
+
+def validated(problem: LayerAssignment, plan: Plan, settings: RunSettings) -> nn.Module:
+    """Check that the plan can be run, and return the network.
+
+    Raises
+    ------
+    UsageError
+        With the first rule that is broken.
+    """
+    _check_settings(settings)
+    _check_training(problem)
+    _check_plan(problem, plan)
+    names = [layer.name for layer in problem.instance.model.layers]
+    workload = Workload.seeded(settings.network or problem.instance.model.name, settings.seed, names)
+    _check_parameters(problem, workload)
+    return workload.module
+
+
+def _check_settings(settings: RunSettings) -> None:
+    at_least_one = ("rounds", "threads")
+    for name in at_least_one:
+        if getattr(settings, name) < 1:
+            raise UsageError(f"{name} {getattr(settings, name)}: must be at least 1; use a larger value")
+    for name in ("alpha", "learning_rate", "timeout_s"):
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"{name} {value}: must be above 0; use a larger value")
+    if settings.baseline not in BASELINES:
+        raise UsageError(f"baseline {settings.baseline!r}: must be {' or '.join(BASELINES)}; use one of them")
+
+
+def _check_training(problem: LayerAssignment) -> None:
+    training = problem.instance.training
+    if problem.instance.schedule != "serial":
+        raise UsageError('/schedule: "pipeline": is not run yet; use schedule serial')
+    if training.weight_bytes != FLOAT32_BYTES:
+        raise UsageError(
+            f"/training/weight_bytes: {training.weight_bytes:g}: must be 4 for a run, parameters travel as "
+            "float32; plan with 4"
+        )
+    if training.optimizer_bytes not in OPTIMIZER_NAME:
+        known = ", ".join(f"{size} ({name})" for size, name in OPTIMIZER_NAME.items())
+        raise UsageError(
+            f"/training/optimizer_bytes: {training.optimizer_bytes:g}: must be one of {known} for a run"
+        )
+
+
+def _check_plan(problem: LayerAssignment, plan: Plan) -> None:
+    violations = problem.check(plan).violations
+    if violations:
+        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        first = violations[0]
+        raise UsageError(f"{first.pointer}: {first.message}{more}; run a plan without violations")
+
+
+def _check_parameters(problem: LayerAssignment, workload: Workload) -> None:
+    for index, layer in enumerate(problem.instance.model.layers):
+        there = sum(parameter.numel() for parameter in workload.layers[layer.name])
+        if there != layer.parameters:
+            raise UsageError(
+                f"/model/layers/{index}/parameters: {layer.parameters}: layer {layer.name} of the network "
+                f"has {there} parameters; profile the network anew"
+            )
+    _check_dtype(workload)
+
+
+def _check_dtype(workload: Workload) -> None:
+    for name, parameter in workload.module.named_parameters():
+        if parameter.dtype != torch.float32:
+            raise UsageError(f"parameter {name} is {parameter.dtype}; a run needs a float32 network")
+
+
+def image_size(module: nn.Module, images: Images) -> tuple[int, ...] | None:
+    """Find out which size of images the network takes, by trying.
+
+    Returns
+    -------
+    tuple[int, ...] | None
+        Channels, height and width that images are brought to; None when they fit as they are.
+
+    Raises
+    ------
+    UsageError
+        When it takes neither the images nor their enlargement to 3x32x32, or knows fewer labels than the
+        data has.
+    """
+    pixels = torch.from_numpy(images.pixels[:1]).float()
+    num_labels = int(images.labels.max()) + 1
+    sizes = [None] if pixels.shape[1:] == CIFAR_SHAPE else [None, CIFAR_SHAPE]
+    reasons = []
+    for size in sizes:
+        tried = pixels if size is None else upscale(pixels, size)
+        reason = _refusal(module, tried, num_labels)
+        if reason is None:
+            return size
+        reasons.append(f"{'x'.join(map(str, tried.shape[1:]))}: {reason}")
+    raise UsageError(f"the network does not take these images ({'; '.join(reasons)}); choose other data")
+
+
+def _refusal(module: nn.Module, pixels: torch.Tensor, num_labels: int) -> str | None:
+    """Say why the network cannot classify these images; None when it can."""
+    module.eval()
+    try:
+        with torch.no_grad():
+            scores = module(pixels)
+    except (RuntimeError, ValueError, TypeError) as error:
+        return str(error).splitlines()[0]
+    if scores.ndim != 2 or scores.shape[1] < num_labels:
+        return f"the output has shape {tuple(scores.shape)}, {num_labels} labels need (1, {num_labels})"
+    return None

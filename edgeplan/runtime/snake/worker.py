@@ -1,0 +1,168 @@
+"""One process of a run: ``python -m edgeplan.runtime.snake.worker JOB.json``, also under torchrun.
+
+Ranks 0 to K-1 are the stages' nodes in visiting order; rank K is the server, with transport server.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from edgeplan.errors import UsageError
+from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step
+from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
+from edgeplan.runtime.snake.device.node import NodeProcess
+from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.device.workload import assign, flatten
+from edgeplan.runtime.snake.federated import federated_round
+from edgeplan.runtime.snake.job import SUPERVISED, Job
+from edgeplan.runtime.snake.records import (
+    events_path,
+    failure_path,
+    parameters_path,
+    read_json,
+    report_path,
+    write_json,
+)
+from edgeplan.runtime.snake.report.comparison import run_report
+from edgeplan.runtime.snake.serial_rounds import serial_round
+
+LOOPBACK = "lo"
+
+
+def main(arguments: list[str]) -> None:
+    """Play the part that the environment's ``RANK`` names."""
+    if len(arguments) != 1:
+        raise UsageError("usage: python -m edgeplan.runtime.snake.worker JOB.json")
+    job = Job.read(Path(arguments[0]).resolve())
+    rank = int(os.environ["RANK"])
+    if os.environ.get(SUPERVISED):
+        _end_with_supervisor()
+    with _failure_noted(job, rank), _process_group(job):
+        _take_part(job, rank)
+
+
+def _end_with_supervisor() -> None:
+    """Exit when the supervisor's end of standard input closes, however it ended."""
+
+    def watch() -> None:
+        os.read(0, 1)  # not sys.stdin, whose lock the interpreter wants at its own end
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _failure_noted(job: Job, rank: int) -> Iterator[None]:
+    """Leave the moment of a failure: the earliest one tells the cause from its consequences."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done:
+            write_json(failure_path(job.folder, rank), {"moment_s": time.monotonic()})
+
+
+@contextmanager
+def _process_group(job: Job) -> Iterator[None]:
+    torch.set_num_threads(job.settings.threads)
+    if int(os.environ["WORLD_SIZE"]) != job.world_size:
+        raise UsageError(
+            f"WORLD_SIZE {os.environ['WORLD_SIZE']}: the job needs {job.world_size} processes; start as many"
+        )
+    if os.environ["MASTER_ADDR"] in ("127.0.0.1", "localhost") and LOOPBACK in _interfaces():
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
+    dist.init_process_group("gloo", timeout=timedelta(seconds=job.timeout_s))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def _interfaces() -> list[str]:
+    return [name for _, name in socket.if_nameindex()]
+
+
+def _take_part(job: Job, rank: int) -> None:
+    node = NodeProcess.of(job, rank)
+    initial = flatten(node.workload.parameters(node.workload.layers))
+    full_step = _calibrate(node)
+    _measure_memory(node)
+    for round_number in range(1, job.settings.rounds + 1):
+        serial_round(node, round_number)
+    if rank == len(job.visits) - 1:
+        _keep_parameters(node)
+    if job.settings.baseline == "fedavg":
+        assign(node.workload.parameters(node.workload.layers), initial)
+        for round_number in range(1, job.settings.rounds + 1):
+            federated_round(node, round_number)
+    _report(node, full_step)
+
+
+def _calibrate(node: NodeProcess) -> Spent:
+    """Time full steps in one process while the others wait, and share the figures."""
+    figures = torch.zeros(2, dtype=torch.float64)
+    if node.rank == 0:
+        full_step = time_full_step(
+            node.workload,
+            node.batches(0, steps=1)[0],
+            optimizer_bytes=node.training.optimizer_bytes,
+            learning_rate=node.job.settings.learning_rate,
+        )
+        figures = torch.tensor(astuple(full_step), dtype=torch.float64)
+    dist.broadcast(figures, src=0)
+    full_step = Spent(*figures.tolist())
+    if node.shard is not None and node.job.settings.shape:
+        node.slowdown = slowdown_of(node.job.problem, node.job.node_of(node.rank), full_step.processor_s)
+    return full_step
+
+
+def _measure_memory(node: NodeProcess) -> None:
+    if node.shard is None:
+        return
+    peak_bytes = peak_of_training(
+        node.workload,
+        node.job.visits[node.rank].trained,
+        node.batches(0),
+        optimizer_bytes=node.training.optimizer_bytes,
+        learning_rate=node.job.settings.learning_rate,
+    )
+    node.events.append({"event": "measured", "stage": node.rank, "memory_bytes": peak_bytes})
+
+
+def _keep_parameters(node: NodeProcess) -> None:
+    flat = flatten(node.workload.parameters(node.workload.layers))
+    np.save(parameters_path(node.job.folder), flat.numpy(), allow_pickle=False)
+
+
+def _report(node: NodeProcess, full_step: Spent) -> None:
+    node.events.append({"event": "ended", "rank": node.rank, "process_peak_bytes": process_peak_bytes()})
+    write_json(events_path(node.job.folder, node.rank), node.events)
+    dist.barrier()
+    if node.rank == 0:
+        ranks = range(node.job.world_size)
+        events = [event for rank in ranks for event in read_json(events_path(node.job.folder, rank))]
+        buffers = [name for name, _ in node.workload.module.named_buffers()]
+        write_json(
+            report_path(node.job.folder),
+            run_report(
+                node.job, events, full_step=full_step, buffers=buffers, torch_version=torch.__version__
+            ),
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import copy
+import io
+import json
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from conftest import Finished
+from rich.console import Console
+from snake_instances import document, plan
+from snake_networks import normed
+
+from edgeplan.runtime.snake import render
+from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.records import Event, events_path, read_json
+from edgeplan.runtime.snake.report.comparison import run_report
+
+FULL_STEP = Spent(0.5, 0.5)
+
+
+def _events(run: Finished) -> list[Event]:
+    ranks = range(run.job.world_size)
+    return [event for rank in ranks for event in read_json(events_path(run.job.folder, rank))]
+
+
+def _report(run: Finished, events: list[Event], buffers: tuple[str, ...] = ()) -> dict[str, Any]:
+    return run_report(run.job, events, full_step=FULL_STEP, buffers=buffers, torch_version="0")
+
+
+def _changed(run: Finished, kind: str, **members: Any) -> dict[str, Any]:
+    events = copy.deepcopy(_events(run))
+    next(event for event in events if event["event"] == kind).update(members)
+    return _report(run, events)
+
+
+def test_the_report_is_the_file_and_plain_json(by_peers: Finished) -> None:
+    written = (by_peers.job.folder / "run.json").read_text()
+    assert json.loads(written) == by_peers.report
+    assert by_peers.report["kind"] == "run"
+    assert by_peers.report["instance_sha256"] == by_peers.job.problem.instance_sha256
+
+
+@pytest.mark.parametrize("kind", ["sent", "received"])
+def test_one_byte_off_at_either_end_of_a_hop_fails_the_run(by_server: Finished, kind: str) -> None:
+    report = _changed(by_server, kind, bytes=1)
+    assert not report["passed"]
+    assert not report["totals"]["bytes_equal"]
+    assert len(report["failures"]) == 1
+    assert report["failures"][0].startswith("round 1, hub to node-0: predicted") or kind == "sent"
+
+
+def test_a_stage_that_trains_nothing_fails_the_run(by_server: Finished) -> None:
+    report = _changed(by_server, "trained", trained_changed=False)
+    assert report["failures"] == ["round 1, node-0: the parameters that it trains did not change"]
+
+
+def test_a_failure_stands_in_the_table(by_server: Finished) -> None:
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(render(_changed(by_server, "received", bytes=1)))
+    text = console.export_text()
+    assert "failed: round 1" in text
+    assert "differs" in text
+
+
+def test_what_diverged_is_told_and_shown_without_a_number(by_peers: Finished) -> None:
+    report = _changed(by_peers, "scored", loss=None)
+    assert any("training diverged: from round 1 on" in note for note in report["notes"])
+    Console(file=io.StringIO()).print(render(report))
+
+
+def test_a_missed_window_and_a_faster_node_are_told(by_server: Finished) -> None:
+    report = _changed(by_server, "trained", window_missed=True)
+    assert any(note.startswith("1 visits found no window") for note in report["notes"])
+    assert any("could not be imitated" in note for note in report["notes"])
+
+
+def test_buffers_are_told(by_peers: Finished) -> None:
+    names = tuple(name for name, _ in normed().named_buffers())
+    report = _report(by_peers, _events(by_peers), names)
+    assert any("buffers such as 2.running_mean" in note for note in report["notes"])
+
+
+def test_what_the_plan_counts_otherwise_than_the_run_is_told(by_peers: Finished) -> None:
+    given = by_peers.job.problem
+    training = given.to_document()["training"] | {
+        "gradient_bytes": 2,
+        "frozen_weight_bytes": 1,
+        "reserve_bytes": 7,
+    }
+    network = given.to_document()["network"]
+    network["nodes"][0]["samples"] = 10
+    other = Finished(
+        type(by_peers.job)(
+            **vars(by_peers.job) | {"problem": given.replace(training=training, network=network)}
+        ),
+        by_peers.report,
+    )
+    notes = " ".join(_report(other, _events(by_peers))["notes"])
+    for told in ("7 reserved bytes", "2 bytes for a gradient", "1 bytes for a frozen weight", "not imposed"):
+        assert told in notes
+
+
+def test_predicted_figures_are_those_of_the_problem(by_server: Finished) -> None:
+    metrics = by_server.job.problem.metrics(by_server.job.plan)
+    for stage, told in zip(by_server.report["stages"], metrics["stages"], strict=True):
+        for name in ("bytes_in", "bytes_out", "compute_s", "transfer_in_s", "transfer_out_s", "memory_bytes"):
+            assert stage["predicted"][name] == told[name]
+    assert by_server.report["totals"]["predicted_round_s"] == metrics["time_s"]
+
+
+def test_the_instances_of_these_tests_have_plans_without_violations() -> None:
+    from edgeplan.models.layer_assignment import LayerAssignment
+
+    layers = tuple(layer["name"] for layer in document()["model"]["layers"])
+    assert LayerAssignment.from_document(document()).check(plan(layers)).feasible
