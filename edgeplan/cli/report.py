@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from edgeplan.cli.console import stderr
-from edgeplan.cli.files import check_output
+from edgeplan.cli.files import STANDARD, check_output, write_text
 
 
 def report(
@@ -18,7 +19,9 @@ def report(
             help="Any mix of an instance, a result and run reports (run.json) that belong together."
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="HTML page.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML; - is standard output.")] = Path(
+        "report.html"
+    ),
 ) -> None:
     """Write one self-contained HTML page: plan, memory, network, predicted and measured, accuracy.
 
@@ -28,6 +31,8 @@ def report(
     Example: edgeplan report instance.json result.json run/run.json -o report.html
     """
     check_output(output)
-    from edgeplan.report import write_report
+    from edgeplan.report import render_report
 
-    stderr.print(f"report: {write_report(documents, output)}")
+    write_text(render_report(documents), output)
+    if output != STANDARD:
+        stderr.print(f"report: {escape(str(output))}")

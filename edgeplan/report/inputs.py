@@ -1,4 +1,4 @@
-"""The files of a page: what kind each is, and that all speak of one instance."""
+"""The files of a page: what kind each is, and which belong to one instance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HASH_LETTERS = 12
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the page is made from; all of one instance.
+    """What a chapter of the page is made from; all of one instance.
 
     Parameters
     ----------
@@ -40,60 +40,65 @@ class Inputs:
 
 @dataclass
 class _Collected:
-    """The files read so far, and the first one's instance to compare the others with."""
+    """The files of one instance read so far; `source` is the first of them."""
 
+    source: str
     problem: LayerAssignment | None = None
     results: list[Result] = field(default_factory=list)
     runs: list[RunDocument] = field(default_factory=list)
-    first: tuple[str, str] | None = None
-
-    def match(self, source: str, instance_sha256: str) -> None:
-        if self.first is None:
-            self.first = (source, instance_sha256)
-        elif self.first[1] != instance_sha256:
-            ours, theirs = (sha[:_HASH_LETTERS] for sha in (instance_sha256, self.first[1]))
-            raise UsageError(
-                f"{source}: belongs to instance {ours}..., but {self.first[0]} to {theirs}...; "
-                "report the files of one instance at a time"
-            )
 
 
-def read_inputs(paths: Sequence[Path]) -> Inputs:
-    """Read the files, tell their kinds, and check that they belong together.
+def read_inputs(paths: Sequence[Path]) -> tuple[Inputs, ...]:
+    """Read the files, tell their kinds, and gather those of one instance.
 
     Raises
     ------
     InvalidInputError
         When a file breaks its format.
     UsageError
-        When no file is given, one is of no known kind, or they are of different instances.
+        When no file is given, one is of no known kind, or files of several instances come without
+        those instances.
     """
-    found = _Collected()
+    found: dict[str, _Collected] = {}
     for path in paths:
         _read_file(Path(path), found)
-    if found.first is None:
+    if not found:
         raise UsageError("no file to report: name an instance, a result or a run report")
-    return Inputs(found.first[1], found.problem, tuple(found.results), tuple(found.runs))
+    if len(found) > 1:
+        _refuse_strangers(found)
+    return tuple(
+        Inputs(sha, group.problem, tuple(group.results), tuple(group.runs)) for sha, group in found.items()
+    )
 
 
-def _read_file(path: Path, found: _Collected) -> None:
+def _refuse_strangers(found: dict[str, _Collected]) -> None:
+    """Several instances are several chapters; a file whose instance is missing is a mistake."""
+    for sha, group in found.items():
+        if group.problem is None:
+            raise UsageError(
+                f"{group.source}: belongs to instance {sha[:_HASH_LETTERS]}..., which is not among the "
+                "files, but others are; name the files of one instance, or each instance with its files"
+            )
+
+
+def _read_file(path: Path, found: dict[str, _Collected]) -> None:
     source = "stdin" if str(path) == "-" else str(path)
     document, faults = parse(read_bytes(path), source=source)
     kind = _kind(document)
     if kind is None:
         raise UsageError(f"{source}: {_UNKNOWN}")
     if kind == "instance":
-        found.problem = problem_from_document(document, also=faults, source=source)
-        found.match(source, found.problem.instance_sha256)
+        problem = problem_from_document(document, also=faults, source=source)
+        found.setdefault(problem.instance_sha256, _Collected(source)).problem = problem
         return
     if faults:
         raise InvalidInputError(faults, source)
     if kind == "run":
-        found.runs.append(read_document(document, RunDocument, source=source))
-        found.match(source, found.runs[-1].instance_sha256)
+        run = read_document(document, RunDocument, source=source)
+        found.setdefault(run.instance_sha256, _Collected(source)).runs.append(run)
     else:
-        found.results.append(read_document(document, Result, source=source))
-        found.match(source, found.results[-1].instance_sha256)
+        result = read_document(document, Result, source=source)
+        found.setdefault(result.instance_sha256, _Collected(source)).results.append(result)
 
 
 _UNKNOWN = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edgeplan.report.content import Page, Section
+from edgeplan.report.content import Page, Picture, Section
 from edgeplan.report.inputs import Inputs
 from edgeplan.report.sections import head
 from edgeplan.report.sections.judged import Judged, judge
@@ -17,9 +19,11 @@ from edgeplan.report.sections.network import network_section
 from edgeplan.report.sections.plan import plan_section
 from edgeplan.report.sections.run import run_section
 
+_SVG_ID = re.compile(r'(\bid="|href="#|url\(#)')
 
-def render_page(inputs: Inputs) -> str:
-    """Lay out the inputs and render them as one HTML document; all text is escaped."""
+
+def render_page(inputs: Sequence[Inputs]) -> str:
+    """Lay out the inputs, a chapter an instance, and render one HTML document; all text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -28,7 +32,29 @@ def render_page(inputs: Inputs) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html.j2").render(page=lay_out(inputs))
+    chapters = [_numbered(lay_out(chapter), k) for k, chapter in enumerate(inputs, start=1)]
+    return environment.get_template("page.html.j2").render(chapters=chapters)
+
+
+def _numbered(chapter: Page, number: int) -> Page:
+    """Keep anchors and the pictures' ids apart from those of the first chapter."""
+    if number == 1:
+        return chapter
+    prefix = f"chapter-{number}-"
+    sections = (
+        replace(
+            section,
+            anchor=prefix + section.anchor,
+            blocks=tuple(
+                replace(block, svg=_SVG_ID.sub(rf"\g<1>{prefix}", block.svg))
+                if isinstance(block, Picture)
+                else block
+                for block in section.blocks
+            ),
+        )
+        for section in chapter.sections
+    )
+    return replace(chapter, sections=tuple(sections))
 
 
 def lay_out(inputs: Inputs) -> Page:

@@ -17,7 +17,7 @@ def render_report(paths: Sequence[Path]) -> str:
     Parameters
     ----------
     paths
-        JSON files: at most one instance, and results and run reports of that same instance.
+        JSON files: results and run reports with their instance; of several instances, each with its own.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def render_report(paths: Sequence[Path]) -> str:
     InvalidInputError
         When a file breaks its format.
     UsageError
-        When a file is of no known kind, or belongs to another instance than the others.
+        When a file is of no known kind, or its instance is missing among others.
     MissingExtraError
         When matplotlib or jinja2 is not installed.
     """
@@ -46,7 +46,7 @@ def write_report(paths: Sequence[Path], output: Path) -> Path:
     Parameters
     ----------
     paths
-        JSON files: at most one instance, and results and run reports of that same instance.
+        JSON files: results and run reports with their instance; of several instances, each with its own.
     output
         Where the page goes; an earlier page there is replaced.
 

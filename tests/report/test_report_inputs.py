@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,15 +16,23 @@ from edgeplan.report import render_report, write_report
 from edgeplan.report.inputs import read_inputs
 
 
-def test_files_of_different_instances_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_of_another_instance_is_refused_in_one_line(tmp_path: Path) -> None:
     paths = write(tmp_path, instance=larger().to_document(), result=infeasible(small()))
-    with pytest.raises(UsageError, match=r"result\.json: belongs to instance .* report the files of one"):
+    with pytest.raises(UsageError, match=r"result\.json: belongs to instance .* which is not among"):
         read_inputs(paths)
+
+
+def test_two_instances_with_their_files_make_two_chapters_without_shared_ids(tmp_path: Path) -> None:
+    one, two = larger().to_document(), small().to_document()
+    page = render_report(write(tmp_path, one=one, two=two, result=infeasible(small())))
+    assert page.count("<h1>") == 2
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
 
 
 def test_two_instances_of_the_same_content_belong_together(tmp_path: Path) -> None:
     document = small().to_document()
-    inputs = read_inputs(write(tmp_path, one=document, two=document | {"x-note": "mine"}))
+    (inputs,) = read_inputs(write(tmp_path, one=document, two=document | {"x-note": "mine"}))
     assert inputs.instance_sha256 == small().instance_sha256
 
 
