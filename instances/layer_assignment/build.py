@@ -94,7 +94,7 @@ def llama() -> dict[str, Any]:
     }
     return instance(
         "llama-3-8b on 32 nodes",
-        "profile of LlamaForCausalLM at 512 tokens in bfloat16; devices of devices.json; frozen weights in 4 bits",
+        "profile of LlamaForCausalLM at 512 tokens in bfloat16; frozen weights in 4 bits; devices.json",
         model=model,
         network={"nodes": [*nodes_of(counts, seed=8), server]},
         training={**LLM_TRAINING, "frozen_weight_bytes": 0.5},

@@ -35,7 +35,7 @@ def _everything(node: NodeProcess) -> list[torch.nn.Parameter]:
 
 
 def _train(node: NodeProcess, round_number: int) -> None:
-    node.train(list(node.workload.layers), round_number, slowdown=None)
+    node.train(node.workload.layers, round_number)
 
 
 def _average(node: NodeProcess, round_number: int) -> None:

@@ -22,9 +22,9 @@ import torch.distributed as dist
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step
+from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
 from edgeplan.runtime.snake.device.node import NodeProcess
-from edgeplan.runtime.snake.device.training import Spent
 from edgeplan.runtime.snake.device.workload import assign, flatten
 from edgeplan.runtime.snake.federated import federated_round
 from edgeplan.runtime.snake.job import SUPERVISED, Job
@@ -118,7 +118,7 @@ def _calibrate(node: NodeProcess) -> Spent:
     if node.rank == 0:
         full_step = time_full_step(
             node.workload,
-            node.batches(0, steps=1)[0],
+            node.batches(0),
             optimizer_bytes=node.training.optimizer_bytes,
             learning_rate=node.job.settings.learning_rate,
         )

@@ -28,7 +28,23 @@ class Terms:
 
     def weighted(self, time_s: float, energy_j: float, price: float) -> Floats:
         """Sum with weights; a weight of zero silences its term."""
-        return np.asarray(self.time_s * time_s + self.energy_j * energy_j + self.price * price)
+        total = np.zeros(self.time_s.shape)
+        for weight, term in ((time_s, self.time_s), (energy_j, self.energy_j), (price, self.price)):
+            if weight > 0:
+                total += weight * term
+        return total
+
+    @property
+    def are_finite(self) -> bool:
+        """Whether no figure is beyond what a float holds."""
+        return all(np.isfinite(term.max(initial=0.0)) for term in (self.time_s, self.energy_j, self.price))
+
+
+def _with_transfer(own: Floats, rate: Floats, seconds: Floats) -> Floats:
+    """Add what transfers cost, [classes, nodes] a second; nothing is stored where all is free."""
+    if not rate.any() and not own.any():
+        return np.broadcast_to(np.float64(0.0), seconds.shape)
+    return np.asarray(own[:, None, :] + rate * seconds)
 
 
 @dataclass(frozen=True)
@@ -135,11 +151,12 @@ class Arcs:
         """Cost of every step, without waiting, shape [runs, classes, nodes]."""  # (7), (8)
         own = self.own_terms
         into = self.transfer_in_s
-        sender_price, node_price = self._of_senders("price_per_s"), self._of_nodes("price_per_s")
+        power = np.repeat(self._of_senders("transmit_power_w")[:, None], self.num_nodes, axis=1)
+        price = np.add.outer(self._of_senders("price_per_s"), self._of_nodes("price_per_s"))
         return Terms(
             own.time_s[:, None, :] + into,
-            own.energy_j[:, None, :] + self._of_senders("transmit_power_w")[None, :, None] * into,
-            own.price[:, None, :] + np.add.outer(sender_price, node_price)[None] * into,
+            _with_transfer(own.energy_j, power, into),
+            _with_transfer(own.price, price, into),
         )
 
     @cached_property
@@ -160,9 +177,9 @@ class Arcs:
 
         The run of all layers has its step in `own_terms` in peer mode, where nothing moves.
         """
-        terms = self.terms
-        finite = np.isfinite(terms.time_s) & np.isfinite(terms.energy_j) & np.isfinite(terms.price)
-        allowed: Bools = np.logical_and(self.table.allowed[:, None, :], finite)
+        allowed: Bools = np.repeat(self.table.allowed[:, None, :], self.num_classes, axis=1)
+        if not self.terms.are_finite:
+            allowed &= np.isfinite(self.terms.time_s + self.terms.energy_j + self.terms.price)
         if not self.is_peer:
             return allowed
         members = np.bincount(self.class_of, minlength=self.num_classes)

@@ -15,8 +15,9 @@ from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation import Circulation
 from edgeplan.solvers.layer_assignment.heuristic import construct_and_improve
 from edgeplan.solvers.layer_assignment.infeasibility import explain_infeasible
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
+from edgeplan.solvers.layer_assignment.relaxation import OutOfTimeError, Relaxation
 from edgeplan.solvers.layer_assignment.route import RouteCost
+from edgeplan.solvers.layer_assignment.stage_table import Bools
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
@@ -73,20 +74,27 @@ class CpSat:
         )
 
     def _prove(self, arcs: Arcs, search: Search, backend: BackendProcess) -> Ending:
-        relaxation = Relaxation(arcs)
         if arcs.num_nodes and self.polish:
-            construct_and_improve(arcs, relaxation, search, until=search.limits.share(0.2, most_s=2.0))
+            construct_and_improve(arcs, Relaxation(arcs), search, until=search.limits.share(0.2, most_s=2.0))
         if search.objective is None:
             return _search_steps(Circulation(arcs, arcs.allowed, None), search, backend, [])
-        until = search.limits.share(0.3, most_s=10.0)
-        multipliers, walk = relaxation.ascend(search.objective, until=until)
-        search.raise_bound(min(relaxation.bound(walk), search.objective))
+        try:
+            useful = self._useful_steps(arcs, search, search.objective)
+        except OutOfTimeError:
+            return Ending(Stop.TIME_LIMIT)
         if search.is_done:
             return Ending(Stop.GAP)
-        useful = relaxation.useful_arcs(search.objective, multipliers)
         if useful.sum() > MAX_BACKEND_STEPS:
             return Ending(Stop.WORK_LIMIT, detail=f"{useful.sum()} steps are too many for CP-SAT")
         return _search_steps(Circulation(arcs, useful, search.objective), search, backend, [])
+
+    @staticmethod
+    def _useful_steps(arcs: Arcs, search: Search, target: float) -> Bools:
+        """Raise the bound, and keep the steps through which a better plan may lead."""
+        relaxation = Relaxation(arcs, search.limits.deadline - _MARGIN_S)
+        ascent = relaxation.ascend(target, until=search.limits.share(0.4, most_s=10.0))
+        search.raise_bound(min(relaxation.bound(ascent.walk), target))
+        return relaxation.useful_arcs(target, ascent)
 
 
 def _search_steps(

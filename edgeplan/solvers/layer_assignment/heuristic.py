@@ -1,7 +1,8 @@
-"""The heuristic: beam search, then descent from its best routes, then descent from shaken ones."""
+"""The heuristic: a narrow beam for a plan at once, a wide one, descent, and descent from shaken routes."""
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.route import IMPOSSIBLE, Route, RouteCost, Value
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+
+NARROW, WIDE = 3, 40
 
 
 def construct_and_improve(
@@ -41,16 +44,29 @@ def construct_and_improve(
     """
     cost = RouteCost(arcs)
     descent = LocalSearch(cost)
-    found = sorted((cost.value(route), route) for route in BeamSearch(arcs, relaxation).routes())
-    found = [pair for pair in found if pair[0] < IMPOSSIBLE]
+    found = _beam(cost, relaxation, search, width=NARROW)
+    if time.monotonic() < until:
+        found += _beam(cost, relaxation, search, width=WIDE, until=until)
+        found.sort()
     best: tuple[Value, Route] | None = None
-    for value, route in found[:num_descents]:
-        _offer(cost, search, value, route)
+    for _, route in found[:num_descents]:
         improved = descent.improve(route, until=until)
         _offer(cost, search, *improved)
         best = improved if best is None else min(best, improved)
     if best is not None:
         _shake(descent, search, best, random.Random(search.limits.seed), until=until, num_shakes=num_shakes)
+
+
+def _beam(
+    cost: RouteCost, relaxation: Relaxation, search: Search, *, width: int, until: float = math.inf
+) -> list[tuple[Value, Route]]:
+    """Possible routes of a beam search, best first; the best is offered."""
+    routes = BeamSearch(cost.arcs, relaxation, width).routes(until=until)
+    found = sorted((cost.value(route), route) for route in routes)
+    found = [pair for pair in found if pair[0] < IMPOSSIBLE]
+    if found:
+        _offer(cost, search, *found[0])
+    return found
 
 
 def _offer(cost: RouteCost, search: Search, value: Value, route: Route) -> None:

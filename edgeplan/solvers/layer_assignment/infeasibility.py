@@ -56,7 +56,7 @@ def explain_infeasible(programme: Circulation, search: Search, backend: BackendP
 def second_reason(programme: Circulation, limits: SolveLimits) -> str | None:
     """Confirm infeasibility by other means than CP-SAT; None if they cannot."""
     relaxation = Relaxation(programme.arcs)
-    if not programme.arcs.num_nodes or not math.isfinite(relaxation.bound(_first_walk(relaxation))):
+    if not programme.arcs.num_nodes or not math.isfinite(relaxation.first_bound()):
         return "no chain of stages covers the layers, even with nodes used twice"
     with BackendProcess(SECOND_BACKEND) as second:
         job = programme.job(excluded=[], hint=[]) | {"time_limit_s": max(0.05, limits.remaining_s - 0.1)}
@@ -67,10 +67,6 @@ def second_reason(programme: Circulation, limits: SolveLimits) -> str | None:
     if final["status"] == "infeasible":
         return "confirmed by HiGHS"
     return "confirmed by exhaustion" if has_no_plan(programme.arcs) else None
-
-
-def _first_walk(relaxation: Relaxation) -> Any:
-    return relaxation.walk(relaxation.no_multipliers())
 
 
 class _OutOfTimeError(Exception):

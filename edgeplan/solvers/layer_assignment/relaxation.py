@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from edgeplan.solvers.layer_assignment.arcs import Arcs
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats
+from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
 
 ROUNDING = 1e-9  # relative; float sums of at most some hundred terms err by far less
 
@@ -54,12 +54,43 @@ class Dualised:
         return np.asarray(self.coefficients @ visits - self.limits)
 
 
+class OutOfTimeError(Exception):
+    """The relaxation's time is over."""
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Where raising the bound ended.
+
+    Parameters
+    ----------
+    multipliers
+        The best multipliers, shape [limits].
+    walk
+        Their cheapest walk; None if no closed walk is left.
+    closings
+        Sender classes on which a plan at most as dear as the target may end.
+    """
+
+    multipliers: Floats
+    walk: Walk | None
+    closings: Ints
+
+
 @dataclass(frozen=True)
 class Walk:
-    """A cheapest closed walk: its steps (run, node) and the bound it proves."""
+    """A cheapest closed walk: its steps (run, node), the bound it proves, and a bound a closing class."""
 
     steps: tuple[tuple[int, int], ...]
     bound: float
+    bound_by_closing: Floats
+
+
+def _restricted(walk: Walk | None, closings: Ints, kept: Ints) -> Walk | None:
+    """Restrict a walk's bounds to the closing classes that are left."""
+    if walk is None:
+        return None
+    return Walk(walk.steps, walk.bound, walk.bound_by_closing[np.isin(closings, kept)])
 
 
 @dataclass(frozen=True)
@@ -70,9 +101,12 @@ class Relaxation:
     ----------
     arcs
         Steps and their costs.
+    until
+        Monotonic time after which every method gives up with `OutOfTimeError`.
     """
 
     arcs: Arcs
+    until: float = math.inf
 
     @property
     def _n(self) -> int:
@@ -117,62 +151,95 @@ class Relaxation:
         paid = cost + self._dualised.per_stage(multipliers)
         return np.stack([paid[:, :, members].min(axis=2) for members in self._membership], axis=2)
 
-    def completion(self, multipliers: Floats) -> Floats:
+    @cached_property
+    def all_closings(self) -> Ints:
+        """Every sender class that the last node may have."""
+        return np.arange(self.arcs.num_classes)
+
+    def guide(self) -> Floats:
+        """Cheapest way from each state to the end on any last node, shape [n + 1, K + 1, classes]."""
+        end = np.zeros((1, self.arcs.num_classes))
+        return np.asarray(self._completion(self.no_multipliers(), end)[:, :, 0])
+
+    def completion(self, multipliers: Floats, closings: Ints) -> Floats:
         """Cheapest way from each state to the end.
 
         Returns
         -------
         Floats
-            Shape [n + 1, K + 1, closing classes, classes]: from position p after a node of a class,
-            with at least so many stages still to come, ending on the closing class.
+            Shape [n + 1, K + 1, closings, classes]: from position p after a node of a class, with at
+            least so many stages still to come, ending on the closing class.
         """
+        return self._completion(multipliers, self._at(closings))
+
+    def _at(self, closings: Ints) -> Floats:
+        """Zero where a class is the closing one, shape [closings, classes]."""
+        return np.where(closings[:, None] == np.arange(self.arcs.num_classes), 0.0, math.inf)
+
+    def _completion(self, multipliers: Floats, end: Floats) -> Floats:
         step = self._cheapest_by_class(self.arcs.cost, multipliers)
-        n, levels, classes = self._n, self._levels, self.arcs.num_classes
-        best = np.full((n + 1, levels + 1, classes, classes), math.inf)
-        best[n, 0][np.diag_indices(classes)] = 0.0
+        n, levels = self._n, self._levels
+        best = np.full((n + 1, levels + 1, *end.shape), math.inf)
+        best[n, 0] = end
         fewer = np.maximum(np.arange(levels + 1) - 1, 0)
         for p in range(n - 1, -1, -1):
+            self._check_time()
             rows = slice(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, n) + 1)
             behind = best[p + 1 :][:, fewer]  # [q, level, closing, class]
             best[p] = (behind[:, :, :, None, :] + step[rows][:, None, None, :, :]).min(axis=(0, 4))
         return best
 
-    def arrival(self, multipliers: Floats) -> Floats:
+    def _check_time(self) -> None:
+        if time.monotonic() > self.until:
+            raise OutOfTimeError
+
+    def arrival(self, multipliers: Floats, closings: Ints) -> Floats:
         """Cheapest way from the start to each state.
 
         Returns
         -------
         Floats
-            Shape [n + 1, K + 1, closing classes, classes]: to position p after so many stages (K
+            Shape [n + 1, K + 1, closings, classes]: to position p after so many stages (K
             stands for K and more), when the first step got its parameters from the closing class.
         """
         step = self._cheapest_by_class(self.arcs.cost, multipliers)
-        n, levels, classes = self._n, self._levels, self.arcs.num_classes
-        best = np.full((n + 1, levels + 1, classes, classes), math.inf)
-        best[0, 0][np.diag_indices(classes)] = 0.0
+        n, levels, start = self._n, self._levels, self._at(closings)
+        best = np.full((n + 1, levels + 1, *start.shape), math.inf)
+        best[0, 0] = start
         for q in range(1, n + 1):
+            self._check_time()
             rows = [self.arcs.table.run(p, q) for p in range(q)]
             reached = (best[:q, :, :, :, None] + step[rows][:, None, None, :, :]).min(axis=(0, 3))
             best[q, 1:] = reached[:-1]
             best[q, levels] = np.minimum(best[q, levels], reached[levels])
         return best
 
-    def walk(self, multipliers: Floats) -> Walk | None:
-        """Cheapest closed walk with more than one stage, or any with a server; None if there is none."""
-        completion = self.completion(multipliers)
-        closed = np.diagonal(completion[0, self._levels])
-        closing = int(np.argmin(closed))
-        if not math.isfinite(closed[closing]):
+    def walk(self, multipliers: Floats, closings: Ints) -> Walk | None:
+        """Cheapest closed walk with more than one stage, or any with a server; None if there is none.
+
+        Parameters
+        ----------
+        closings
+            Sender classes that the last node may have.
+        """
+        if not len(closings):
             return None
-        steps = self._trace(completion, closing, multipliers)
-        return Walk(steps, float(closed[closing]) - self._dualised.refund(multipliers))
+        completion = self.completion(multipliers, closings)
+        closed = completion[0, self._levels, np.arange(len(closings)), closings]
+        cheapest = int(np.argmin(closed))
+        if not math.isfinite(closed[cheapest]):
+            return None
+        steps = self._trace(completion[:, :, cheapest], int(closings[cheapest]), multipliers)
+        refund = self._dualised.refund(multipliers)
+        return Walk(steps, float(closed[cheapest]) - refund, closed - refund)
 
     def _trace(self, completion: Floats, closing: int, multipliers: Floats) -> tuple[tuple[int, int], ...]:
+        """Follow the cheapest completion, shape [n + 1, K + 1, classes]."""
         steps, p, level, sender = [], 0, self._levels, closing
         pays = self._dualised.per_stage(multipliers)
         while p < self._n:
             rows = np.arange(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, self._n) + 1)
-            behind = completion[p + 1 :, max(level - 1, 0), closing][:, self.arcs.class_of]
+            behind = completion[p + 1 :, max(level - 1, 0)][:, self.arcs.class_of]
             total = self.arcs.cost[rows, sender] + pays + behind
             place, node = np.unravel_index(int(np.argmin(total)), total.shape)
             steps.append((int(rows[place]), int(node)))
@@ -203,50 +270,77 @@ class Relaxation:
         total = cheapest + self.bottleneck_weight * self.bottleneck_bound_s
         return max(0.0, total - ROUNDING * abs(total))
 
-    def ascend(self, target: float, *, until: float, max_steps: int = 200) -> tuple[Floats, Walk | None]:
-        """Raise the bound by subgradient steps towards `target`, the objective of a known plan.
+    def first_bound(self) -> float:
+        """Bound without multipliers."""
+        return self.bound(self.walk(self.no_multipliers(), self.all_closings))
+
+    def ascend(self, target: float, *, until: float = math.inf, max_steps: int = 200) -> Ascent:
+        """Raise the bound by subgradient steps until `target`, or until time is over.
 
         Parameters
         ----------
         target
-            Objective of the best plan known; finite.
+            Objective of the best plan known; finite. Closing classes that only dearer plans can have are
+            dropped on the way, which makes later steps cheap.
         until
-            Monotonic time at which to end.
+            Monotonic time at which to take what is reached; the first bound is computed all the same.
+
+        Raises
+        ------
+        OutOfTimeError
+            When time is over before a first bound.
         """
-        multipliers = self.no_multipliers()
-        best, best_walk = multipliers, self.walk(multipliers)
-        walk, scale, stalled = best_walk, 1.0, 0
+        multipliers, closings = self.no_multipliers(), self.all_closings
+        walk = self.walk(multipliers, closings)
+        best, scale, stalled = Ascent(multipliers, walk, closings), 1.0, 0
         for _ in range(max_steps):
-            if walk is None or best_walk is None or time.monotonic() > until:
+            if walk is None or best.walk is None or scale < 1e-3 or time.monotonic() > until:
                 break
-            visits = np.bincount([node for _, node in walk.steps], minlength=self.arcs.num_nodes)
-            excess = self._dualised.excess(visits.astype(float))
-            norm = float((excess[(multipliers > 0) | (excess > 0)] ** 2).sum())
-            distance = target - self.bottleneck_weight * self.bottleneck_bound_s - walk.bound
-            if norm == 0 or distance <= ROUNDING * abs(target):
+            closings = closings[self._may_end(walk.bound_by_closing, target)]
+            step = self._step(walk, multipliers, target)
+            if step is None:
                 break
-            multipliers = np.maximum(0.0, multipliers + scale * distance / norm * excess)
-            walk = self.walk(multipliers)
-            if walk is not None and walk.bound > best_walk.bound + 1e-6 * abs(best_walk.bound):
-                best, best_walk, stalled = multipliers, walk, 0
+            multipliers = np.maximum(0.0, multipliers + scale * step)
+            try:
+                walk = self.walk(multipliers, closings)
+            except OutOfTimeError:
+                break
+            if walk is None or walk.bound > best.walk.bound + 1e-6 * abs(best.walk.bound):
+                best, stalled = Ascent(multipliers, walk, closings), 0
             elif (stalled := stalled + 1) % 6 == 0:
                 scale /= 2
-                multipliers, walk = best, best_walk
-            if scale < 1e-3:
-                break
-        return best, best_walk
+                multipliers, walk = best.multipliers, _restricted(best.walk, best.closings, closings)
+        return Ascent(best.multipliers, best.walk, closings)
 
-    def useful_arcs(self, target: float, multipliers: Floats) -> Bools:
+    def _may_end(self, bounds: Floats, target: float) -> Bools:
+        rest = self.bottleneck_weight * self.bottleneck_bound_s
+        return np.asarray(bounds + rest <= target + ROUNDING * (abs(target) + np.abs(bounds)))
+
+    def _step(self, walk: Walk, multipliers: Floats, target: float) -> Floats | None:
+        """Direction and length of the next step (Polyak); None where there is nothing to gain."""
+        visits = np.bincount([node for _, node in walk.steps], minlength=self.arcs.num_nodes)
+        excess = self._dualised.excess(visits.astype(float))
+        norm = float((excess[(multipliers > 0) | (excess > 0)] ** 2).sum())
+        distance = target - self.bottleneck_weight * self.bottleneck_bound_s - walk.bound
+        if norm == 0 or distance <= ROUNDING * abs(target):
+            return None
+        return np.asarray(distance / norm * excess)
+
+    def useful_arcs(self, target: float, ascent: Ascent) -> Bools:
         """Steps through which a plan at most as dear as `target` may lead, shape [runs, classes, nodes].
 
         Everything else is excluded with a proof, so the best plan keeps all its steps.
         """
-        arrival, completion = self.arrival(multipliers), self.completion(multipliers)
+        multipliers, closings = ascent.multipliers, ascent.closings
+        useful = np.zeros(self.arcs.allowed.shape, dtype=bool)
+        if not len(closings):
+            return useful
+        arrival, completion = self.arrival(multipliers, closings), self.completion(multipliers, closings)
         refund, pays = self._dualised.refund(multipliers), self._dualised.per_stage(multipliers)
         slack = target + refund + ROUNDING * (abs(target) + abs(refund))
-        useful = np.zeros(self.arcs.allowed.shape, dtype=bool)
         compute = self.arcs.table.compute_s
         for row, (p, q) in enumerate(zip(self.arcs.table.run_starts, self.arcs.table.run_ends, strict=True)):
+            self._check_time()
             through = self._through(arrival[p], completion[q])
             dearest = np.maximum(compute[row], self.bottleneck_bound_s)
             total = through[:, self.arcs.class_of] + self.arcs.cost[row] + pays

@@ -120,11 +120,17 @@ class StageTable:
         largest = 2 * max(layer.output_bytes for layer in layers)
         extra_weight = figures.trained_weight_bytes - figures.frozen_weight_bytes
         fixed = training.reserve_bytes + figures.frozen_weight_bytes * all_parameters
+        unit = math.lcm(fixed.denominator, extra_weight.denominator)  # whole numbers of 1 / unit bytes
+        fixed_units, extra_units = int(fixed * unit), int(extra_weight * unit)
+        activation_units = unit * training.batch_size
         needs = [
-            math.ceil(
-                fixed
-                + extra_weight * int(trained[r])
-                + training.batch_size * int(saved[r] + behind[r] - own[r] + first[r] + largest)
+            -(
+                -(
+                    fixed_units
+                    + extra_units * int(trained[r])
+                    + activation_units * int(saved[r] + behind[r] - own[r] + first[r] + largest)
+                )
+                // unit
             )
             for r in range(len(totals.runs))
         ]

@@ -1,37 +1,46 @@
 """How fast this machine really trains, so that slower nodes can be imitated.
 
-Waiting until the predicted time would prove equation (5) by itself. Instead full training steps are timed
-once, and every step of a node is stretched by one factor: what a full step should take on the node over
-the processor time that it takes here. Whether a partial step then follows its FLOPs is measured, not imposed.
+Waiting until the predicted time would prove equation (5) by itself. Instead steps of the whole network are
+timed once, and every visit to a node is stretched by one factor: what a full step should take on the node
+over the processor time that it takes here. Whether a partial step then follows its FLOPs is measured, not
+imposed. The sleep comes after a visit's last step: a step that begins after a sleep finds cold caches and
+took up to twice as long in trials, which no slow device would show.
 """
 
 from __future__ import annotations
 
 import statistics
-from dataclasses import astuple
+import time
+from collections.abc import Sequence
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.runtime.snake.device.training import Batch, Spent, Stopwatch, train
+from edgeplan.runtime.snake.device.clock import Spent, Stopwatch
+from edgeplan.runtime.snake.device.training import Batch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
-WARM_UP_STEPS = 3
-TIMED_STEPS = 9
+TIMED_VISITS = 3
+MOST_STEPS = 10
+PAUSE_S = 0.1
 
 
 def time_full_step(
-    workload: Workload, batch: Batch, *, optimizer_bytes: float, learning_rate: float | None
+    workload: Workload, batches: Sequence[Batch], *, optimizer_bytes: float, learning_rate: float | None
 ) -> Spent:
-    """Time one training step of the whole network on a copy; the median of several."""
-    trial = workload.copy()
-    optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
-    train(trial.module, optimizer, [batch] * WARM_UP_STEPS)
-    steps = []
-    for _ in range(TIMED_STEPS):
-        begin = Stopwatch()
-        train(trial.module, optimizer, [batch])
-        steps.append(begin.read())
-    wall_s, processor_s = (statistics.median(times) for times in zip(*map(astuple, steps), strict=True))
-    return Spent(wall_s, processor_s)
+    """Time a step of the whole network on a copy: the median over several visits, after one to warm up.
+
+    Each visit begins as a real one does, after a pause and with a fresh optimizer.
+    """
+    trial, steps = workload.copy(), batches[:MOST_STEPS]
+    spent = []
+    for _ in range(1 + TIMED_VISITS):
+        time.sleep(PAUSE_S)
+        stopwatch = Stopwatch()
+        optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
+        train(trial.module, optimizer, steps)
+        spent.append(stopwatch.read())
+    wall_s = statistics.median(visit.wall_s for visit in spent[1:])
+    processor_s = statistics.median(visit.processor_s for visit in spent[1:])
+    return Spent(wall_s / len(steps), processor_s / len(steps))
 
 
 def full_step_flops(problem: LayerAssignment) -> float:

@@ -1,4 +1,4 @@
-"""Time within a round, common to all processes of a machine.
+"""Time within a round, common to all processes of a machine, and time spent on work.
 
 Every process reads the same monotonic clock, so a round's origin and the seconds to leave out (spent on
 checks that the plan knows nothing of) travel from process to process with the parameters.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 class RoundClock:
@@ -45,3 +46,23 @@ class RoundClock:
         begin_s = time.monotonic()
         yield
         self.paused_s += time.monotonic() - begin_s
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds on the wall, and of the processor: the latter do not grow when other processes compete."""
+
+    wall_s: float
+    processor_s: float
+
+
+class Stopwatch:
+    """Begins with its construction."""
+
+    def __init__(self) -> None:
+        self._begin = Spent(time.monotonic(), time.process_time())
+
+    def read(self) -> Spent:
+        """Return what was spent since the beginning."""
+        wall_s = time.monotonic() - self._begin.wall_s
+        return Spent(wall_s, time.process_time() - self._begin.processor_s)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,15 +12,14 @@ import torch
 
 from edgeplan.models.layer_assignment.instance import Training
 from edgeplan.models.layer_assignment.serial import earliest_start_s
-from edgeplan.runtime.snake.device.clock import RoundClock
+from edgeplan.runtime.snake.device.clock import RoundClock, Stopwatch
 from edgeplan.runtime.snake.device.link import Shape
 from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
-from edgeplan.runtime.snake.device.workload import Workload, fingerprint, num_elements, optimizer_for
+from edgeplan.runtime.snake.device.watch import ParameterWatch
+from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import TEST, Job
 from edgeplan.runtime.snake.records import Event, progress_path, write_json
-
-FLOAT32_BYTES = 4
 
 
 def finite(loss: float) -> float | None:
@@ -39,7 +40,7 @@ class NodeProcess:
     shard
         Training images; None for a server.
     slowdown
-        Seconds of a step on the node for a second of processor time here; None does not imitate the node.
+        Seconds of training on the node for a second of processor time here; None does not imitate it.
     events
         What happened, in order.
     """
@@ -74,7 +75,7 @@ class NodeProcess:
         """Return a fresh optimizer: its state stays on the node and begins anew with every visit."""
         return optimizer_for(parameters, self.training.optimizer_bytes, self.job.settings.learning_rate)
 
-    def batches(self, visit: int, steps: int | None = None) -> list[Batch]:
+    def batches(self, visit: int) -> list[Batch]:
         """Return the batches of this node's visit, counted from 0."""
         assert self.shard is not None
         return self.shard.batches(
@@ -82,47 +83,42 @@ class NodeProcess:
             node=self.rank,
             visit=visit,
             batch_size=self.training.batch_size,
-            steps=self.training.local_steps if steps is None else steps,
+            steps=self.training.local_steps,
         )
 
-    def train(
-        self, layers: list[str] | tuple[str, ...], round_number: int, *, slowdown: float | None
-    ) -> float:
+    def train(self, layers: Collection[str], round_number: int) -> float:
         """Train these layers for the local steps of a round and return the mean loss."""
         # Dropout and the like draw the same numbers wherever the visit is computed.
         source = np.random.SeedSequence([self.job.settings.seed, round_number, self.rank])
         torch.manual_seed(int(source.generate_state(1)[0]))
         optimizer = self.optimizer(self.workload.train_only(layers))
-        batches = self.batches(round_number - 1)
-        return train(self.workload.module, optimizer, batches, slowdown=slowdown)
+        return train(self.workload.module, optimizer, self.batches(round_number - 1))
+
+    def _train_at_its_speed(self, layers: Collection[str], round_number: int) -> float:
+        stopwatch = Stopwatch()
+        loss = self.train(layers, round_number)
+        if self.slowdown is not None:
+            spent = stopwatch.read()
+            time.sleep(max(0.0, self.slowdown * spent.processor_s - spent.wall_s))
+        return loss
 
     def visit(self, round_number: int, clock: RoundClock) -> None:
         """Train the node's layers, and check that the others keep every bit."""
         planned = self.job.visits[self.rank]
-        trained = self.workload.parameters(planned.trained)
-        frozen = self.workload.parameters(self.workload.others(planned.trained))
+        frozen = self.workload.others(planned.trained)
         with clock.paused():
-            before = fingerprint(frozen), fingerprint(trained)
+            watch = ParameterWatch(
+                self.workload.parameters(frozen), self.workload.parameters(planned.trained)
+            )
         missed = self._wait_for_window(planned, clock)
         start_s = clock.now_s()
-        loss = self.train(planned.trained, round_number, slowdown=self.slowdown)
+        loss = self._train_at_its_speed(planned.trained, round_number)
         end_s = clock.now_s()
         with clock.paused():
-            after = fingerprint(frozen), fingerprint(trained)
-        self.events.append(
-            {
-                "event": "trained",
-                "round": round_number,
-                "stage": self.rank,
-                "start_s": start_s,
-                "end_s": end_s,
-                "loss": finite(loss),
-                "window_missed": missed,
-                "frozen_unchanged": after[0] == before[0],
-                "frozen_bytes_checked": FLOAT32_BYTES * num_elements(frozen),
-                "trained_changed": after[1] != before[1] if num_elements(trained) else None,
-            }
-        )
+            verdict = watch.verdict()
+        times = {"start_s": start_s, "end_s": end_s, "window_missed": missed}
+        place = {"event": "trained", "round": round_number, "stage": self.rank}
+        self.events.append(place | times | verdict | {"loss": finite(loss)})
 
     def _wait_for_window(self, planned: PlannedVisit, clock: RoundClock) -> bool:
         """Wait for the window that the predicted compute time fits; True if none is left."""

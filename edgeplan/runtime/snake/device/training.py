@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,26 +14,6 @@ from edgeplan.runtime.snake.data.shards import sample_order
 
 Batch = tuple[Tensor, Tensor]
 EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Seconds on the wall, and of the processor: the latter do not grow when other processes compete."""
-
-    wall_s: float
-    processor_s: float
-
-
-class Stopwatch:
-    """Begins with its construction."""
-
-    def __init__(self) -> None:
-        self._begin = Spent(time.monotonic(), time.process_time())
-
-    def read(self) -> Spent:
-        """Return what was spent since the beginning."""
-        wall_s = time.monotonic() - self._begin.wall_s
-        return Spent(wall_s, time.process_time() - self._begin.processor_s)
 
 
 @dataclass(frozen=True)
@@ -75,13 +54,7 @@ def upscale(pixels: Tensor, shape: Sequence[int]) -> Tensor:
     return enlarged.expand(-1, channels, -1, -1).contiguous()
 
 
-def train(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer | None,
-    batches: Sequence[Batch],
-    *,
-    slowdown: float | None = None,
-) -> float:
+def train(module: nn.Module, optimizer: torch.optim.Optimizer | None, batches: Sequence[Batch]) -> float:
     """Take one step on each batch.
 
     Parameters
@@ -92,21 +65,13 @@ def train(
         Of those parameters; None where there are none.
     batches
         Images and labels.
-    slowdown
-        A step is followed by a sleep until so many times its processor time have passed; None never sleeps.
 
     Returns
     -------
     float
         Mean loss over the batches, each before its step.
     """
-    losses = []
-    for pixels, labels in batches:
-        begin = Stopwatch()
-        losses.append(_step(module, optimizer, pixels, labels))
-        if slowdown is not None:
-            spent = begin.read()
-            time.sleep(max(0.0, slowdown * spent.processor_s - spent.wall_s))
+    losses = [_step(module, optimizer, pixels, labels) for pixels, labels in batches]
     return sum(losses) / len(losses)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgeplan.runtime.snake.device.calibration import full_step_flops
-from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.records import Event

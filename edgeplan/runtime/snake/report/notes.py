@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgeplan.runtime.snake.device.calibration import slowdown_of
-from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
@@ -28,7 +28,7 @@ def _on_shaping(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> Ite
         yield "links, speeds and windows were not imposed: measured times are this machine's own"
         return
     yield (
-        "links, speeds and windows were imposed by waiting inside the processes; a step of a node is "
+        "links, speeds and windows were imposed by waiting inside the processes; a visit is "
         "stretched by one calibrated factor, so its time still tests equation (5)"
     )
     for visit in job.visits:
