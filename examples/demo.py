@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 INSTANCES = ROOT / "instances" / "layer_assignment"
 OUT = ROOT / "demo"
-ROUNDS = {"vgg11-6-nodes": "3", "digits-6-nodes": "40"}
+ROUNDS = {"vgg11-6-nodes": "3", "digits-6-nodes": "20"}
 
 
 def main() -> None:

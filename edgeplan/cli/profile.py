@@ -21,7 +21,8 @@ def profile(
     model: Annotated[
         str,
         typer.Argument(
-            help="vgg11, small-vgg, mobilenetv2, bert-base, opt-1.3b, llama-3-8b, or package.module:factory."
+            help="vgg11, small-vgg, digits-vgg, mobilenetv2, bert-base, opt-1.3b, llama-3-8b, or "
+            "package.module:factory."
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,

@@ -1,4 +1,4 @@
-"""Networks of our own: VGG-11 for CIFAR-10 and a small relative for the 8x8 digits.
+"""Networks of our own: VGG-11 for CIFAR-10 and two small relatives for the 8x8 digits.
 
 Both are plain ``nn.Sequential`` chains, so a run of their modules is itself a network, and a stage of a plan
 can be cut out by name. One layer is a module with parameters and the parameterless ones after it:
@@ -17,6 +17,7 @@ POOL = 0
 
 VGG11 = (64, POOL, 128, POOL, 256, 256, POOL, 512, 512, POOL, 512, 512, POOL)
 SMALL_VGG = (32, 64, POOL, 64, 64, POOL)
+DIGITS_VGG = (32, 32, POOL, 64, 64, POOL, 64, 64, 64)
 
 
 def vgg11(num_classes: int = 10, in_channels: int = 3) -> nn.Sequential:
@@ -53,6 +54,22 @@ def small_vgg(num_classes: int = 10) -> nn.Sequential:
     95242
     """
     return _vgg(SMALL_VGG, 1, features=64 * 2 * 2, num_classes=num_classes)
+
+
+def digits_vgg(num_classes: int = 10) -> nn.Sequential:
+    """Seven convolutions and a linear classifier for 8x8 images: enough layers for six nodes to own one.
+
+    Parameters
+    ----------
+    num_classes
+        Width of the classifier.
+
+    Examples
+    --------
+    >>> sum(parameter.numel() for parameter in digits_vgg().parameters())
+    178346
+    """
+    return _vgg(DIGITS_VGG, 1, features=64 * 2 * 2, num_classes=num_classes)
 
 
 def _vgg(channels: Sequence[int], in_channels: int, *, features: int, num_classes: int) -> nn.Sequential:

@@ -159,9 +159,36 @@ def vgg11() -> dict[str, Any]:
     )
 
 
+def digits() -> dict[str, Any]:
+    """Return a small VGG for the digits on the same six devices, with less memory."""
+    return instance(
+        "digits on 6 nodes",
+        f"profile of the digits VGG at 1x8x8; {SMALL_NOTE}",
+        model=profile("digits-vgg"),
+        network={"nodes": small_cluster([value * 2**20 for value in (8, 8, 12, 12, 16, 32)])},
+        training={
+            "batch_size": 32,
+            "local_steps": 20,
+            "weight_bytes": 4,
+            "gradient_bytes": 4,
+            "optimizer_bytes": 8,
+        },
+        shared_layers=["features.0", "classifier"],
+        limits={"min_nodes": 6},
+    )
+
+
+BUILDERS = {
+    "opt-1.3b-24-nodes": opt,
+    "llama-3-8b-32-nodes": llama,
+    "vgg11-6-nodes": vgg11,
+    "digits-6-nodes": digits,
+}
+
+
 def main() -> None:
     """Write every instance beside this file."""
-    for name, build in (("opt-1.3b-24-nodes", opt), ("llama-3-8b-32-nodes", llama), ("vgg11-6-nodes", vgg11)):
+    for name, build in BUILDERS.items():
         path = HERE / f"{name}.json"
         path.write_text(json.dumps(build(), indent=1) + "\n")
         print(path.name, load(path).instance_sha256[:12])

@@ -63,7 +63,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return _finished(tmp_path_factory.mktemp("alone"), given, plan(every_layer), RunSettings(rounds=1))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """Make sums come out bit for bit as in the workers, which have one thread."""
     before = torch.get_num_threads()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from snake_instances import document, plan
 from snake_networks import normed
 
 from edgeplan.runtime.snake import render
-from edgeplan.runtime.snake.device.training import Spent
+from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.records import Event, events_path, read_json
 from edgeplan.runtime.snake.report.comparison import run_report
 
@@ -66,8 +67,8 @@ def test_a_failure_stands_in_the_table(by_server: Finished) -> None:
     assert "differs" in text
 
 
-def test_what_diverged_is_told_and_shown_without_a_number(by_peers: Finished) -> None:
-    report = _changed(by_peers, "scored", loss=None)
+def test_what_diverged_is_told_and_shown_without_a_number(by_server: Finished) -> None:
+    report = _changed(by_server, "scored", loss=None)
     assert any("training diverged: from round 1 on" in note for note in report["notes"])
     Console(file=io.StringIO()).print(render(report))
 
@@ -93,13 +94,8 @@ def test_what_the_plan_counts_otherwise_than_the_run_is_told(by_peers: Finished)
     }
     network = given.to_document()["network"]
     network["nodes"][0]["samples"] = 10
-    other = Finished(
-        type(by_peers.job)(
-            **vars(by_peers.job) | {"problem": given.replace(training=training, network=network)}
-        ),
-        by_peers.report,
-    )
-    notes = " ".join(_report(other, _events(by_peers))["notes"])
+    changed = replace(by_peers.job, problem=given.replace(training=training, network=network))
+    notes = " ".join(_report(Finished(changed, {}), _events(by_peers))["notes"])
     for told in ("7 reserved bytes", "2 bytes for a gradient", "1 bytes for a frozen weight", "not imposed"):
         assert told in notes
 

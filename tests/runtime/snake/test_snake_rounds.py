@@ -49,7 +49,6 @@ def _recomputed(job: Job) -> list[float]:
 
 
 @pytest.mark.parametrize("name", ["by_peers", "by_server", "alone"])
-@pytest.mark.usefixtures("one_thread")
 def test_the_trained_parameters_are_those_of_the_same_visits_in_one_process(
     name: str, request: pytest.FixtureRequest
 ) -> None:
