@@ -27,7 +27,8 @@ def main() -> None:
     edgeplan("profile", "vgg11", "-o", "demo/vgg11-model.json")
     write_instance()
     solve_and_check("demo/vgg11-6-nodes.json", "demo/vgg11-6-nodes-result.json")
-    run("demo/vgg11-6-nodes.json", "demo/vgg11-6-nodes-result.json", "vgg11-6-nodes")
+    slow = ("--learning-rate", "0.0003")  # three rounds are for the times; the digits are for learning
+    run("demo/vgg11-6-nodes.json", "demo/vgg11-6-nodes-result.json", "vgg11-6-nodes", *slow)
     digits = "instances/layer_assignment/digits-6-nodes.json"
     solve_and_check(digits, "demo/digits-6-nodes-result.json")
     run(digits, "demo/digits-6-nodes-result.json", "digits-6-nodes", "--no-shape", "--baseline", "fedavg")

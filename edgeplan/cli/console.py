@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.table import Table
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+_FILE_WIDTH = 110  # where nobody looks at a terminal
+
+stderr = Console(
+    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _FILE_WIDTH
+)
 
 
 def figures(rows: dict[str, str]) -> Table:

@@ -108,12 +108,12 @@ def llama() -> dict[str, Any]:
 
 
 SMALL_CLUSTER: list[tuple[str, float, float, float]] = [
-    ("board-0", 6e9, 2e8, 4e8),
-    ("board-1", 8e9, 2e8, 4e8),
-    ("phone-0", 1.2e10, 1.5e8, 6e8),
-    ("phone-1", 1.5e10, 1.5e8, 6e8),
-    ("laptop-0", 2e10, 4e8, 8e8),
-    ("edge-0", 2.5e10, 1e9, 1e9),
+    ("board-0", 1.2e10, 2e8, 4e8),
+    ("board-1", 1.6e10, 2e8, 4e8),
+    ("phone-0", 2.0e10, 1.5e8, 6e8),
+    ("phone-1", 2.4e10, 1.5e8, 6e8),
+    ("laptop-0", 3.0e10, 4e8, 8e8),
+    ("edge-0", 4.0e10, 1e9, 1e9),
 ]
 SMALL_NOTE = (
     "speeds below what one core of a desktop does, so that the run can emulate them; rates of Wi-Fi and "
@@ -141,14 +141,14 @@ def small_cluster(memory_bytes: list[int]) -> list[dict[str, Any]]:
 
 def vgg11() -> dict[str, Any]:
     """Return VGG-11 on six devices; the smaller ones cannot hold the large convolutions' training."""
-    mebibytes = [72, 84, 96, 96, 144, 256]
+    mebibytes = [88, 100, 112, 112, 160, 272]
     return instance(
         "vgg11 on 6 nodes",
         f"profile of VGG-11 at 3x32x32; {SMALL_NOTE}",
         model=profile("vgg11"),
         network={"nodes": small_cluster([value * 2**20 for value in mebibytes])},
         training={
-            "batch_size": 16,
+            "batch_size": 32,
             "local_steps": 2,
             "weight_bytes": 4,
             "gradient_bytes": 4,
