@@ -28,7 +28,7 @@ fix: $(STAMP)  ## format and repair what ruff can
 	$(BIN)/ruff check --fix .
 
 test-large: $(STAMP)  ## the large tier, by hand: thousands of random instances and documents
-	EDGEPLAN_TIER=large $(BIN)/pytest tests/large
+	EDGEPLAN_TIER=large $(BIN)/pytest -n 2 --dist loadfile tests/models tests/solvers
 
 bench: $(STAMP)  ## solver benchmarks, by hand
 	$(BIN)/python benchmarks/layer_assignment.py

@@ -78,13 +78,13 @@ def solve(
 
 def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> None:
     for name, value, rule, kept in (
-        ("time_limit_s", time_limit_s, "above 0", 0 < time_limit_s < math.inf),
-        ("gap", gap, "at least 0", 0 <= gap < math.inf),
+        ("time_limit_s", time_limit_s, "above 0 and finite", 0 < time_limit_s < math.inf),
+        ("gap", gap, "at least 0 and finite", 0 <= gap < math.inf),
         ("seed", seed, "from 0 to 2147483647", 0 <= seed < 2**31),
         ("workers", workers, "at least 1", workers >= 1),
     ):
         if not kept:
-            raise UsageError(f"{name}: {value}: must be {rule} and finite")
+            raise UsageError(f"{name}: {value}: must be {rule}")
 
 
 def check(problem: LayerAssignment, plan: Plan) -> Check:

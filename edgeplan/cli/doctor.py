@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from edgeplan.cli.console import stderr
-from edgeplan.errors import EdgeplanError
 from edgeplan.extras import EXTRA_OF_MODULE
 
 _CORE = ("edgeplan", "pydantic", "ortools", "numpy", "scipy", "typer", "rich")
@@ -20,8 +19,11 @@ _BROKEN = 7
 def doctor() -> None:
     """Show versions and extras, and solve a tiny instance with every solver."""
     from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    from edgeplan.models.result import Stop
+    from edgeplan.solvers.layer_assignment.brute_force import BruteForce
+    from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+    from edgeplan.solvers.layer_assignment.heuristic import Heuristic
     from edgeplan.solvers.limits import SolveLimits
-    from edgeplan.solvers.registry import SOLVERS
 
     table = Table("part", "version", "state")
     table.add_row("python", platform.python_version(), "ok")
@@ -30,13 +32,12 @@ def doctor() -> None:
     for module, extra in EXTRA_OF_MODULE.items():
         table.add_row(*_extra_row(_PACKAGE_OF_MODULE.get(module, module), extra))
     broken = False
-    for name, solver in SOLVERS.items():
-        try:
-            result = solver.solve(two_layers_two_nodes(), SolveLimits(time_limit_s=30))
-            state = f"{result.status}, objective {result.objective}"
-        except EdgeplanError as error:
-            state, broken = str(error), True
-        table.add_row(f"solver {name}", "", state)
+    for solver in (CpSat(polish=False), Heuristic(), BruteForce()):  # CP-SAT must do the work itself
+        result = solver.solve(two_layers_two_nodes(), SolveLimits(time_limit_s=30))
+        state = f"{result.status}, objective {result.objective}"
+        if result.stop is Stop.ERROR or result.objective is None:
+            state, broken = f"{result.status}: {result.detail}", True
+        table.add_row(f"solver {solver.name}", result.solver.version, state)
     stderr.print(table)
     raise typer.Exit(_BROKEN if broken else 0)
 

@@ -40,15 +40,25 @@ def write_text(text: str, path: Path) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}; make room for it") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write aside, then rename; leave nothing behind on any failure."""
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    done = False
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
+        done = True
+    finally:
+        if not done:
+            os.unlink(aside)
 
 
 def _umask() -> int:

@@ -84,7 +84,7 @@ def _is_echo(details: ErrorDetails, taken: set[Path]) -> bool:
 
 def _to_fault(details: ErrorDetails, kind: type[BaseModel]) -> Fault:
     path: Path = details["loc"]
-    if len(path) > 1 and path[-1] == _KEY_MARK and details["input"] == path[-2]:
+    if len(path) > 1 and path[-1] == _KEY_MARK and isinstance(path[-2], str) and details["input"] == path[-2]:
         path = path[:-1]
     error_type = details["type"]
     if error_type == "missing":

@@ -91,10 +91,19 @@ class BackendProcess:
                 raise BackendTimeoutError from None
             if line is None:
                 raise BackendError(self._last_words())
-            message: Message = json.loads(line)
+            message = self._read_message(line)
             yield message
             if message.get("final"):
                 return
+
+    def _read_message(self, line: bytes) -> Message:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            raise BackendError(f"back-end {self._module} wrote {line[:80]!r}, which is no message")
+        return message
 
     def _send(self, job: Job) -> None:
         assert self._child.stdin is not None

@@ -180,11 +180,10 @@ def run_search(
 ) -> Result:
     """Run a solver's body on a fresh search; an interrupt keeps what is known."""
     search = Search(problem, limits, on_incumbent)
-    if limits.warm_start is not None:
-        solver = solver.model_copy(
-            update={"options": solver.options | _start_warm(search, limits.warm_start)}
-        )
     try:
+        if limits.warm_start is not None:
+            options = solver.options | _start_warm(search, limits.warm_start)
+            solver = solver.model_copy(update={"options": options})
         ending = body(search)
     except KeyboardInterrupt:
         ending = Ending(Stop.INTERRUPT)

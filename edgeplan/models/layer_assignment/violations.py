@@ -123,7 +123,8 @@ def _pins_and_forbids(instance: LayerAssignmentInstance, visits: list[Visit]) ->
 
 
 def _counts(instance: LayerAssignmentInstance, visits: list[Visit]) -> Iterator[Violation]:  # (3)
-    limits, used = instance.limits, len(visits)
+    nodes = {visit.node for visit in visits}
+    limits, used = instance.limits, len(nodes)
     if used < limits.min_nodes:
         message = f"{used} nodes are used, at least {limits.min_nodes} must be"
         yield Violation.at("min_nodes", ("limits", "min_nodes"), message, need=limits.min_nodes, have=used)
@@ -135,7 +136,6 @@ def _counts(instance: LayerAssignmentInstance, visits: list[Visit]) -> Iterator[
         message = f"a stage owns {most} layers, at most {limits.max_layers_per_node} are allowed"
         path: Path = ("limits", "max_layers_per_node")
         yield Violation.at("max_layers_per_node", path, message, need=most, have=limits.max_layers_per_node)
-    nodes = {visit.node for visit in visits}
     samples = sum(instance.network.nodes[node].num_samples for node in nodes)
     if samples < limits.min_samples:
         message = f"the used nodes hold {samples} samples, at least {limits.min_samples} must be"

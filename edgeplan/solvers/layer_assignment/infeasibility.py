@@ -188,6 +188,8 @@ def _measured_cost(programme: Circulation, limit: NamedLimit | None) -> dict[str
     table = programme.arcs.table
     zeros = [0] * len(rows)
     job: dict[str, Any] = {"cost": zeros, "bottleneck": zeros, "minimise": limit is not None}
+    if programme.has_windows:
+        job["windows"] = programme.job(excluded=[], hint=[])["windows"] | {"in_objective": False}
     if limit is None or limit.measure is None:
         return job | {"minimise": False}
     if limit.measure == "memory":

@@ -1,0 +1,70 @@
+"""Ctrl-C ends a running solve, which writes the best plan so far."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import write
+from small_instances import document, layer, node
+
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
+
+
+def long_to_solve() -> dict[str, object]:
+    """20 different layers on 14 different nodes with windows: minutes of work for the exact solver."""
+    rng = random.Random(7)
+    layers = [
+        layer(f"l{k}", parameters=rng.randint(10, 99), forward_flops=rng.randint(1, 9)) for k in range(20)
+    ]
+    nodes = [
+        node(
+            f"n{k}",
+            flops_per_s=rng.uniform(1, 9),
+            memory_bytes=rng.randint(9_000, 12_000),
+            uplink_bit_per_s=rng.uniform(100, 999),
+            downlink_bit_per_s=rng.uniform(100, 999),
+            available_s=[[a, a + 60] for a in range(rng.randint(0, 50), 100_000, 100)][:200],
+        )
+        for k in range(14)
+    ]
+    return document(layers, nodes, limits={"min_nodes": 8, "max_layers_per_node": 4})
+
+
+def read_until(terminal: int, pattern: bytes) -> bytes:
+    """Read a terminal until the pattern has appeared, or its other end has been closed."""
+    seen = b""
+    while not re.search(pattern, seen):
+        try:
+            seen += os.read(terminal, 4096)
+        except OSError:
+            break
+    return seen
+
+
+@pytest.mark.parametrize("shows", [rb"objective [0-9]", rb"bound [0-9]"], ids=["plan", "bound"])
+def test_ctrl_c_writes_the_best_plan_so_far_and_ends_with_130(tmp_path: Path, shows: bytes) -> None:
+    instance, output = write(tmp_path / "instance.json", long_to_solve()), tmp_path / "result.json"
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "edgeplan", "solve", str(instance), "-o", str(output)]
+    with subprocess.Popen([*command, "--time-limit", "600"], stderr=its_end) as solving:
+        os.close(its_end)
+        shown = read_until(terminal, shows)
+        solving.send_signal(signal.SIGINT)
+        shown += read_until(terminal, rb"cp-sat [0-9.]+, ")
+        code = solving.wait(timeout=60)
+    os.close(terminal)
+    assert code == 130, shown.decode()
+    result = json.loads(output.read_text())
+    assert (result["status"], result["stop"]) == ("feasible", "interrupt")
+    problem = LayerAssignment.from_document(long_to_solve())
+    assert problem.check(Plan.from_document(result["plan"])).feasible
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["instance.json", "result.json"]

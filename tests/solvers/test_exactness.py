@@ -1,0 +1,102 @@
+"""CP-SAT, brute force, the heuristic and the relaxation beside an independent brute force."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from independent.evaluator import evaluate
+from random_problems import judged, near, solve
+from tier import chunks
+
+from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.result import Status, Stop
+from edgeplan.solvers.layer_assignment.candidates import candidates
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation
+from edgeplan.solvers.layer_assignment.route import RouteCost
+
+random_seeds = pytest.mark.parametrize("seeds", chunks(50, commit=200, large=20_000), ids=str)
+
+
+@random_seeds
+def test_cp_sat_proves_what_the_independent_brute_force_finds(seeds: range) -> None:
+    for seed in seeds:
+        case = judged(seed)
+        known = Status.INFEASIBLE if case.best is None else Status.OPTIMAL
+        assert (seed, case.result.status, case.result.stop) == (seed, known, Stop.PROOF)
+        assert case.result.objective == near(case.objective, rel=1e-6)
+        if case.result.plan is not None:
+            assert evaluate(case.document, case.result.plan).feasible
+
+
+@random_seeds
+def test_brute_force_agrees_with_the_independent_one(seeds: range) -> None:
+    for seed in seeds:
+        case, result = judged(seed), solve(judged(seed).document, "brute-force")
+        assert (seed, result.status) == (seed, case.result.status)
+        assert result.objective == near(case.objective)
+
+
+@random_seeds
+def test_the_heuristic_is_never_better_than_the_optimum_and_mostly_meets_it(seeds: range) -> None:
+    met = feasible = 0
+    for seed in seeds:
+        case, found = judged(seed), solve(judged(seed).document, "heuristic").objective
+        feasible += case.objective is not None
+        if found is not None:
+            assert case.objective is not None
+            assert found >= case.objective * (1 - 1e-9)
+            met += found == near(case.objective, rel=1e-6)
+    assert met >= 0.8 * feasible
+
+
+@random_seeds
+def test_no_bound_is_above_the_optimum(seeds: range) -> None:
+    for seed in seeds:
+        case = judged(seed)
+        relaxation = Relaxation(candidates(case.problem).arcs)
+        if case.objective is None or not relaxation.arcs.num_nodes:
+            continue
+        highest = case.objective * (1 + 1e-9) + 1e-15
+        assert relaxation.first_bound() <= highest
+        assert relaxation.bound(relaxation.ascend(case.objective).walk) <= highest
+        assert case.result.bound is not None
+        assert case.result.bound <= highest
+
+
+@random_seeds
+def test_an_infinite_bound_means_that_no_plan_exists(seeds: range) -> None:
+    for seed in seeds:
+        case = judged(seed)
+        relaxation = Relaxation(candidates(case.problem).arcs)
+        if relaxation.arcs.num_nodes:
+            assert case.best is None or math.isfinite(relaxation.first_bound())
+
+
+@random_seeds
+def test_useful_arcs_keep_every_step_of_the_optimum(seeds: range) -> None:
+    for seed in seeds:
+        case = judged(seed)
+        if case.best is None or case.objective is None or len(case.best.plan["stages"]) == 1:
+            continue
+        arcs = candidates(case.problem).arcs
+        relaxation, route = Relaxation(arcs), RouteCost(arcs).from_plan(Plan.from_document(case.best.plan))
+        assert route is not None
+        useful = relaxation.useful_arcs(case.objective, relaxation.ascend(case.objective))
+        sender = int(arcs.class_of[route[-1][2]])
+        for start, end, column in route:
+            assert useful[arcs.table.run(start, end), sender, column]
+            sender = int(arcs.class_of[column])
+
+
+@random_seeds
+def test_the_tables_of_steps_cost_a_plan_as_the_problem_does(seeds: range) -> None:
+    for seed in seeds:
+        case = judged(seed)
+        if case.best is None:
+            continue
+        plan, cost = Plan.from_document(case.best.plan), RouteCost(candidates(case.problem).arcs)
+        route = cost.from_plan(plan)
+        assert route is not None
+        assert cost.to_plan(route) == plan
+        assert cost.value(route) == (0, near(case.objective))

@@ -1,0 +1,57 @@
+"""Solvers by name, and the options of a solve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from small_instances import document, problem
+
+import edgeplan
+from edgeplan.errors import UsageError
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.solvers.registry import SOLVERS, solver_named
+
+
+def test_solvers_are_registered_under_their_own_names() -> None:
+    assert {name: solver.name for name, solver in SOLVERS.items()} == {name: name for name in SOLVERS}
+
+
+def test_auto_is_the_exact_solver() -> None:
+    assert solver_named("auto").name == "cp-sat"
+
+
+def test_an_unknown_solver_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="'magic': must be one of auto, cp-sat, heuristic, brute-force"):
+        solver_named("magic")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("time_limit_s", 0),
+        ("time_limit_s", -1.0),
+        ("time_limit_s", float("nan")),
+        ("time_limit_s", float("inf")),
+        ("gap", -0.1),
+        ("gap", float("nan")),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("workers", 0),
+    ],
+)
+def test_an_option_out_of_range_is_refused(option: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{option}: .*: must be"):
+        edgeplan.solve(problem(), **{option: value})
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_pipeline_is_refused_before_any_work(solver: str) -> None:
+    given = LayerAssignment.from_document(document(schedule="pipeline"))
+    with pytest.raises(UsageError, match="use schedule serial"):
+        edgeplan.solve(given, solver)
+
+
+def test_brute_force_refuses_what_it_could_not_finish() -> None:
+    with pytest.raises(UsageError, match=r"brute force would try \d+ plans, more than 2000000"):
+        edgeplan.solve(problem("abcdefghij", "pqrstuvwxyz"[:10]), "brute-force")

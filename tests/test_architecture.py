@@ -1,0 +1,128 @@
+"""Arrows run one way: models <- solvers, models <- runtime; and importing the package loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edgeplan
+
+PACKAGE = Path(edgeplan.__file__).parent
+HEAVY = ("ortools", "torch", "scipy", "matplotlib", "sklearn", "transformers", "numpy", "pydantic", "typer")
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of everything that a file imports, anywhere in it."""
+    names: set[str] = set()
+    package = (PACKAGE.name, *path.relative_to(PACKAGE).parent.parts)
+    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.Import):
+            names |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom):
+            home = package[: len(package) - statement.level + 1] if statement.level else ()
+            module = ".".join([*home, *([statement.module] if statement.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in statement.names}
+    return names
+
+
+def importers_of(target: str, room: str = "") -> list[str]:
+    """Files of a room of the package that import the target or something in it."""
+    return [
+        str(path.relative_to(PACKAGE))
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        if any(name == target or name.startswith(f"{target}.") for name in imported(path))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("room", "target"),
+    [
+        *(("models", f"edgeplan.{room}") for room in ("solvers", "runtime", "report", "cli", "api")),
+        *(("models", package) for package in ("torch", "ortools", "scipy", "numpy")),
+        *(("solvers", f"edgeplan.{room}") for room in ("runtime", "report", "cli", "api")),
+        ("solvers", "torch"),
+        *(("runtime", f"edgeplan.{room}") for room in ("solvers", "report", "cli", "api")),
+        ("runtime", "ortools"),
+        *(("report", f"edgeplan.{room}") for room in ("runtime", "cli")),
+    ],
+)
+def test_no_arrow_runs_against_the_order_of_the_rooms(room: str, target: str) -> None:
+    assert importers_of(target, room) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "home"),
+    [
+        ("ortools", "solvers/layer_assignment/cp_sat_backend.py"),
+        ("scipy", "solvers/layer_assignment/scipy_backend.py"),
+    ],
+)
+def test_a_back_end_is_imported_only_in_the_file_that_runs_it(package: str, home: str) -> None:
+    assert importers_of(package) == [home]
+
+
+def test_the_search_for_importers_finds_the_imports_that_are_there() -> None:
+    assert "solvers/search.py" in importers_of("edgeplan.models", "solvers")
+    assert "api.py" in importers_of("edgeplan.runtime")
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules in a fresh process after a statement."""
+    code = f"import sys; {statement}; print(*(name.partition('.')[0] for name in sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    assert loaded_by("import edgeplan as ep").isdisjoint(HEAVY)
+
+
+def test_reading_an_instance_loads_no_solver_and_no_torch() -> None:
+    loaded = loaded_by("import edgeplan as ep; ep.load")
+    assert loaded.isdisjoint({"ortools", "torch", "scipy", "matplotlib", "sklearn", "transformers"})
+
+
+def test_solving_loads_no_back_end_into_this_process() -> None:
+    tiny = "from edgeplan.models.layer_assignment.examples import two_layers_two_nodes as tiny"
+    loaded = loaded_by(f"import edgeplan as ep; {tiny}; ep.solve(tiny())")
+    assert loaded.isdisjoint({"ortools", "torch", "matplotlib", "sklearn", "transformers"})
+
+
+def test_the_public_names_are_these() -> None:
+    assert edgeplan.__all__ == [
+        "BackendError",
+        "Check",
+        "Conflict",
+        "EdgeplanError",
+        "Incumbent",
+        "InvalidInputError",
+        "InvalidPlanError",
+        "LayerAssignment",
+        "MissingExtraError",
+        "Plan",
+        "Result",
+        "RunError",
+        "Stage",
+        "Status",
+        "Stop",
+        "UsageError",
+        "Violation",
+        "check",
+        "load",
+        "run",
+        "solve",
+    ]
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    assert all(getattr(edgeplan, name) is not None for name in edgeplan.__all__)
+    assert {*edgeplan.__all__} <= {*dir(edgeplan)}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'explain'"):
+        _ = edgeplan.explain
