@@ -13,7 +13,7 @@ from small_instances import document, node, plan
 
 from edgeplan import extras
 from edgeplan.cli import files
-from edgeplan.errors import BackendError
+from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
 from edgeplan.solvers import registry
@@ -119,7 +119,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_partial_one(
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UsageError, match="cannot be written: disk full"):
         files.write_json({"new": True}, path)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("result.json", "old")]
 
