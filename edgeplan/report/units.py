@@ -129,7 +129,7 @@ def ratio_text(ratio: float | None) -> str:
     >>> ratio_text(1.04), ratio_text(None)
     ('1.04×', '–')
     """
-    return UNKNOWN if ratio is None else f"{ratio:.3g}×" if ratio < 0.995 else f"{ratio:.2f}×"
+    return UNKNOWN if ratio is None else f"{ratio:.3g}×" if ratio < 0.9995 else f"{ratio:.2f}×"
 
 
 def range_text(low: str, high: str) -> str:
