@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (solve, check, run, profile, report, schema, doctor):
+for verb in (solve, check, profile, run, report, schema, doctor):
     app.command()(verb)
 
 
