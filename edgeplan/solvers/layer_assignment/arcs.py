@@ -55,9 +55,18 @@ class Arcs:
     ----------
     table
         Runs and candidate nodes.
+    free_transfers
+        Whether to leave transfers out, so that all nodes are one sender class; for questions in which
+        neither times nor costs matter.
     """
 
     table: StageTable
+    free_transfers: bool = False
+
+    def minimising(self, term: str) -> Arcs:
+        """Return the same steps under one term alone as the objective: time_s, energy_j or price."""
+        problem = self.table.problem.replace(objective={term: 1.0})
+        return Arcs(StageTable(problem, self.table.nodes), self.free_transfers)
 
     @property
     def is_peer(self) -> bool:
@@ -77,7 +86,7 @@ class Arcs:
     @cached_property
     def class_of(self) -> Ints:
         """Sender class of each node, shape [nodes]; all 0 with a server."""
-        if not self.is_peer:
+        if not self.is_peer or self.free_transfers:
             return np.zeros(self.num_nodes, dtype=np.int64)
         classes: dict[object, int] = {}
         keys = [self._sender_key(column) for column in range(self.num_nodes)]
@@ -135,6 +144,8 @@ class Arcs:
     @cached_property
     def transfer_in_s(self) -> Floats:
         """Seconds of the transfer that brings the node up to date, shape [runs, classes, nodes]."""  # (6)
+        if self.free_transfers:
+            return np.zeros((len(self.table.run_starts), 1, self.num_nodes))
         latency, inverse_rate = self._latency_and_inverse_rate(self.senders, self._candidates)
         return np.asarray(latency + 8.0 * self.table.bytes_in[:, None, None] * inverse_rate)
 
@@ -182,6 +193,9 @@ class Arcs:
             allowed &= np.isfinite(self.terms.time_s + self.terms.energy_j + self.terms.price)
         if not self.is_peer:
             return allowed
+        allowed[self.whole_run] = False
+        if self.free_transfers:
+            return allowed
         members = np.bincount(self.class_of, minlength=self.num_classes)
         columns = np.arange(self.num_nodes)
         itself = np.zeros((self.num_classes, self.num_nodes), dtype=bool)
@@ -192,7 +206,6 @@ class Arcs:
             later = sender_column[:, None] < columns[None, :]
             closing = self.table.run_starts == 0
             allowed &= np.where(closing[:, None, None], ~later[None], later[None])
-        allowed[self.whole_run] = False
         return allowed
 
     @property

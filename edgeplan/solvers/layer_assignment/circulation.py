@@ -151,7 +151,7 @@ class Circulation:
             "node": columns.tolist(),
             "cost": _floors(cost, self.scale),
             "bottleneck": _floors(weights.bottleneck_s * compute, self.scale),
-            "order_matters": not self.arcs.is_peer and instance.node_order == "given",
+            "order_matters": self.arcs.num_classes == 1 and instance.node_order == "given",
             "min_nodes": instance.limits.min_nodes,
             "max_nodes": instance.limits.max_nodes,
             "samples": [node.num_samples for node in nodes],
@@ -161,15 +161,6 @@ class Circulation:
             "excluded": excluded,
             "hint": hint,
         }
-
-    def term_cost(self, term: str) -> dict[str, Any]:
-        """Members of a job that make one term alone the objective: time_s, energy_j or price."""
-        with_transfer, own = getattr(self.arcs.terms, term), getattr(self.arcs.own_terms, term)
-        if term == "time_s" and self.has_windows:
-            return {"windows": self._windows() | {"in_objective": True}}
-        cost = self._of_steps(with_transfer, own)
-        largest = float(cost.max(initial=0.0))
-        return {"cost": _floors(cost, _COST_UNITS / largest if largest > 0 else 1.0)}
 
     def _budgets(self) -> list[dict[str, Any]]:
         """Additive limits on the whole plan; the deadline is one unless nodes wait for windows."""

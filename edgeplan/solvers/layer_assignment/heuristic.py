@@ -19,7 +19,30 @@ from edgeplan.solvers.layer_assignment.route import IMPOSSIBLE, Route, RouteCost
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
-NARROW, WIDE = 3, 40
+_NARROW = 3  # of the first beam, whose plan is ready at once
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a heuristic does.
+
+    Parameters
+    ----------
+    width
+        Partial plans kept at a position by the second beam.
+    num_descents
+        Routes of the beams to improve.
+    num_shakes
+        Random restarts around the best route.
+    """
+
+    width: int
+    num_descents: int
+    num_shakes: int
+
+
+FULL = Effort(width=40, num_descents=6, num_shakes=30)
+QUICK = Effort(width=10, num_descents=2, num_shakes=0)
 
 
 def construct_and_improve(
@@ -28,8 +51,7 @@ def construct_and_improve(
     search: Search,
     *,
     until: float,
-    num_descents: int = 6,
-    num_shakes: int = 30,
+    effort: Effort,
 ) -> None:
     """Offer the best routes found to the search.
 
@@ -37,24 +59,29 @@ def construct_and_improve(
     ----------
     until
         Monotonic time at which to end; a first route is completed all the same.
-    num_descents
-        Routes of the beam to improve.
-    num_shakes
-        Random restarts around the best route.
+    effort
+        How much of it to do.
     """
     cost = RouteCost(arcs)
     descent = LocalSearch(cost)
-    found = _beam(cost, relaxation, search, width=NARROW)
-    if time.monotonic() < until:
-        found += _beam(cost, relaxation, search, width=WIDE, until=until)
+    found = _beam(cost, relaxation, search, width=_NARROW)
+    if time.monotonic() < until and effort.width > _NARROW:
+        found += _beam(cost, relaxation, search, width=effort.width, until=until)
         found.sort()
     best: tuple[Value, Route] | None = None
-    for _, route in found[:num_descents]:
+    for _, route in found[: effort.num_descents]:
         improved = descent.improve(route, until=until)
         _offer(cost, search, *improved)
         best = improved if best is None else min(best, improved)
     if best is not None:
-        _shake(descent, search, best, random.Random(search.limits.seed), until=until, num_shakes=num_shakes)
+        _shake(
+            descent,
+            search,
+            best,
+            random.Random(search.limits.seed),
+            until=until,
+            num_shakes=effort.num_shakes,
+        )
 
 
 def _beam(
@@ -72,7 +99,7 @@ def _beam(
 def _offer(cost: RouteCost, search: Search, value: Value, route: Route) -> None:
     """Offer a route that keeps all limits and is better than what is known."""
     if value[0] == 0 and (search.objective is None or value[1] < search.objective):
-        search.offer(cost.to_plan(route), claimed=value[1])
+        search.offer(cost.to_plan(route), claimed=None if cost.arcs.free_transfers else value[1])
 
 
 def _shake(
@@ -129,6 +156,6 @@ class Heuristic:
         if not arcs.num_nodes:
             return Ending(Stop.WORK_LIMIT, detail="no node may serve a stage")
         until = search.limits.share(0.9, most_s=search.limits.time_limit_s)
-        construct_and_improve(arcs, Relaxation(arcs), search, until=until)
+        construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=FULL)
         stop = Stop.TIME_LIMIT if time.monotonic() >= until else Stop.WORK_LIMIT
         return Ending(stop)

@@ -1,85 +1,82 @@
 """Infeasible instances: a second reason, a smallest conflict, and what would mend it.
 
 The conflict is found by deletion over named limits (QuickXplain, Junker 2004); every answer that it
-rests on is a solve of its own.
+rests on is a solve of its own (`feasibility`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from edgeplan.errors import BackendError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Conflict, Stop
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
-from edgeplan.solvers.layer_assignment.candidates import candidates
+from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.circulation import Circulation
+from edgeplan.solvers.layer_assignment.exact_search import steps_within_budgets
 from edgeplan.solvers.layer_assignment.exhaustion import has_no_plan
+from edgeplan.solvers.layer_assignment.feasibility import Feasibility, UnansweredError
 from edgeplan.solvers.layer_assignment.named_limits import NamedLimit, named_limits, without
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
-from edgeplan.solvers.layer_assignment.route import RouteCost
+from edgeplan.solvers.layer_assignment.relaxation import OutOfTimeError, Relaxation
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, Search
 
 SECOND_BACKEND = "edgeplan.solvers.layer_assignment.scipy_backend"
 
 
-def explain_infeasible(programme: Circulation, search: Search, backend: BackendProcess) -> Ending:
+def explain_infeasible(arcs: Arcs, search: Search, backend: BackendProcess) -> Ending:
     """Confirm that no plan exists and say which limits are to blame.
 
     Parameters
     ----------
-    programme
-        The programme over all steps, which CP-SAT found infeasible.
+    arcs
+        All steps, over which CP-SAT found no plan.
     backend
         The warm CP-SAT process.
     """
-    reason = second_reason(programme, search.limits)
+    reason = second_reason(arcs, search.limits)
     if reason is None:
         detail = "CP-SAT finds no plan, and no second method could confirm it within the limits"
         return Ending(Stop.WORK_LIMIT, detail=detail)
-    oracle = _Oracle(search.problem, backend, search.limits)
-    try:
-        conflicts = oracle.conflicts()
-    except (BackendTimeoutError, _OutOfTimeError):
-        detail = f"no plan exists ({reason}); the limit came before the conflict was found"
-        return Ending(Stop.PROOF, infeasible=True, detail=detail)
-    return Ending(Stop.PROOF, infeasible=True, conflicts=conflicts, detail=f"no plan exists ({reason})")
+    blame = _Blame(search.problem, Feasibility(backend, search.limits))
+    conflicts = blame.conflicts()
+    detail = f"no plan exists ({reason})" + "".join(f"; {remark}" for remark in blame.remarks)
+    return Ending(Stop.PROOF, infeasible=True, conflicts=conflicts, detail=detail)
 
 
-def second_reason(programme: Circulation, limits: SolveLimits) -> str | None:
+def second_reason(arcs: Arcs, limits: SolveLimits) -> str | None:
     """Confirm infeasibility by other means than CP-SAT; None if they cannot."""
-    relaxation = Relaxation(programme.arcs)
-    if not programme.arcs.num_nodes or not math.isfinite(relaxation.first_bound()):
+    if not arcs.num_nodes or not math.isfinite(Relaxation(arcs).first_bound()):
         return "no chain of stages covers the layers, even with nodes used twice"
+    try:
+        useful = steps_within_budgets(arcs, limits)
+    except OutOfTimeError:
+        return None
+    if not useful.any() and not arcs.alone.any():
+        return "no chain of stages keeps the budgets, even with nodes used twice"
+    programme = Circulation(arcs, useful, None)
     with BackendProcess(SECOND_BACKEND) as second:
-        job = programme.job(excluded=[], hint=[]) | {"time_limit_s": max(0.05, limits.remaining_s - 0.1)}
+        job = programme.job(excluded=[], hint=[]) | {"time_limit_s": max(0.05, limits.remaining_s / 2)}
         try:
-            final = list(second.messages(job, until=limits.deadline - 0.1))[-1]
+            final = list(second.messages(job, until=limits.deadline - limits.remaining_s / 2))[-1]
         except (BackendTimeoutError, BackendError):
             final = {"status": "unknown"}
     if final["status"] == "infeasible":
         return "confirmed by HiGHS"
-    return "confirmed by exhaustion" if has_no_plan(programme.arcs) else None
-
-
-class _OutOfTimeError(Exception):
-    """The solve's limit came before an answer."""
+    return "confirmed by exhaustion" if has_no_plan(arcs) else None
 
 
 @dataclass(frozen=True)
-class _Oracle:
-    """Answers about an instance with some of its limits lifted."""
+class _Blame:
+    """Looks for a smallest set of limits that cannot hold together."""
 
     problem: LayerAssignment
-    backend: BackendProcess
-    limits: SolveLimits
+    feasibility: Feasibility
+    remarks: list[str] = field(default_factory=list)
 
     @cached_property
     def named(self) -> list[NamedLimit]:
@@ -87,10 +84,14 @@ class _Oracle:
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """A set of limits that cannot hold together, each of them needed for that."""
-        if not self._infeasible([]):
+        try:
+            if self._infeasible([]):
+                return ()  # no limit that could be lifted is to blame
             members = self._smallest([], [], self.named)
-            return tuple(self._conflict(limit, members) for limit in members)
-        return ()
+        except UnansweredError:
+            self.remarks.append("time ran out before a smallest conflict was found")
+            return ()
+        return tuple(self._conflict(limit, members) for limit in members)
 
     def _smallest(
         self, kept: list[NamedLimit], added: list[NamedLimit], open_limits: list[NamedLimit]
@@ -111,42 +112,22 @@ class _Oracle:
         return without(self.problem, [limit for limit in self.named if limit.path not in paths])
 
     def _infeasible(self, kept: list[NamedLimit]) -> bool:
-        return self._least(self._only(kept), None) is None
-
-    def _least(self, problem: LayerAssignment, measured: NamedLimit | None) -> Plan | None:
-        """Return the plan that needs least of a lifted limit, or any plan; None if there is none."""
-        arcs = candidates(problem).arcs
-        if not arcs.num_nodes or not arcs.table.allowed.any():
-            return None
-        programme = Circulation(arcs, arcs.allowed, None)
-        excluded: list[list[int]] = []
-        while True:
-            job = programme.job(excluded=excluded, hint=[]) | _measured_cost(programme, measured)
-            final = self._final(job)
-            if final["status"] == "infeasible":
-                return None
-            if "chosen" not in final:
-                raise _OutOfTimeError
-            plan = RouteCost(arcs).to_plan(programme.route(final["chosen"]))
-            if problem.check(plan).feasible:
-                return plan
-            excluded.append(final["chosen"])
-
-    def _final(self, job: dict[str, Any]) -> dict[str, Any]:
-        if self.limits.remaining_s < 0.1:
-            raise _OutOfTimeError
-        job |= {"time_limit_s": self.limits.remaining_s, "workers": 1, "seed": self.limits.seed, "gap": 0.0}
-        return list(self.backend.messages(job, until=self.limits.deadline))[-1]
+        return self.feasibility.any_plan(self._only(kept)) is None
 
     def _conflict(self, limit: NamedLimit, members: list[NamedLimit]) -> Conflict:
         others = [member for member in members if member.path != limit.path]
-        agreeing = self._least(self._only(others), limit)
-        restoring = self._least(without(self.problem, [limit]), limit)
-        need = None if agreeing is None else _need(self.problem, agreeing, limit)
+        try:
+            agreeing = self.feasibility.least(self._only(others), limit)
+            restoring = self.feasibility.least(without(self.problem, [limit]), limit)
+        except UnansweredError:
+            remark = "time ran out before every change was found"
+            if remark not in self.remarks:
+                self.remarks.append(remark)
+            return Conflict.at(limit.path, need=None, have=limit.have, message=limit.text)
         change_to = None if restoring is None else _need(self.problem, restoring, limit)
         return Conflict.at(
             limit.path,
-            need=need,
+            need=None if agreeing is None else _need(self.problem, agreeing, limit),
             have=limit.have,
             change_to=change_to,
             restores=restoring is not None,
@@ -180,27 +161,3 @@ def _need(problem: LayerAssignment, plan: Plan, limit: NamedLimit) -> float | No
         "price": cost.price,
     }
     return needs[limit.measure]
-
-
-def _measured_cost(programme: Circulation, limit: NamedLimit | None) -> dict[str, Any]:
-    """Members of the job that make the measure of the limit its objective."""
-    rows, _, columns = programme.steps
-    table = programme.arcs.table
-    zeros = [0] * len(rows)
-    job: dict[str, Any] = {"cost": zeros, "bottleneck": zeros, "minimise": limit is not None}
-    if programme.has_windows:
-        job["windows"] = programme.job(excluded=[], hint=[])["windows"] | {"in_objective": False}
-    if limit is None or limit.measure is None:
-        return job | {"minimise": False}
-    if limit.measure == "memory":
-        mine = np.array(table.nodes)[columns] == limit.path[2]
-        return job | {"cost": np.where(mine, table.memory_bytes[rows], 0).tolist()}
-    if limit.measure == "nodes":
-        sign = -1 if limit.path[-1] == "min_nodes" else 1
-        return job | {"cost": [sign] * len(rows)}
-    if limit.measure == "layers":
-        return job | {"bottleneck": (table.run_ends - table.run_starts)[rows].tolist()}
-    if limit.measure == "samples":
-        nodes = table.problem.instance.network.nodes
-        return job | {"cost": [-nodes[table.nodes[column]].num_samples for column in columns]}
-    return job | programme.term_cost(limit.measure)

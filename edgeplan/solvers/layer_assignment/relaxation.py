@@ -260,6 +260,11 @@ class Relaxation:
         """Weight of the largest compute time in the objective."""
         return self.arcs.table.problem.instance.objective.bottleneck_s
 
+    @property
+    def bottleneck_cost(self) -> float:
+        """Least cost of the largest compute time."""
+        return self.bottleneck_weight * self.bottleneck_bound_s if self.bottleneck_weight > 0 else 0.0
+
     def bound(self, walk: Walk | None) -> float:
         """Proven bound on the objective of any plan, infinite when there is none."""
         walked = math.inf if walk is None else walk.bound
@@ -267,7 +272,7 @@ class Relaxation:
         cheapest = min(walked, alone)
         if not math.isfinite(cheapest) or not math.isfinite(self.bottleneck_bound_s):
             return math.inf
-        total = cheapest + self.bottleneck_weight * self.bottleneck_bound_s
+        total = cheapest + self.bottleneck_cost
         return max(0.0, total - ROUNDING * abs(total))
 
     def first_bound(self) -> float:
@@ -313,7 +318,7 @@ class Relaxation:
         return Ascent(best.multipliers, best.walk, closings)
 
     def _may_end(self, bounds: Floats, target: float) -> Bools:
-        rest = self.bottleneck_weight * self.bottleneck_bound_s
+        rest = self.bottleneck_cost
         return np.asarray(bounds + rest <= target + ROUNDING * (abs(target) + np.abs(bounds)))
 
     def _step(self, walk: Walk, multipliers: Floats, target: float) -> Floats | None:
@@ -321,7 +326,7 @@ class Relaxation:
         visits = np.bincount([node for _, node in walk.steps], minlength=self.arcs.num_nodes)
         excess = self._dualised.excess(visits.astype(float))
         norm = float((excess[(multipliers > 0) | (excess > 0)] ** 2).sum())
-        distance = target - self.bottleneck_weight * self.bottleneck_bound_s - walk.bound
+        distance = target - self.bottleneck_cost - walk.bound
         if norm == 0 or distance <= ROUNDING * abs(target):
             return None
         return np.asarray(distance / norm * excess)
@@ -342,9 +347,9 @@ class Relaxation:
         for row, (p, q) in enumerate(zip(self.arcs.table.run_starts, self.arcs.table.run_ends, strict=True)):
             self._check_time()
             through = self._through(arrival[p], completion[q])
-            dearest = np.maximum(compute[row], self.bottleneck_bound_s)
+            dearest = np.maximum(self.bottleneck_weight * compute[row], self.bottleneck_cost)
             total = through[:, self.arcs.class_of] + self.arcs.cost[row] + pays
-            useful[row] = total + self.bottleneck_weight * dearest <= slack
+            useful[row] = total + dearest <= slack
         return useful & self.arcs.allowed
 
     def _through(self, before: Floats, behind: Floats) -> Floats:
