@@ -62,18 +62,16 @@ def problem_from_document(
         faults.append(Fault((), "must be an object that begins with {; write an instance", document))
         raise InvalidInputError(in_document_order(faults), source)
     name = document.get("problem")
-    if not isinstance(name, str) or name not in PROBLEMS:
+    if isinstance(name, str) and name not in PROBLEMS:
         raise InvalidInputError(in_document_order([*faults, *_header_faults(document)]), source)
-    return PROBLEMS[name].from_document(document, also=faults, source=source)
+    known = PROBLEMS[name] if isinstance(name, str) else LayerAssignment  # the only one so far
+    return known.from_document(document, also=faults, source=source)
 
 
 def _header_faults(document: dict[str, Any]) -> list[Fault]:
-    faults = []
+    """Faults of a document of an unknown problem, whose other members nothing can be said of."""
     known = " or ".join(repr(name) for name in PROBLEMS)
-    if "problem" not in document:
-        faults.append(Fault(("problem",), f"required member is missing; add it, {known}"))
-    else:
-        faults.append(Fault(("problem",), f"must be {known}; name a known problem", document["problem"]))
+    faults = [Fault(("problem",), f"must be {known}; name a known problem", document["problem"])]
     if "format" not in document:
         faults.append(Fault(("format",), f"required member is missing; add it, {FORMAT!r}"))
     elif document["format"] != FORMAT:

@@ -90,7 +90,8 @@ def test_the_empty_object_gets_a_line_for_each_missing_member(edgeplan: CommandL
     path.write_text("{}", encoding="utf-8")
     called = edgeplan("solve", path)
     assert called.code == 2
-    assert [line.split(":")[0] for line in called.lines] == ["/format", "/problem"]
+    required = ["/format", "/model", "/network", "/problem", "/schedule", "/training"]
+    assert [line.split(":")[0] for line in called.lines] == required
 
 
 @pytest.mark.parametrize("fault", ["not JSON", "a directory", "NaN", "two nodes with one id"])

@@ -224,8 +224,9 @@ def test_a_document_that_is_no_object_is_refused(other: Any) -> None:
     assert "must be an object" in faults(other)[""]
 
 
-def test_the_empty_object_lacks_problem_and_format() -> None:
-    assert [*faults({})] == ["/format", "/problem"]
+def test_the_empty_object_lacks_every_required_member() -> None:
+    required = ["/format", "/model", "/network", "/problem", "/schedule", "/training"]
+    assert [*faults({})] == required
 
 
 def test_notes_pass_anywhere() -> None:

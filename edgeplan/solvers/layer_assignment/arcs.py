@@ -158,6 +158,7 @@ class Arcs:
         return np.asarray(latency[:, 0] + 8.0 * self.table.bytes_out[:, None] * inverse_rate[:, 0])
 
     @cached_property
+    @np.errstate(over="ignore", invalid="ignore")  # beyond a float is never allowed
     def terms(self) -> Terms:
         """Cost of every step, without waiting, shape [runs, classes, nodes]."""  # (7), (8)
         own = self.own_terms
@@ -171,6 +172,7 @@ class Arcs:
         )
 
     @cached_property
+    @np.errstate(over="ignore", invalid="ignore")
     def own_terms(self) -> Terms:
         """Cost of every stage but its transfer in, shape [runs, nodes]."""  # (7), (8)
         compute, out = self.table.compute_s, self.transfer_out_s

@@ -146,7 +146,8 @@ class StageTable:
             + np.array(totals.behind([layer.input_gradient_flops for layer in layers]), dtype=float)
             + np.array(totals.trained([layer.weight_gradient_flops for layer in layers]), dtype=float)
         )
-        seconds: Floats = samples * flops[:, None] / self._of_nodes("flops_per_s")[None, :]
+        with np.errstate(over="ignore"):  # beyond a float is infinite, and never allowed
+            seconds: Floats = samples * flops[:, None] / self._of_nodes("flops_per_s")[None, :]
         for node_type in self.problem.instance.network.timings:
             columns = [
                 column
