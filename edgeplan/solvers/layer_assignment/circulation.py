@@ -19,8 +19,9 @@ from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.route import Route
 from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
 
-_COST_UNITS = 2.0**42  # of the largest useful cost; a path of 100 steps stays below 2^49
-_TIME_UNITS = 2.0**50  # of the latest time that matters
+# CP-SAT 9.15 denies feasible models whose enforced rows hold numbers of 2^43, so times stay far below.
+_COST_UNITS = 2.0**36  # of the largest useful cost; 100 roundings err by 1.5e-9 of it
+_TIME_UNITS = 2.0**33  # of the latest time that matters
 _ALONE = -1  # sender class of the only stage in peer mode, where nothing moves
 
 

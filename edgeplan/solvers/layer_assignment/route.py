@@ -41,7 +41,10 @@ class RouteCost:
     def value(self, route: Route) -> Value:
         """Shortage and objective of a route; impossible where one stage alone breaks a limit."""
         instance = self.arcs.table.problem.instance
-        if len({column for _, _, column in route}) < len(route):
+        columns = [column for _, _, column in route]
+        if len({*columns}) < len(columns):
+            return IMPOSSIBLE
+        if instance.node_order == "given" and columns != sorted(columns):
             return IMPOSSIBLE
         steps = self._steps(route)
         if steps is None:

@@ -70,14 +70,29 @@ class _Rows:
             needs = [(k, need / budget["limit"]) for k, need in enumerate(budget["needs"])]
             self.add(needs, -np.inf, 1 + SLACK)
 
+    def given_order(self) -> None:
+        """Where a node up to i crosses a position, one up to i crossed the position before."""
+        job = self.job
+        for position in range(1, job["positions"]):
+            for last in sorted(set(job["node"]))[:-1]:
+                terms = [(k, 1.0) for k in self._crossing(position, last)]
+                terms += [(k, -1.0) for k in self._crossing(position - 1, last)]
+                self.add(terms, -np.inf, 0)
+
+    def _crossing(self, position: int, last: int) -> list[int]:
+        start, end, node = self.job["start"], self.job["end"], self.job["node"]
+        return [k for k in range(self.num_steps) if start[k] <= position < end[k] and node[k] <= last]
+
 
 def solve(job: Job, send: Callable[[Message], None]) -> Message:
-    """Say whether the programme without windows and given order has a solution."""
+    """Say whether the programme without windows has a solution."""
     if not job["start"]:
         return {"status": "infeasible"}
     rows = _Rows(job)
     rows.circulation()
     rows.nodes_and_limits()
+    if job["order_matters"]:
+        rows.given_order()
     answer = milp(
         c=np.zeros(rows.num_steps),
         integrality=np.ones(rows.num_steps),
