@@ -72,7 +72,7 @@ def solve(
         warm_start=warm_start,
         started=time.monotonic() if started is None else started,
     )
-    problem.figures  # noqa: B018  a schedule that cannot be solved is refused here
+    problem.serial  # noqa: B018  a schedule that cannot be solved yet is refused here
     return solver_named(solver).solve(problem, limits, on_incumbent)
 
 

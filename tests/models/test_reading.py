@@ -255,10 +255,11 @@ def test_a_timing_for_a_type_that_no_node_has_is_allowed() -> None:
     problem_from_document(unused)
 
 
-def test_a_pipeline_is_read_and_not_judged() -> None:
-    pipeline = problem_from_document(document(schedule="pipeline"))
-    with pytest.raises(UsageError, match=r"/schedule.*not solved or checked yet"):
-        _ = pipeline.figures
+@pytest.mark.parametrize(("schedule", "other"), [("pipeline", "serial"), ("serial", "pipeline")])
+def test_the_equations_of_the_other_schedule_are_refused(schedule: str, other: str) -> None:
+    given = problem_from_document(document(schedule=schedule))
+    with pytest.raises(UsageError, match=rf"/schedule.*must be {other}"):
+        getattr(given, other)
 
 
 def test_a_replaced_member_is_validated_anew() -> None:

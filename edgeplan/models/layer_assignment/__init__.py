@@ -20,6 +20,10 @@ B, E     batch size, local steps                              ``batch_size``, ``
 w g o f  bytes per parameter: weight, gradient, optimizer,    ``training.*_bytes``
          frozen weight
 D        bytes that bring a node up to date (byte)            ``bytes_in``
+N, b     micro-batches; samples of one, B / N                 ``micro_batches``, ``micro_batch_size``
+f        micro-batches in flight at a stage                   ``in_flight``
+X        output crossing a cut (byte per sample)              ``cut_bytes`` (times b)
+t, u     stage and link time of one micro-batch (s)           ``compute_s``, ``Hop.seconds``
 ======== ==================================================== ===========================================
 
 Programme
@@ -48,7 +52,19 @@ Schedule ``serial`` (Snake): the stages work one after another, the round is a c
 (8) energy: ``compute_power_w`` x compute time + ``transmit_power_w`` of the sender x transfer time;
     price: ``price_per_s`` of a node x (its compute time + every transfer that it sends or receives).
 
-Schedule ``pipeline`` is read and validated; its equations (9) to (11) are not solved yet.
+Schedule ``pipeline``: the stages work at the same time, on N micro-batches of b samples. Stage k of K:
+
+(9) memory: ``reserve + (w + g + o) P(S) + f b A(S) + 2 b O* <= M``, O* the largest O among S and the
+    layer just before it; ``f = N`` for gpipe, ``min(N, K - k + 1)`` for 1f1b; inference:
+    ``reserve + w P(S) + 2 b O*``
+(10) stage time ``t = b (F + I + W over S) / s``, or b times the measured seconds of S (inference: F and
+    forward_s alone); link time ``u = move(k -> k+1, b X) + move(k+1 -> k, b X)``, the way back in training
+    alone; X is what the layers up to the cut hand to layers behind it
+(11) ``time_s = sum t + sum u + (N - 1) bottleneck_s``; ``bottleneck_s`` is the largest t or u with
+    `overlap`, else the largest ``u before + t + u after``. Energy is N times that of a micro-batch, a
+    sender paying for what it sends; price is N times ``price_per_s (u before + t + u after)``.
+
+A pipeline has no server and knows no windows; shared layers, transport and local steps have no effect.
 
 Source: Snake Learning, X. Yu et al., IEEE Communications Magazine 2025, arXiv:2405.03372. The paper
 names fine-grained layer assignment as an open problem and prints no programme; this one is ours.

@@ -13,8 +13,12 @@ from edgeplan.errors import InvalidPlanError, UsageError
 from edgeplan.models.document import sha256
 from edgeplan.models.faults import MAX_COLLECTED, Fault
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance, instance_faults
+from edgeplan.models.layer_assignment.pipeline import batch_cost
+from edgeplan.models.layer_assignment.pipeline_figures import PipelineFigures
 from edgeplan.models.layer_assignment.plan import Plan
-from edgeplan.models.layer_assignment.serial import RoundCost, Visit, VisitCost, round_cost
+from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit, VisitCost
+from edgeplan.models.layer_assignment.serial import round_cost
+from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.layer_assignment.stage_figures import StageFigures
 from edgeplan.models.layer_assignment.violations import limit_violations, structure_violations
 from edgeplan.models.reading import read_document
@@ -85,20 +89,46 @@ class LayerAssignment:
         """Read a plan of this problem."""
         return Plan.from_document(document, source=source)
 
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether the stages work at the same time, on micro-batches."""
+        return self.instance.schedule == "pipeline"
+
+    @property
+    def server(self) -> str | None:
+        """Id of the server; None with transport peer, and for a pipeline, which has none."""
+        return None if self.is_pipeline else self.instance.server
+
     @cached_property
     def figures(self) -> StageFigures:
+        """Memory and compute time of single stages."""
+        return PipelineFigures(self.instance) if self.is_pipeline else SerialFigures(self.instance)
+
+    @property
+    def serial(self) -> SerialFigures:
         """Equations (4) to (6) of this instance.
 
         Raises
         ------
         UsageError
-            For the schedule ``pipeline``, which is read and not solved yet.
+            When its schedule is not serial.
         """
-        if self.instance.schedule != "serial":
-            raise UsageError(
-                '/schedule: "pipeline": is read and validated, not solved or checked yet; use schedule serial'
-            )
-        return StageFigures(self.instance)
+        if not isinstance(self.figures, SerialFigures):
+            raise UsageError('/schedule: "pipeline": must be serial for this; use schedule serial')
+        return self.figures
+
+    @property
+    def pipeline(self) -> PipelineFigures:
+        """Equations (9) and (10) of this instance.
+
+        Raises
+        ------
+        UsageError
+            When its schedule is not pipeline.
+        """
+        if not isinstance(self.figures, PipelineFigures):
+            raise UsageError('/schedule: "serial": must be pipeline for this; use schedule pipeline')
+        return self.figures
 
     def check(self, plan: Plan) -> Check:
         """Recompute metrics and objective of any plan and list every violation.
@@ -115,8 +145,8 @@ class LayerAssignment:
         if broken:
             return Check(self.name, None, None, broken)
         visits = self._visits(plan)
-        cost = self._finite(round_cost(self.figures, visits))
-        found = tuple(limit_violations(self.figures, visits, cost))
+        cost = self._finite(self._cost(visits))
+        found = tuple(limit_violations(self.instance, visits, cost))
         return Check(self.name, self._objective(cost), self._metrics(cost), found)
 
     def objective(self, plan: Plan) -> float | None:
@@ -143,7 +173,7 @@ class LayerAssignment:
         """Every rule that the plan breaks."""
         return self.check(plan).violations
 
-    def cost(self, plan: Plan) -> RoundCost:
+    def cost(self, plan: Plan) -> PlanCost:
         """Cost of the plan, stage by stage.
 
         Raises
@@ -155,10 +185,13 @@ class LayerAssignment:
         if broken:
             faults = [Fault(tuple(item.pointer.split("/")[1:]), item.message) for item in broken]
             raise InvalidPlanError(faults)
-        return self._finite(round_cost(self.figures, self._visits(plan)))
+        return self._finite(self._cost(self._visits(plan)))
+
+    def _cost(self, visits: list[Visit]) -> PlanCost:
+        return batch_cost(self.pipeline, visits) if self.is_pipeline else round_cost(self.serial, visits)
 
     @staticmethod
-    def _finite(cost: RoundCost) -> RoundCost:
+    def _finite(cost: PlanCost) -> PlanCost:
         """Refuse figures beyond what a float holds, which no JSON number could tell."""
         times = [
             time for visit in cost.visits for time in (visit.compute_s, visit.transfer_in_s, visit.end_s)
@@ -178,7 +211,7 @@ class LayerAssignment:
             for stage in plan.stages
         ]
 
-    def _objective(self, cost: RoundCost) -> float | None:
+    def _objective(self, cost: PlanCost) -> float | None:
         weights = self.instance.objective
         terms = (
             (weights.time_s, cost.time_s),
@@ -195,7 +228,7 @@ class LayerAssignment:
             )
         return total
 
-    def _metrics(self, cost: RoundCost) -> dict[str, Any]:
+    def _metrics(self, cost: PlanCost) -> dict[str, Any]:
         return {
             "time_s": cost.time_s,
             "energy_j": cost.energy_j,

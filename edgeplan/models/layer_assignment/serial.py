@@ -7,77 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from edgeplan.models.layer_assignment.stage_figures import StageFigures
+from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit, VisitCost, exceeds, nearest_float
+from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.network import Node
-
-LIMIT_TOLERANCE = 1e-9
-
-
-def exceeds(value: float, limit: float) -> bool:
-    """Say whether `value` breaks an upper limit given as a float.
-
-    Examples
-    --------
-    >>> exceeds(10.0 + 1e-9, 10.0), exceeds(10.0 + 1e-7, 10.0)
-    (False, True)
-    """
-    return value > limit + LIMIT_TOLERANCE * max(1.0, limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A stage with known names: index of the node and indices of its own layers."""
-
-    node: int
-    own_layers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VisitCost:
-    """What one stage takes; times in seconds, None from the first stage that fits no window on."""
-
-    visit: Visit
-    memory_bytes: int
-    compute_s: float
-    transfer_in_s: float
-    transfer_out_s: float
-    bytes_in: int
-    bytes_out: int
-    start_s: float | None
-    compute_start_s: float | None
-    end_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RoundCost:
-    """What the round takes."""
-
-    visits: tuple[VisitCost, ...]
-    energy_j: float
-    price: float
-
-    @property
-    def time_s(self) -> float | None:
-        """End of the last stage; None where a stage fits no window."""
-        return self.visits[-1].end_s
-
-    @property
-    def bottleneck_s(self) -> float:
-        """Largest compute time of a stage."""
-        return max(visit.compute_s for visit in self.visits)
-
-    @property
-    def bytes_moved(self) -> int:
-        """All bytes brought in and returned."""
-        return sum(visit.bytes_in + visit.bytes_out for visit in self.visits)
-
-
-def nearest_float(number: Fraction) -> float:
-    """Return the nearest float, infinity beyond the largest."""
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
 
 
 def earliest_start_s(node: Node, ready_s: float, compute_s: float) -> float | None:
@@ -91,7 +23,7 @@ def earliest_start_s(node: Node, ready_s: float, compute_s: float) -> float | No
     return None
 
 
-def round_cost(figures: StageFigures, visits: Sequence[Visit]) -> RoundCost:
+def round_cost(figures: SerialFigures, visits: Sequence[Visit]) -> PlanCost:
     """Cost a round stage by stage.
 
     Parameters
@@ -116,7 +48,14 @@ def round_cost(figures: StageFigures, visits: Sequence[Visit]) -> RoundCost:
             sender, receiver = (figures.instance.network.nodes[end] for end in transfer.ends)
             energy_j += sender.transmit_power_w * transfer.seconds
             price += (sender.price_per_s + receiver.price_per_s) * transfer.seconds
-    return RoundCost(tuple(costs), energy_j, price)
+    return PlanCost(
+        visits=tuple(costs),
+        time_s=now,
+        energy_j=energy_j,
+        price=price,
+        bottleneck_s=max(cost.compute_s for cost in costs),
+        bytes_moved=sum(cost.bytes_in + cost.bytes_out for cost in costs),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +66,7 @@ class _Transfer:
     inbound: bool
 
 
-def _transfers(figures: StageFigures, visits: Sequence[Visit], position: int) -> list[_Transfer]:
+def _transfers(figures: SerialFigures, visits: Sequence[Visit], position: int) -> list[_Transfer]:
     """List the transfers of one stage."""  # (6)
     network, visit = figures.instance.network, visits[position]
     amount = figures.bytes_to_update(visit.own_layers)
@@ -150,7 +89,7 @@ def _transfers(figures: StageFigures, visits: Sequence[Visit], position: int) ->
 
 
 def _visit_cost(
-    figures: StageFigures, visit: Visit, transfers: Sequence[_Transfer], now: float | None
+    figures: SerialFigures, visit: Visit, transfers: Sequence[_Transfer], now: float | None
 ) -> VisitCost:
     node = figures.instance.network.nodes[visit.node]
     compute_s = figures.compute_s(node, visit.own_layers)

@@ -1,15 +1,15 @@
-"""What one stage needs: equations (4), (5) and (6) for a node and its own layers."""
+"""What one stage needs, whatever the schedule: the layers to assign, bytes per parameter, timings."""
 
 from __future__ import annotations
 
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance
-from edgeplan.models.network import Node
+from edgeplan.models.network import Node, Timing
 
 
 def exactly(number: float) -> Fraction:
@@ -24,16 +24,30 @@ def exactly(number: float) -> Fraction:
 
 
 @dataclass(frozen=True)
-class StageFigures:
-    """Equations (4) to (6) of one instance; layers are given by their indices.
+class StageFigures(ABC):
+    """Memory and compute time of single stages; layers are given by their indices.
 
     Parameters
     ----------
     instance
-        A valid instance with schedule serial.
+        A valid instance.
     """
 
     instance: LayerAssignmentInstance
+
+    @abstractmethod
+    def memory_bytes(self, own_layers: Sequence[int], stages_to_end: int = 1) -> int:
+        """Memory of a stage, rounded up to a whole byte.
+
+        Parameters
+        ----------
+        stages_to_end
+            Stages from this one to the last, itself included; it matters to a pipeline alone.
+        """
+
+    @abstractmethod
+    def compute_s(self, node: Node, own_layers: Sequence[int]) -> float:
+        """Seconds in which `node` computes one visit (serial) or one micro-batch (pipeline)."""
 
     @cached_property
     def shared(self) -> tuple[int, ...]:
@@ -46,21 +60,10 @@ class StageFigures:
         """Indices of R, in model order."""
         return tuple(sorted(set(range(len(self.instance.model.layers))) - set(self.shared)))
 
-    def trained(self, own_layers: Iterable[int]) -> tuple[int, ...]:
-        """Indices of T for a stage with these own layers."""
-        shared = self.shared if self.instance.train_shared else ()
-        return tuple(sorted({*own_layers, *shared}))
-
     @cached_property
     def weight_bytes(self) -> Fraction:
         """Bytes of a trained weight, w."""
         return exactly(self.instance.training.weight_bytes)
-
-    @cached_property
-    def frozen_weight_bytes(self) -> Fraction:
-        """Bytes of a weight that is not trained, f."""
-        frozen = self.instance.training.frozen_weight_bytes
-        return self.weight_bytes if frozen is None else exactly(frozen)
 
     @cached_property
     def trained_weight_bytes(self) -> Fraction:
@@ -72,66 +75,9 @@ class StageFigures:
         """Parameters of the layers together."""
         return sum(self.instance.model.layers[index].parameters for index in layers)
 
-    def memory_bytes(self, own_layers: Sequence[int]) -> int:
-        """Memory of the stage, rounded up to a whole byte."""  # (4)
-        layers, trained = self.instance.model.layers, set(self.trained(own_layers))
-        first = min(trained, default=len(layers))
-        outside = [index for index in range(len(layers)) if index not in trained]
-        saved = sum(layers[index].saved_bytes for index in trained)
-        passed = sum(layers[index].saved_frozen_bytes for index in outside if index > first)
-        largest = max(layer.output_bytes for layer in layers)
-        return math.ceil(
-            self.instance.training.reserve_bytes
-            + self.frozen_weight_bytes * self.parameters(outside)
-            + self.trained_weight_bytes * self.parameters(trained)
-            + self.instance.training.batch_size * (saved + passed + 2 * largest)
-        )
-
-    def compute_s(self, node: Node, own_layers: Sequence[int]) -> float:
-        """Compute time of the stage on `node`, in seconds."""  # (5)
-        training, trained = self.instance.training, set(self.trained(own_layers))
-        samples = training.local_steps * training.batch_size
-        timings = self._timings(node)
-        if timings is not None:
-            return samples * self._measured_s(timings, trained)
-        return samples * self.flops(trained) / node.flops_per_s
-
-    def flops(self, trained: set[int]) -> float:
-        """FLOPs of one sample: forward everywhere, backward down to the first trained layer."""  # (5)
-        layers = self.instance.model.layers
-        first = min(trained, default=len(layers))
-        return (
-            sum(layer.forward_flops for layer in layers)
-            + sum(layer.input_gradient_flops for layer in layers[first + 1 :])
-            + sum(layers[index].weight_gradient_flops for index in sorted(trained))
-        )
-
-    def _timings(self, node: Node) -> list[tuple[float, float]] | None:
-        """Measured (forward_s, backward_s) of every layer on the node's type, or None."""
+    def timings(self, node: Node) -> list[Timing] | None:
+        """Measured times of every layer on the node's type, or None."""
         if "type" not in node.model_fields_set or node.type not in self.instance.network.timings:
             return None
         of_layer = self.instance.network.timings[node.type]
-        entries = (of_layer[layer.name] for layer in self.instance.model.layers)
-        return [(entry.forward_s, entry.backward_s) for entry in entries]
-
-    @staticmethod
-    def _measured_s(timings: list[tuple[float, float]], trained: set[int]) -> float:
-        first = min(trained, default=len(timings))
-        backward = sum(
-            backward_s if index in trained else backward_s / 2
-            for index, (_, backward_s) in enumerate(timings)
-            if index >= first
-        )
-        return sum(forward_s for forward_s, _ in timings) + backward
-
-    def bytes_to_update(self, own_layers: Sequence[int]) -> Fraction:
-        """Bytes that bring the stage's node up to date, D."""  # (6)
-        own = set(own_layers)
-        changed = [index for index in self.own if index not in own]
-        if self.instance.train_shared:
-            changed += self.shared
-        return self.weight_bytes * self.parameters(changed)
-
-    def bytes_to_return(self, own_layers: Sequence[int]) -> Fraction:
-        """Bytes that the server gets after the visit."""  # (6)
-        return self.weight_bytes * self.parameters(self.trained(own_layers))
+        return [of_layer[layer.name] for layer in self.instance.model.layers]

@@ -1,4 +1,4 @@
-"""Every way in which a plan can break rules (1) to (3), (4) and (7), by name.
+"""Every way in which a plan can break rules (1) to (4), (7) and (9), by name.
 
 Pointers lead to the limit in the instance where a limit is broken (``/network/nodes/3/memory_bytes``),
 and to the plan (``/plan/stages/0/node``) where the plan itself is no assignment.
@@ -12,7 +12,7 @@ from itertools import pairwise
 from edgeplan.models.faults import Path
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance
 from edgeplan.models.layer_assignment.plan import Plan
-from edgeplan.models.layer_assignment.serial import RoundCost, Visit, exceeds
+from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit, exceeds
 from edgeplan.models.layer_assignment.stage_figures import StageFigures
 from edgeplan.models.raw import repeated_values
 from edgeplan.models.violation import Violation
@@ -69,9 +69,10 @@ def _coverage(own_names: list[str], plan: Plan) -> Iterator[Violation]:
         yield Violation.at("order", ("plan", "stages"), message, need=own_names[place], have=given[place])
 
 
-def limit_violations(figures: StageFigures, visits: list[Visit], cost: RoundCost) -> Iterator[Violation]:
-    """Yield the broken rules (2) to (4) and (7) of a plan whose structure is whole."""
-    instance = figures.instance
+def limit_violations(
+    instance: LayerAssignmentInstance, visits: list[Visit], cost: PlanCost
+) -> Iterator[Violation]:
+    """Yield the broken rules (2) to (4), (7) and (9) of a plan whose structure is whole."""
     yield from _node_at_most_once(instance, visits)
     yield from _given_order(instance, visits)
     yield from _pins_and_forbids(instance, visits)
@@ -89,7 +90,7 @@ def _node_at_most_once(instance: LayerAssignmentInstance, visits: list[Visit]) -
         yield Violation.at("node_once", ("plan", "stages", k, "node"), message, need=uses, have=1)
     for k, visit in enumerate(visits):
         name = instance.network.nodes[visit.node].id
-        if name == instance.server:
+        if name == instance.server and instance.schedule == "serial":
             message = f"node {name} is the server, which serves no stage"
             yield Violation.at("server", ("plan", "stages", k, "node"), message, need=None, have=name)
 
@@ -143,7 +144,7 @@ def _counts(instance: LayerAssignmentInstance, visits: list[Visit]) -> Iterator[
         yield Violation.at("min_samples", path, message, need=limits.min_samples, have=samples)
 
 
-def _memory_within_node(instance: LayerAssignmentInstance, cost: RoundCost) -> Iterator[Violation]:  # (4)
+def _memory_within_node(instance: LayerAssignmentInstance, cost: PlanCost) -> Iterator[Violation]:  # (4), (9)
     for visit in cost.visits:
         node = instance.network.nodes[visit.visit.node]
         if visit.memory_bytes > node.memory_bytes:
@@ -155,7 +156,7 @@ def _memory_within_node(instance: LayerAssignmentInstance, cost: RoundCost) -> I
             yield Violation.at("memory", path, message, need=visit.memory_bytes, have=node.memory_bytes)
 
 
-def _compute_within_window(instance: LayerAssignmentInstance, cost: RoundCost) -> Iterator[Violation]:  # (7)
+def _compute_within_window(instance: LayerAssignmentInstance, cost: PlanCost) -> Iterator[Violation]:  # (7)
     for visit in cost.visits:
         if visit.start_s is None or visit.end_s is not None:
             continue
@@ -171,7 +172,7 @@ def _compute_within_window(instance: LayerAssignmentInstance, cost: RoundCost) -
         yield Violation.at("window", path, message, need=visit.compute_s, have=max(longest, 0.0))
 
 
-def _budgets(instance: LayerAssignmentInstance, cost: RoundCost) -> Iterator[Violation]:  # (3)
+def _budgets(instance: LayerAssignmentInstance, cost: PlanCost) -> Iterator[Violation]:  # (3)
     limits = instance.limits
     for rule, value, limit, unit in (
         ("deadline_s", cost.time_s, limits.deadline_s, " s"),

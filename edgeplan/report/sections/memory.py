@@ -67,7 +67,7 @@ def _parts(problem: LayerAssignment, plan: Plan) -> dict[str, dict[str, float]]:
 
 def stage_parts(problem: LayerAssignment, own_layers: list[int]) -> dict[str, float]:
     """Split the memory of a stage with these own layers by what it is for, in bytes."""  # (4)
-    figures, training = problem.figures, problem.instance.training
+    figures, training = problem.serial, problem.instance.training
     trained = figures.trained(own_layers)
     inside = figures.parameters(trained)
     outside = figures.parameters(range(len(problem.instance.model.layers))) - inside

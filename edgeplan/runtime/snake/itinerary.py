@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
-from edgeplan.models.layer_assignment.serial import VisitCost
+from edgeplan.models.layer_assignment.plan_cost import VisitCost
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def candidates(problem: LayerAssignment) -> Candidates:
 
 def _promising(problem: LayerAssignment, nodes: tuple[int, ...]) -> tuple[int, ...]:
     """For runs of several lengths, the nodes that hold one and would be done with it first."""
-    figures, instance, training = problem.figures, problem.instance, problem.instance.training
+    figures, instance, training = problem.serial, problem.instance, problem.instance.training
     pinned = {instance.network.index_of[node] for node in instance.pin.values()}
     chosen = set(pinned)
     num_positions, length = len(figures.own), 1

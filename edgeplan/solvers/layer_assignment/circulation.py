@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeplan.models.layer_assignment.serial import LIMIT_TOLERANCE
+from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.route import Route
 from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from edgeplan.models.layer_assignment import Plan, Stage
-from edgeplan.models.layer_assignment.serial import LIMIT_TOLERANCE, earliest_start_s
+from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
+from edgeplan.models.layer_assignment.serial import earliest_start_s
 from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.arcs import Arcs, Terms
 

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.layer_assignment.serial import LIMIT_TOLERANCE, nearest_float
-from edgeplan.models.layer_assignment.stage_figures import StageFigures
+from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE, nearest_float
+from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.network import Node
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ _LARGEST_INT64 = 2**62
 class _RunTotals:
     """Sums over the own layers of every run, from prefix sums; exact where they are integers."""
 
-    def __init__(self, figures: StageFigures) -> None:
+    def __init__(self, figures: SerialFigures) -> None:
         self.layers = figures.instance.model.layers
         self.own = figures.own
         self.trained_shared = figures.shared if figures.instance.train_shared else ()
@@ -79,7 +79,7 @@ class StageTable:
 
     @cached_property
     def _totals(self) -> _RunTotals:
-        return _RunTotals(self.problem.figures)
+        return _RunTotals(self.problem.serial)
 
     @property
     def num_positions(self) -> int:
@@ -110,7 +110,7 @@ class StageTable:
     @cached_property
     def memory_bytes(self) -> Ints:
         """Memory of each run, shape [runs], exact; what no node can have is cut to 2^62."""  # (4)
-        figures, totals, layers = self.problem.figures, self._totals, self._totals.layers
+        figures, totals, layers = self.problem.serial, self._totals, self._totals.layers
         training = self.problem.instance.training
         all_parameters = figures.parameters(range(len(layers)))
         trained = totals.trained([layer.parameters for layer in layers])
@@ -169,7 +169,7 @@ class StageTable:
     @cached_property
     def bytes_in(self) -> Floats:
         """Bytes that bring the node up to date, D, shape [runs]."""  # (6)
-        figures = self.problem.figures
+        figures = self.problem.serial
         shared = figures.parameters(figures.shared)
         trained = self._totals.trained([layer.parameters for layer in self._totals.layers])
         own_shared = shared if self.problem.instance.train_shared else 0
@@ -182,7 +182,7 @@ class StageTable:
     def bytes_out(self) -> Floats:
         """Bytes that the server gets back, shape [runs]."""  # (6)
         trained = self._totals.trained([layer.parameters for layer in self._totals.layers])
-        weight_bytes: Fraction = self.problem.figures.weight_bytes
+        weight_bytes: Fraction = self.problem.serial.weight_bytes
         return np.array([nearest_float(weight_bytes * int(total)) for total in trained])
 
     @cached_property

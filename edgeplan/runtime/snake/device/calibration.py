@@ -46,7 +46,7 @@ def time_full_step(
 def full_step_flops(problem: LayerAssignment) -> float:
     """FLOPs of one training step of the whole network, by the profile."""
     every_layer = set(range(len(problem.instance.model.layers)))
-    return problem.instance.training.batch_size * problem.figures.flops(every_layer)
+    return problem.instance.training.batch_size * problem.serial.flops(every_layer)
 
 
 def slowdown_of(problem: LayerAssignment, node: str, full_step_s: float) -> float:
@@ -60,5 +60,5 @@ def slowdown_of(problem: LayerAssignment, node: str, full_step_s: float) -> floa
     """
     network = problem.instance.network
     every_layer = tuple(range(len(problem.instance.model.layers)))
-    visit_s = problem.figures.compute_s(network.nodes[network.index_of[node]], every_layer)
+    visit_s = problem.serial.compute_s(network.nodes[network.index_of[node]], every_layer)
     return visit_s / problem.instance.training.local_steps / full_step_s

@@ -6,7 +6,7 @@ import pytest
 from small_instances import document, layer, node, problem
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.layer_assignment.stage_figures import StageFigures
+from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 
 TRAINING = {"batch_size": 2, "weight_bytes": 2, "gradient_bytes": 3, "optimizer_bytes": 5}
 LAYERS = [
@@ -24,8 +24,8 @@ LAYERS = [
 ]
 
 
-def figures(**members: object) -> StageFigures:
-    return problem(LAYERS, **{"training": TRAINING, **members}).figures
+def figures(**members: object) -> SerialFigures:
+    return problem(LAYERS, **{"training": TRAINING, **members}).serial
 
 
 def opt_1_3b() -> LayerAssignment:
