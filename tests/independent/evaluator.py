@@ -1,7 +1,8 @@
-"""What the specification says of a serial plan, in exact fractions, and the best plan by trying all.
+"""What the specification says of a plan, in exact fractions, and the best plan by trying all.
 
-Written from formats.md and layer_assignment.md alone. Numbers are taken as the decimals that were
-written. Metrics show bytes rounded up to whole ones; times come from the exact figures.
+Written from formats.md and layer_assignment.md alone. The rules of plans stand here, the figures of
+each schedule in serial.py and pipeline.py. Metrics show bytes rounded up to whole ones; times come from
+the exact figures.
 """
 
 from __future__ import annotations
@@ -10,33 +11,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from math import ceil
-from typing import Any
 
-Document = dict[str, Any]
-Run = tuple[int, ...]
-Stage = tuple[int, Run]
+from independent.case import Case, Document, Stage, exact, within
+from independent.pipeline import Pipeline
+from independent.serial import Serial
 
-TOLERANCE = Fraction(1, 10**9)
-TERMS = ("time_s", "energy_j", "price", "bottleneck_s")
-NO_LIMITS: Document = {
-    "min_nodes": 1,
-    "max_nodes": None,
-    "max_layers_per_node": None,
-    "min_samples": 0,
-    "deadline_s": None,
-    "budget_price": None,
-    "budget_energy_j": None,
-}
-
-
-def exact(number: float) -> Fraction:
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
-
-
-def within(value: Fraction, limit: Fraction) -> bool:
-    return value <= limit + TOLERANCE * max(Fraction(1), limit)
+SCHEDULES: dict[str, type[Case]] = {"serial": Serial, "pipeline": Pipeline}
 
 
 @dataclass(frozen=True)
@@ -52,128 +32,19 @@ class Verdict:
         return not self.rules
 
 
-class Case:
-    """An instance document with names resolved and the equations of one stage."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.training: Document = document["training"]
-        self.layers: list[Document] = document["model"]["layers"]
-        self.nodes: list[Document] = document["network"]["nodes"]
-        self.limits: Document = NO_LIMITS | document.get("limits", {})
-        self.weights: Document = document.get("objective", {"time_s": 1.0})
-        self.pin: Document = document.get("pin", {})
-        self.forbid = {tuple(pair) for pair in document.get("forbid", [])}
-        self.given_order = document.get("node_order", "free") == "given"
-        self.layer_of = {layer["name"]: index for index, layer in enumerate(self.layers)}
-        self.node_of = {node["id"]: index for index, node in enumerate(self.nodes)}
-        self.links = {(link["source"], link["target"]): link for link in document["network"].get("links", [])}
-        by_server = document.get("transport", "peer") == "server"
-        self.server: int | None = self.node_of[document["server"]] if by_server else None
-        self.shared = {self.layer_of[name] for name in document.get("shared_layers", [])}
-        self.trained_shared = self.shared if document.get("train_shared", True) else set()
-        self.rest = [index for index in range(len(self.layers)) if index not in self.shared]
-        self.workers = [index for index in range(len(self.nodes)) if index != self.server]
-        self.steps = document["training"].get("local_steps", 1) * document["training"]["batch_size"]
-        self.weight_bytes = exact(self.training["weight_bytes"])
-        self.memory = lru_cache(None)(self._memory)
-        self.compute = lru_cache(None)(self._compute)
-        self.move = lru_cache(None)(self._move)
-
-    def total(self, field: str, layers: Any) -> Fraction:
-        return sum((exact(self.layers[index][field]) for index in layers), Fraction(0))
-
-    def trained(self, run: Run) -> list[int]:
-        return sorted({*run} | self.trained_shared)
-
-    def behind(self, run: Run) -> range:
-        """Layers after d, the first trained one."""
-        return range(self.trained(run)[0] + 1, len(self.layers))
-
-    def _memory(self, run: Run) -> Fraction:
-        """Equation (4)."""
-        trained = self.trained(run)
-        others = [index for index in range(len(self.layers)) if index not in trained]
-        passed = [index for index in self.behind(run) if index not in trained]
-        largest = max(layer["output_bytes"] for layer in self.layers)
-        state = self.weight_bytes + sum(
-            exact(self.training[part]) for part in ("gradient_bytes", "optimizer_bytes")
-        )
-        frozen = exact(self.training.get("frozen_weight_bytes", self.training["weight_bytes"]))
-        saved = self.total("saved_bytes", trained) + self.total("saved_frozen_bytes", passed)
-        return (
-            self.training.get("reserve_bytes", 0)
-            + frozen * self.total("parameters", others)
-            + state * self.total("parameters", trained)
-            + self.training["batch_size"] * (saved + 2 * largest)
-        )
-
-    def _compute(self, node: int, run: Run) -> Fraction:
-        """Equation (5)."""
-        timings = self.document["network"].get("timings", {}).get(self.nodes[node].get("type"))
-        if timings is not None:
-            return self.steps * self._measured(timings, run)
-        flops = (
-            self.total("forward_flops", range(len(self.layers)))
-            + self.total("input_gradient_flops", self.behind(run))
-            + self.total("weight_gradient_flops", self.trained(run))
-        )
-        return self.steps * flops / exact(self.nodes[node]["flops_per_s"])
-
-    def _measured(self, timings: Document, run: Run) -> Fraction:
-        entries = [timings[layer["name"]] for layer in self.layers]
-        trained = self.trained(run)
-        passed = [index for index in self.behind(run) if index not in trained]
-        return (
-            sum((exact(entry["forward_s"]) for entry in entries), Fraction(0))
-            + sum((exact(entries[index]["backward_s"]) for index in trained), Fraction(0))
-            + sum((exact(entries[index]["backward_s"]) for index in passed), Fraction(0)) / 2
-        )
-
-    def _move(self, source: int, target: int, num_bytes: Fraction) -> Fraction:
-        """Seconds of a transfer, formats.md section 3."""
-        a, b = self.nodes[source], self.nodes[target]
-        link = self.links.get((a["id"], b["id"]))
-        if link is not None:
-            latency, rate = exact(link.get("latency_s", 0)), link.get("bit_per_s")
-        else:
-            latency = exact(a.get("latency_s", 0)) + exact(b.get("latency_s", 0))
-            rates = (a.get("uplink_bit_per_s"), b.get("downlink_bit_per_s"))
-            rate = min((rate for rate in rates if rate is not None), default=None)
-        return latency if rate is None else latency + 8 * num_bytes / exact(rate)
-
-    def update(self, run: Run) -> Fraction:
-        """D of equation (6)."""
-        changed = [index for index in self.rest if index not in run]
-        return self.weight_bytes * self.total("parameters", [*changed, *self.trained_shared])
-
-    def begin(self, node: int, ready: Fraction, compute: Fraction) -> Fraction | None:
-        """Equation (7): the earliest start inside one window."""
-        windows = self.nodes[node].get("available_s")
-        if windows is None:
-            return ready
-        starts = ((max(ready, exact(start)), exact(end)) for start, end in windows)
-        return next((start for start, end in starts if within(start + compute, end)), None)
-
-    def samples(self, node: int) -> int:
-        given = self.nodes[node].get("samples")
-        return sum(self.nodes[node].get("label_counts", [])) if given is None else given
-
-    def figure(self, node: int, field: str) -> Fraction:
-        return exact(self.nodes[node].get(field, 0))
+def case_of(document: Document) -> Case:
+    """Return the instance with the equations of its schedule."""
+    return SCHEDULES[document["schedule"]](document)
 
 
 def evaluate(document: Document, plan: Document, case: Case | None = None) -> Verdict:
     """Judge a plan."""
-    case = case or Case(document)
+    case = case or case_of(document)
     rules = list(_structure(case, plan["stages"]))
     if rules:
         return Verdict(tuple(rules))
-    stages = [
-        (case.node_of[stage["node"]], tuple(case.layer_of[name] for name in stage["layers"]))
-        for stage in plan["stages"]
-    ]
-    metrics = _metrics(case, stages)
+    stages = case.stages_of(plan)
+    metrics = case.metrics(stages)
     rules = [*_assignment(case, stages), *_limits(case, stages, metrics)]
     terms = [(exact(weight), metrics[term]) for term, weight in case.weights.items() if weight]
     known = all(value is not None for _, value in terms)
@@ -210,11 +81,17 @@ def _assignment(case: Case, stages: list[Stage]) -> Iterator[str]:
         yield "forbid"
 
 
+def _memory_holds(case: Case, stages: list[Stage]) -> bool:
+    """Equations (4) and (9)."""
+    budgets = [case.nodes[node]["memory_bytes"] for node, _ in stages]
+    return all(case.memory_of(stages, k) <= budget for k, budget in enumerate(budgets))
+
+
 def _limits(case: Case, stages: list[Stage], metrics: Document) -> Iterator[str]:
     """Memory, windows and the limits of the whole plan."""
     limits = case.limits
     used = {node for node, _ in stages}
-    if any(case.memory(run) > case.nodes[node]["memory_bytes"] for node, run in stages):
+    if not _memory_holds(case, stages):
         yield "memory"
     if metrics["time_s"] is None:
         yield "window"
@@ -233,61 +110,6 @@ def _limits(case: Case, stages: list[Stage], metrics: Document) -> Iterator[str]
             yield rule
 
 
-def _metrics(case: Case, stages: list[Stage]) -> Document:
-    shown = []
-    now: Fraction | None = Fraction(0)
-    energy = price = Fraction(0)
-    for k, (node, run) in enumerate(stages):
-        compute = case.compute(node, run)
-        into, out = _transfers(case, stages, k)
-        into_s, out_s = (case.move(*transfer) if transfer else Fraction(0) for transfer in (into, out))
-        begin = None if now is None else case.begin(node, now + into_s, compute)
-        end = None if begin is None else begin + compute + out_s
-        energy += case.figure(node, "compute_power_w") * compute
-        price += case.figure(node, "price_per_s") * compute
-        for transfer, seconds in ((into, into_s), (out, out_s)):
-            if transfer:
-                energy += case.figure(transfer[0], "transmit_power_w") * seconds
-                price += sum(case.figure(place, "price_per_s") for place in transfer[:2]) * seconds
-        shown.append(
-            {
-                "node": case.nodes[node]["id"],
-                "memory_bytes": ceil(case.memory(run)),
-                "memory_budget_bytes": case.nodes[node]["memory_bytes"],
-                "start_s": now,
-                "end_s": end,
-                "compute_s": compute,
-                "transfer_in_s": into_s,
-                "transfer_out_s": out_s,
-                "bytes_in": ceil(into[2]) if into else 0,
-                "bytes_out": ceil(out[2]) if out else 0,
-            }
-        )
-        now = end
-    return {
-        "time_s": now,
-        "energy_j": energy,
-        "price": price,
-        "bottleneck_s": max(stage["compute_s"] for stage in shown),
-        "bytes_moved": sum(stage["bytes_in"] + stage["bytes_out"] for stage in shown),
-        "stages": shown,
-    }
-
-
-Transfer = tuple[int, int, Fraction]
-
-
-def _transfers(case: Case, stages: list[Stage], k: int) -> tuple[Transfer | None, Transfer | None]:
-    """Equation (6): what comes in before and goes out after a stage, as (from, to, bytes)."""
-    node, run = stages[k]
-    if case.server is not None:
-        returned = case.weight_bytes * case.total("parameters", case.trained(run))
-        return (case.server, node, case.update(run)), (node, case.server, returned)
-    if len(stages) == 1:
-        return None, None
-    return (stages[k - 1][0], node, case.update(run)), None
-
-
 def all_plans(case: Case) -> Iterator[list[Stage]]:
     """Every plan that keeps rules (1) and (2) and the given order."""
     count = len(case.rest)
@@ -300,16 +122,6 @@ def all_plans(case: Case) -> Iterator[list[Stage]]:
                 yield list(zip(order, runs, strict=True))
 
 
-def as_plan(case: Case, stages: list[Stage]) -> Document:
-    """Write stages as a plan document."""
-    return {
-        "stages": [
-            {"node": case.nodes[node]["id"], "layers": [case.layers[index]["name"] for index in run]}
-            for node, run in stages
-        ]
-    }
-
-
 @dataclass(frozen=True)
 class Optimum:
     """The least objective and a plan that has it."""
@@ -320,12 +132,12 @@ class Optimum:
 
 def brute(document: Document) -> Optimum | None:
     """Return the best plan by trying all; None for an infeasible instance."""
-    case = Case(document)
+    case = case_of(document)
     best: Optimum | None = None
     for stages in all_plans(case):
-        if any(case.memory(run) > case.nodes[node]["memory_bytes"] for node, run in stages):
+        if not _memory_holds(case, stages):
             continue
-        plan = as_plan(case, stages)
+        plan = case.as_plan(stages)
         verdict = evaluate(document, plan, case)
         if not verdict.feasible or verdict.objective is None:
             continue

@@ -5,195 +5,74 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
-from independent.evaluator import Case, Document, as_plan, evaluate
+from independent.case import Document
+from independent.evaluator import evaluate
+from independent.pipeline_instances import random_pipeline
+from independent.random_parts import (
+    add_assignments,
+    add_limits,
+    chance,
+    random_layers,
+    random_network,
+    random_objective,
+    random_plan,
+    random_training,
+    random_windows,
+)
+from independent.serial import Serial
 
-TYPES = ("jetson", "pi", "phone")
-TERMS = ("time_s", "energy_j", "price", "bottleneck_s")
+__all__ = ["random_instance", "random_pipeline", "random_plan"]
 
 
 def random_instance(seed: int, *, max_layers: int = 6, max_nodes: int = 5) -> Document:
     """Return the instance of this seed; about a third of them are infeasible."""
     rng = random.Random(f"edgeplan {seed}")
-    layers = _layers(rng, rng.randint(1, max_layers))
+    layers = random_layers(rng, rng.randint(1, max_layers))
     document: Document = {
         "format": "edgeplan/1",
         "problem": "layer_assignment",
         "model": {"layers": layers},
-        "network": _network(rng, [layer["name"] for layer in layers], rng.randint(1, max_nodes)),
-        "training": _training(rng),
+        "network": random_network(rng, [layer["name"] for layer in layers], rng.randint(1, max_nodes)),
+        "training": random_training(rng),
         "schedule": "serial",
     }
     _add_options(rng, document)
     reference = random_plan(rng, document)
     _add_windows(rng, document, reference)
     _add_memory(rng, document, reference)
-    _add_limits(rng, document, reference)
-    _add_assignments(rng, document, reference)
+    add_limits(rng, document, reference)
+    add_assignments(rng, document, reference)
     return document
-
-
-def random_plan(rng: random.Random, document: Document) -> Document | None:
-    """Return a plan that is right in structure; None if no node may serve a stage."""
-    case = Case(document)
-    if not case.workers:
-        return None
-    k = rng.randint(1, min(len(case.workers), len(case.rest)))
-    bounds = [0, *sorted(rng.sample(range(1, len(case.rest)), k - 1)), len(case.rest)]
-    order = rng.sample(case.workers, k)
-    if case.given_order:
-        order.sort()
-    runs = [tuple(case.rest[bounds[j] : bounds[j + 1]]) for j in range(k)]
-    return as_plan(case, list(zip(order, runs, strict=True)))
-
-
-def _chance(rng: random.Random, probability: float) -> bool:
-    return rng.random() < probability
-
-
-def _layers(rng: random.Random, count: int) -> list[Document]:
-    names = [f"l{index}" for index in range(count)]
-    if _chance(rng, 0.1):
-        rng.shuffle(names)
-    tiny, no_flops = _chance(rng, 0.15), _chance(rng, 0.05)
-    layers = [_layer(rng, name, tiny=tiny, no_flops=no_flops) for name in names]
-    if _chance(rng, 0.3):
-        for index, layer in enumerate(layers):
-            layer["inputs"] = [layers[index - 1]["name"] if index else "input"]
-    return layers
-
-
-def _layer(rng: random.Random, name: str, *, tiny: bool, no_flops: bool) -> Document:
-    size = 3 if tiny else 10 ** rng.randint(2, 7)
-
-    def amount(most: int) -> int:
-        return 0 if _chance(rng, 0.12) else rng.randint(0, most)
-
-    return {
-        "name": name,
-        "parameters": amount(size),
-        "forward_flops": 0 if no_flops else amount(10 ** rng.randint(4, 9)),
-        "input_gradient_flops": 0 if no_flops else amount(10**8),
-        "weight_gradient_flops": 0 if no_flops else amount(10**8),
-        "output_bytes": amount(size),
-        "saved_bytes": amount(2 * size),
-        "saved_frozen_bytes": amount(size),
-    }
-
-
-def _network(rng: random.Random, layers: list[str], count: int) -> Document:
-    ids = [f"n{index}" for index in range(count)]
-    if _chance(rng, 0.2):
-        rng.shuffle(ids)
-    network: Document = {"nodes": [_node(rng, name) for name in ids]}
-    if _chance(rng, 0.5):
-        network["links"] = _links(rng, ids)
-    if _chance(rng, 0.4):
-        network["timings"] = {
-            kind: {layer: _timing(rng) for layer in layers}
-            for kind in (*TYPES, "unused")
-            if _chance(rng, 0.5)
-        }
-    return network
-
-
-def _node(rng: random.Random, name: str) -> Document:
-    node: Document = {
-        "id": name,
-        "flops_per_s": rng.choice([rng.uniform(1e7, 1e10), 10**9, 1e9]),
-        "memory_bytes": 2**40,
-    }
-    if _chance(rng, 0.6):
-        node["type"] = rng.choice(TYPES)
-    for field in ("uplink_bit_per_s", "downlink_bit_per_s"):
-        if _chance(rng, 0.75):
-            node[field] = _rate(rng)
-    if _chance(rng, 0.6):
-        node["latency_s"] = rng.choice([0, 0.0, rng.uniform(0, 0.5), 0.1])
-    for field in ("compute_power_w", "transmit_power_w", "price_per_s"):
-        if _chance(rng, 0.7):
-            node[field] = rng.choice([0, rng.uniform(0, 20), 1.0])
-    if _chance(rng, 0.4):
-        node["label_counts"] = [rng.randint(0, 100) for _ in range(rng.randint(1, 4))]
-    if _chance(rng, 0.5):
-        node["samples"] = sum(node["label_counts"]) if "label_counts" in node else rng.randint(0, 500)
-    return node
-
-
-def _rate(rng: random.Random) -> float | None:
-    return rng.choice([None, rng.uniform(1e4, 1e7), float(10 ** rng.randint(5, 9)), 10**8])
-
-
-def _links(rng: random.Random, ids: list[str]) -> list[Document]:
-    links: list[Document] = [
-        {"source": a, "target": b} for a in ids for b in ids if a != b and _chance(rng, 0.4)
-    ]
-    for link in links:
-        if _chance(rng, 0.8):
-            link["bit_per_s"] = _rate(rng)
-        if _chance(rng, 0.7):
-            link["latency_s"] = rng.choice([0, rng.uniform(0, 0.3)])
-    rng.shuffle(links)
-    return links
-
-
-def _timing(rng: random.Random) -> Document:
-    return {
-        "forward_s": rng.choice([0, rng.uniform(0, 0.01)]),
-        "backward_s": rng.choice([0.0, rng.uniform(0, 0.02)]),
-    }
-
-
-def _training(rng: random.Random) -> Document:
-    training: Document = {
-        "batch_size": rng.choice([1, 2, 4, 8, 32]),
-        "weight_bytes": rng.choice([4, 2, 0.5, 4.0, 0.125, 0, 0.3]),
-        "gradient_bytes": rng.choice([4, 0, 0.25, 0.1]),
-        "optimizer_bytes": rng.choice([8, 0, 12, 1.7]),
-    }
-    if _chance(rng, 0.6):
-        training["local_steps"] = rng.choice([1, 2, 10])
-    if _chance(rng, 0.4):
-        training["frozen_weight_bytes"] = rng.choice([4, 0.5, 0, 1, 0.7])
-    if _chance(rng, 0.4):
-        training["reserve_bytes"] = rng.choice([0, rng.randint(0, 10**6)])
-    return training
 
 
 def _add_options(rng: random.Random, document: Document) -> None:
     names = [layer["name"] for layer in document["model"]["layers"]]
     ids = [node["id"] for node in document["network"]["nodes"]]
-    if len(names) > 1 and _chance(rng, 0.55):
+    if len(names) > 1 and chance(rng, 0.55):
         ends = [names[0], names[-1]] if len(names) > 2 else names[:1]
         scattered = rng.sample(names, rng.randint(1, min(len(names) - 1, 2)))
         document["shared_layers"] = rng.choice([ends, scattered])
-    if _chance(rng, 0.6):
-        document["train_shared"] = _chance(rng, 0.5)
-    if len(ids) > 1 and _chance(rng, 0.35):
+    if chance(rng, 0.6):
+        document["train_shared"] = chance(rng, 0.5)
+    if len(ids) > 1 and chance(rng, 0.35):
         document |= {"transport": "server", "server": rng.choice(ids)}
-    if _chance(rng, 0.3):
+    if chance(rng, 0.3):
         document["node_order"] = rng.choice(["given", "given", "free"])
-    if _chance(rng, 0.75):
-        weights = {term: rng.choice([0, 1.0, 1, rng.uniform(0, 5)]) for term in TERMS if _chance(rng, 0.6)}
-        document["objective"] = weights if any(weights.values()) else {rng.choice(TERMS): 1.0}
+    if chance(rng, 0.75):
+        document["objective"] = random_objective(rng)
 
 
 def _add_windows(rng: random.Random, document: Document, reference: Document | None) -> None:
-    if not _chance(rng, 0.4):
+    if not chance(rng, 0.4):
         return
     metrics = evaluate(document, reference).metrics if reference else None
     horizon = float(metrics["time_s"]) if metrics and metrics["time_s"] else 1.0
     for node in document["network"]["nodes"]:
-        if _chance(rng, 0.6):
-            node["available_s"] = rng.choice([None, [], *[_windows(rng, horizon)] * 8])
-    if metrics and _chance(rng, 0.6):
+        if chance(rng, 0.6):
+            node["available_s"] = rng.choice([None, [], *[random_windows(rng, horizon)] * 8])
+    if metrics and chance(rng, 0.6):
         _fit_windows(rng, document, metrics, horizon)
-
-
-def _windows(rng: random.Random, horizon: float) -> list[list[float]]:
-    points = sorted({rng.uniform(0, 2 * horizon) for _ in range(2 * rng.randint(1, 3))})
-    return [[points[j], points[j + 1]] for j in range(0, len(points) - 1, 2)]
 
 
 def _fit_windows(rng: random.Random, document: Document, metrics: Document, horizon: float) -> None:
@@ -205,76 +84,25 @@ def _fit_windows(rng: random.Random, document: Document, metrics: Document, hori
         first = float(max(Fraction(0), begin - slack / 2))
         last = float(begin + stage["compute_s"] + slack)
         if first < last:
-            later = [[last + 0.5, last + horizon + 1]] if _chance(rng, 0.4) else []
+            later = [[last + 0.5, last + horizon + 1]] if chance(rng, 0.4) else []
             nodes[stage["node"]]["available_s"] = [[first, last], *later]
 
 
 def _add_memory(rng: random.Random, document: Document, reference: Document | None) -> None:
-    if not _chance(rng, 0.75):
+    if not chance(rng, 0.75):
         return
-    case = Case(document)
+    case = Serial(document)
     needs = [
         case.memory(tuple(case.rest[a:b]))
         for a in range(len(case.rest))
         for b in range(a + 1, len(case.rest) + 1)
     ]
     for node in document["network"]["nodes"]:
-        if _chance(rng, 0.6):
+        if chance(rng, 0.6):
             need = rng.choice(needs)
             node["memory_bytes"] = max(1, ceil(need) + rng.choice([0, 0, -1, 1, int(need) // 3]))
-    if reference and _chance(rng, 0.7):
+    if reference and chance(rng, 0.7):
         for stage in reference["stages"]:
             run = tuple(case.layer_of[name] for name in stage["layers"])
-            short = 0 if _chance(rng, 0.9) else 1
+            short = 0 if chance(rng, 0.9) else 1
             case.nodes[case.node_of[stage["node"]]]["memory_bytes"] = max(1, ceil(case.memory(run)) - short)
-
-
-def _add_limits(rng: random.Random, document: Document, reference: Document | None) -> None:
-    verdict = evaluate(document, reference) if reference else None
-    stages = reference["stages"] if reference else []
-    used, most = max(1, len(stages)), max([1, *(len(stage["layers"]) for stage in stages)])
-    case = Case(document)
-    held = sum(case.samples(case.node_of[stage["node"]]) for stage in stages)
-    limits: Document = {}
-    choices: dict[str, list[Any]] = {
-        "min_nodes": [1, 2, used, used, rng.randint(1, 6)],
-        "max_nodes": [None, used, used, rng.randint(1, 5)],
-        "max_layers_per_node": [None, most, most, rng.randint(1, 6)],
-        "min_samples": [0, held, held, held + 1, rng.randint(0, 800)],
-    }
-    for name, values in choices.items():
-        if _chance(rng, 0.25):
-            limits[name] = rng.choice(values)
-    terms = (("deadline_s", "time_s"), ("budget_price", "price"), ("budget_energy_j", "energy_j"))
-    for name, term in terms:
-        value = verdict.metrics[term] if verdict and verdict.metrics else None
-        if _chance(rng, 0.4):
-            limits[name] = _near(rng, rng.uniform(0, 10) if value is None else float(value))
-    if limits or _chance(rng, 0.2):
-        document["limits"] = limits
-
-
-def _near(rng: random.Random, value: float) -> float | None:
-    """A limit that holds exactly, barely, widely, or not."""
-    factors = (1, 1, 1, 2, 1.1, 0.95, 1 - 1e-6, 1 - 2e-10)
-    return rng.choice([*(value * factor for factor in factors), int(value) + 1, 0, None])
-
-
-def _add_assignments(rng: random.Random, document: Document, reference: Document | None) -> None:
-    case = Case(document)
-    ids = [case.nodes[node]["id"] for node in case.workers]
-    stages = reference["stages"] if reference else []
-    owner = {name: stage["node"] for stage in stages for name in stage["layers"]}
-    if owner and _chance(rng, 0.25):
-        document["pin"] = {
-            layer: node if _chance(rng, 0.85) else rng.choice(ids)
-            for layer, node in owner.items()
-            if _chance(rng, 0.35)
-        }
-    if owner and _chance(rng, 0.3):
-        document["forbid"] = [
-            [layer, other]
-            for layer, node in owner.items()
-            for other in ids
-            if _chance(rng, 0.15 if node != other else 0.015)
-        ]

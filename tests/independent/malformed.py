@@ -362,7 +362,10 @@ def contradiction(rng: random.Random, document: Document) -> Place | None:
     """Members that do not go together."""
     layers = [layer["name"] for layer in document["model"]["layers"]]
     contradictions: list[tuple[Document, Place]] = [
-        ({"training": document["training"] | {"pass": "inference"}}, ("training", "pass")),
+        (
+            {"schedule": "serial", "training": document["training"] | {"pass": "inference"}},
+            ("training", "pass"),
+        ),
         ({"training": document["training"] | {"batch_size": 4}, "micro_batches": 3}, ("micro_batches",)),
         ({"objective": rng.choice([{}, {"time_s": 0}, {"price": 0.0, "energy_j": 0}])}, ("objective",)),
         ({"shared_layers": layers}, ("shared_layers",)),
