@@ -98,6 +98,7 @@ def test_the_public_names_are_these() -> None:
         "Check",
         "Conflict",
         "EdgeplanError",
+        "Explanation",
         "Incumbent",
         "InvalidInputError",
         "InvalidPlanError",
@@ -112,7 +113,9 @@ def test_the_public_names_are_these() -> None:
         "UsageError",
         "Violation",
         "check",
+        "explain",
         "load",
+        "replan",
         "run",
         "solve",
     ]
@@ -124,5 +127,5 @@ def test_every_public_name_is_there_and_listed() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'explain'"):
-        _ = edgeplan.explain
+    with pytest.raises(AttributeError, match="has no attribute 'sort'"):
+        _ = edgeplan.sort

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from edgeplan.models.faults import Path, to_pointer
 from edgeplan.models.fields import ANY_ARRAY, Count, Document, Name, NonNegative
+from edgeplan.models.replanned import Replanned
 
 OPTIMALITY_GAP = 1e-6
 
@@ -129,6 +130,8 @@ class Result(Document):
     """For an infeasible instance: a smallest set of limits that cannot hold together."""
     detail: str | None = None
     """How a failure came about, or what limits the answer."""
+    replanned: Replanned | None = None
+    """After `replan`: the old plan's part in this result; left out otherwise."""
     solver: SolverInfo
     """Which solver, and how it was set."""
     incumbents: Annotated[tuple[Incumbent, ...], ANY_ARRAY] = ()
@@ -160,4 +163,6 @@ class Result(Document):
         document = self.model_dump(mode="json")
         if self.plan is None:
             del document["plan"], document["objective"], document["metrics"]
+        if self.replanned is None:
+            del document["replanned"]
         return document

@@ -9,7 +9,9 @@ session of its own, so that Ctrl-C reaches only the parent, which then holds the
 from __future__ import annotations
 
 import json
+import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -120,9 +122,9 @@ class BackendProcess:
         return f"back-end {self._module} ended with {code}: {lines[-1] if lines else 'no message'}"
 
     def close(self) -> None:
-        """Kill the child and free its pipes."""
+        """Kill the child with all that it has started, and free its pipes."""
         if self._child.poll() is None:
-            self._child.kill()
+            os.killpg(self._child.pid, signal.SIGKILL)  # its session is its own, and CBC a child of it
         self._child.wait()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:

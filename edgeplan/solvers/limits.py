@@ -26,6 +26,8 @@ class SolveLimits:
         A plan to begin with, such as that of an earlier result.
     started
         Monotonic time at which the solve began.
+    blame
+        Whether to look for the limits that conflict where no plan exists.
     """
 
     time_limit_s: float = 60.0
@@ -34,6 +36,7 @@ class SolveLimits:
     workers: int = 1
     warm_start: Plan | None = None
     started: float = field(default_factory=time.monotonic)
+    blame: bool = True
 
     @property
     def deadline(self) -> float:

@@ -20,10 +20,16 @@ from edgeplan.models.result import (
     Stop,
     gap_between,
 )
+from edgeplan.solvers.layer_assignment.repair import repair
 from edgeplan.solvers.limits import SolveLimits
 
 OnIncumbent = Callable[[Incumbent], None]
 CLAIM_TOLERANCE = 1e-6
+_SHARE_OF_REPAIR, _LONGEST_REPAIR_S = 0.2, 3.0
+
+
+class EnoughError(Exception):
+    """Raised by `on_incumbent` to end the search with what is known."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Search:
     limits
         Time, gap, seed and workers.
     on_incumbent
-        Called with every better objective or bound.
+        Called with every better objective or bound; may raise `EnoughError` to end the search.
     """
 
     problem: LayerAssignment
@@ -163,12 +169,17 @@ class Search:
 
 
 def _start_warm(search: Search, plan: Plan) -> dict[str, str]:
-    """Offer the plan of a warm start and say what became of it."""
+    """Offer the plan of a warm start, repaired where it must be, and say what became of it."""
     violations = search.problem.violations(plan)
     if not violations and search.offer(plan):
         return {"warm_start": "accepted"}
     reason = violations[0].message if violations else "its objective has no value"
-    return {"warm_start": f"rejected: {reason}"}
+    until = search.limits.share(_SHARE_OF_REPAIR, most_s=_LONGEST_REPAIR_S)
+    repaired = repair(search.problem, plan, until=until)
+    if repaired is None or not search.offer(repaired):
+        return {"warm_start": f"rejected: {reason}"}
+    changed = sum(stage not in plan.stages for stage in repaired.stages)
+    return {"warm_start": f"repaired: {reason}; {changed} of {len(repaired.stages)} stages changed"}
 
 
 def run_search(
@@ -185,6 +196,6 @@ def run_search(
             options = solver.options | _start_warm(search, limits.warm_start)
             solver = solver.model_copy(update={"options": options})
         ending = body(search)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EnoughError):
         ending = Ending(Stop.INTERRUPT)
     return search.result(ending, solver)

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from independent.evaluator import Document, Optimum, brute
-from independent.instances import random_instance
+from independent.instances import random_instance, random_pipeline
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import SOLVERS
+
+
+DRAWS = {"serial": random_instance, "pipeline": random_pipeline}
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,9 @@ def solve(document: Document, solver: str = "cp-sat") -> Result:
 
 
 @lru_cache(maxsize=1_000)
-def judged(seed: int) -> Judged:
+def judged(seed: int, schedule: str = "serial") -> Judged:
     """Return the instance of a seed, solved once for all tests that look at it."""
-    document = random_instance(seed)
+    document = DRAWS[schedule](seed)
     return Judged(document, problem_of(document), brute(document), solve(document))
 
 

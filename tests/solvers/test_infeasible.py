@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from independent.evaluator import Document, brute
-from random_problems import Judged, judged, solve
+from random_problems import DRAWS, Judged, judged, solve
 from small_instances import document, node
 from tier import cases
 
@@ -20,10 +20,16 @@ MOST_BYTES = 2**53 - 1
 
 
 @lru_cache(maxsize=1)
-def infeasible() -> list[tuple[int, Judged]]:
-    """Seed and case of the first random instances that have no plan."""
-    seeds = (seed for seed in count() if judged(seed).best is None)
-    return [(seed, judged(seed)) for seed in islice(seeds, cases(commit=40, large=1_000))]
+def infeasible() -> list[tuple[tuple[str, int], Judged]]:
+    """Schedule, seed and case of the first random instances that have no plan."""
+    return [
+        ((schedule, seed), judged(seed, schedule))
+        for schedule in DRAWS
+        for seed in islice(
+            (seed for seed in count() if judged(seed, schedule).best is None),
+            cases(commit=30, large=1_000),
+        )
+    ]
 
 
 def limit_pointers(document: Document) -> list[str]:
@@ -32,7 +38,7 @@ def limit_pointers(document: Document) -> list[str]:
         (index, field)
         for index, node in enumerate(document["network"]["nodes"])
         for field in ("memory_bytes", "available_s")
-        if node["id"] != document.get("server") and node.get(field) is not None
+        if node.get(field) is not None and _counts(document, node, field)
     ]
     return [
         *(f"/pin/{layer}" for layer in document.get("pin", {})),
@@ -40,6 +46,13 @@ def limit_pointers(document: Document) -> list[str]:
         *(f"/limits/{name}" for name in document.get("limits", {})),
         *(f"/network/nodes/{index}/{field}" for index, field in nodes),
     ]
+
+
+def _counts(document: Document, node: Document, field: str) -> bool:
+    """A pipeline knows no windows and no server."""
+    if document["schedule"] == "pipeline":
+        return field == "memory_bytes"
+    return bool(node["id"] != document.get("server"))
 
 
 def lifted(document: Document, pointers: list[str], change: tuple[str, Any] | None = None) -> Document:

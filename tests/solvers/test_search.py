@@ -13,7 +13,7 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Incumbent, Result, SolverInfo, Status, Stop
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import SOLVERS
-from edgeplan.solvers.search import Ending, Search, run_search
+from edgeplan.solvers.search import Ending, EnoughError, Search, run_search
 
 BEST, WORSE = plan("p:abc"), plan("p:a", "q:b", "r:c")  # 8 s and 15 s
 
@@ -134,6 +134,21 @@ def test_an_interrupt_returns_the_best_plan_so_far(solver: str) -> None:
     assert (result.status, result.stop) == (Status.FEASIBLE, Stop.INTERRUPT)
     assert result.objective == seen[0].objective
     assert needs_three_nodes().check(Plan.from_document(result.plan)).feasible
+
+
+def test_the_caller_may_have_enough_with_the_first_plan() -> None:
+    def enough(incumbent: Incumbent) -> None:
+        raise EnoughError
+
+    result = edgeplan.solve(needs_three_nodes(), "brute-force", on_incumbent=enough)
+    assert (result.status, result.stop, len(result.incumbents)) == (Status.FEASIBLE, Stop.INTERRUPT, 1)
+
+
+def test_the_conflict_is_only_looked_for_where_it_is_wanted() -> None:
+    impossible = problem(limits={"min_nodes": 3, "max_nodes": 2})
+    results = [SOLVERS["cp-sat"].solve(impossible, SolveLimits(blame=blame)) for blame in (False, True)]
+    assert [result.status for result in results] == [Status.INFEASIBLE] * 2
+    assert [len(result.conflicts) for result in results] == [0, 2]
 
 
 def test_an_interrupt_before_any_plan_is_told_as_such() -> None:

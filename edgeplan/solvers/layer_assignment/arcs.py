@@ -1,21 +1,30 @@
-"""A serial plan as a closed walk, and what each step of it costs.
+"""A plan as a walk, and what each step of it costs.
 
-A step serves one run with one node and gets the parameters from the node of the step before; the
-first step gets them from the last. So a plan is a circulation over positions 0..n (n meets 0) whose
-states are (position, sender class of the node that ended there). Waiting for windows is not in these
-costs, so sums over them bound the time from below.
+A step serves one run with one node, after a node of a sender class. Nodes that cost the same as senders
+share a class, so equal nodes cost nothing extra. A step to which nothing moves comes from a class of
+its own, the source: the first stage of a pipeline, the only stage of a serial round between peers.
+A walk goes over positions 0..n; its states are (position, sender class of the node that ended there).
+Waiting for windows is not in these costs, so sums over them bound the time from below.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
+from edgeplan.models.layer_assignment.instance import Objective
 from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints, StageTable
+
+Route = tuple[tuple[int, int, int], ...]
+"""Stages (start position, end position, column of the node) in visiting order."""
+Steps = list[tuple[int, int, int]]
+"""Row of the run, sender class and column of the node of each stage."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Terms:
         return all(np.isfinite(term.max(initial=0.0)) for term in (self.time_s, self.energy_j, self.price))
 
 
-def _with_transfer(own: Floats, rate: Floats, seconds: Floats) -> Floats:
+def with_transfer(own: Floats, rate: Floats, seconds: Floats) -> Floats:
     """Add what transfers cost, [classes, nodes] a second; nothing is stored where all is free."""
     if not rate.any() and not own.any():
         return np.broadcast_to(np.float64(0.0), seconds.shape)
@@ -48,8 +57,8 @@ def _with_transfer(own: Floats, rate: Floats, seconds: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Arcs:
-    """Steps [run, sender class, node] of a stage table.
+class Arcs(ABC):
+    """Steps [run, sender class, node] of a stage table; a schedule adds its equations.
 
     Parameters
     ----------
@@ -58,20 +67,22 @@ class Arcs:
     free_transfers
         Whether to leave transfers out, so that all nodes are one sender class; for questions in which
         neither times nor costs matter.
+    objective
+        Weights that take the place of those of the instance.
     """
 
     table: StageTable
     free_transfers: bool = False
+    objective: Objective | None = None
 
-    def minimising(self, term: str) -> Arcs:
+    def minimising(self, term: str) -> Self:
         """Return the same steps under one term alone as the objective: time_s, energy_j or price."""
-        problem = self.table.problem.replace(objective={term: 1.0})
-        return Arcs(StageTable(problem, self.table.nodes), self.free_transfers)
+        return replace(self, objective=Objective(**{term: 1.0}))
 
     @property
-    def is_peer(self) -> bool:
-        """Whether parameters go from node to node."""
-        return self.table.problem.instance.transport == "peer"
+    def weights(self) -> Objective:
+        """Weights of the objective."""
+        return self.table.problem.instance.objective if self.objective is None else self.objective
 
     @property
     def num_nodes(self) -> int:
@@ -79,45 +90,97 @@ class Arcs:
         return len(self.table.nodes)
 
     @cached_property
-    def _candidates(self) -> list[Node]:
-        nodes = self.table.problem.instance.network.nodes
-        return [nodes[index] for index in self.table.nodes]
+    def candidates(self) -> list[Node]:
+        """The candidate nodes."""
+        return [self.table.node(column) for column in range(self.num_nodes)]
+
+    @property
+    @abstractmethod
+    def is_cyclic(self) -> bool:
+        """Whether the first step comes from the class of the last node."""
+
+    @property
+    @abstractmethod
+    def source(self) -> int | None:
+        """The class from which nothing moves, behind all others; None if there is none."""
+
+    @abstractmethod
+    def first_sender(self, route: Route) -> int:
+        """Sender class of the first stage."""
+
+    @abstractmethod
+    def _link_key(self, node: Node) -> tuple[object, ...]:
+        """What a node adds to the time of the transfers that follow its stage."""
+
+    def _sender_key(self, node: Node) -> object:
+        """Nodes without links of their own and with equal keys cost the same as senders."""
+        instance = self.table.problem.instance
+        energy_matters = instance.objective.energy_j > 0 or instance.limits.budget_energy_j is not None
+        price_matters = instance.objective.price > 0 or instance.limits.budget_price is not None
+        return (
+            *self._link_key(node),
+            node.transmit_power_w if energy_matters else None,
+            node.price_per_s if price_matters else None,
+        )
+
+    @property
+    def _nodes_are_one_class(self) -> bool:
+        """Whether it does not matter which node sends."""
+        return self.free_transfers
 
     @cached_property
     def class_of(self) -> Ints:
-        """Sender class of each node, shape [nodes]; all 0 with a server."""
-        if not self.is_peer or self.free_transfers:
+        """Sender class of each node, shape [nodes]."""
+        if self._nodes_are_one_class:
             return np.zeros(self.num_nodes, dtype=np.int64)
+        given = self.table.problem.instance.node_order == "given"
         classes: dict[object, int] = {}
-        keys = [self._sender_key(column) for column in range(self.num_nodes)]
+        keys = [
+            column if given or node.id in self._linked else self._sender_key(node)
+            for column, node in enumerate(self.candidates)
+        ]
         return np.array([classes.setdefault(key, len(classes)) for key in keys], dtype=np.int64)
 
-    def _sender_key(self, column: int) -> object:
-        """Nodes with equal keys cost the same as senders, whoever receives."""
-        instance, node = self.table.problem.instance, self._candidates[column]
-        if instance.node_order == "given" or node.id in self._linked:
-            return column
-        return (node.uplink_bit_per_s, node.latency_s, node.transmit_power_w, node.price_per_s)
-
-    @cached_property
+    @property
     def _linked(self) -> set[str]:
+        """Nodes that have links of their own as senders."""
         return {link.source for link in self.table.problem.instance.network.links}
+
+    @property
+    def keeps_order(self) -> bool:
+        """Whether the allowed steps alone keep a given order of nodes."""
+        return not self._nodes_are_one_class
 
     @cached_property
     def senders(self) -> list[Node]:
-        """One node of each class; the server with transport server."""
-        instance = self.table.problem.instance
-        if instance.server is not None:
-            return [instance.network.nodes[instance.network.index_of[instance.server]]]
-        first = [int(np.argmax(self.class_of == c)) for c in range(int(self.class_of.max()) + 1)]
-        return [self._candidates[column] for column in first]
+        """One node of each class but the source."""
+        count = int(self.class_of.max(initial=-1)) + 1
+        return [self.candidates[int(np.argmax(self.class_of == c))] for c in range(count)]
 
     @property
     def num_classes(self) -> int:
-        """Number of sender classes."""
-        return len(self.senders)
+        """Number of sender classes, the source among them."""
+        return len(self.senders) + (self.source is not None)
 
-    def _latency_and_inverse_rate(self, sources: list[Node], targets: list[Node]) -> tuple[Floats, Floats]:
+    @property
+    def first_senders(self) -> Ints:
+        """Sender classes that a first step may have."""
+        return np.arange(self.num_classes)
+
+    @cached_property
+    def endings(self) -> Floats:
+        """Zero where a plan may end on a class when its first step came from another, else infinite.
+
+        Shape [first senders, classes].
+        """
+        endings = np.full((self.num_classes, self.num_classes), math.inf)
+        if self.is_cyclic:
+            np.fill_diagonal(endings, 0.0)
+        if self.source is not None:
+            endings[self.source] = 0.0
+        return endings
+
+    def latency_and_inverse_rate(self, sources: list[Node], targets: list[Node]) -> tuple[Floats, Floats]:
         """Latency (s) and s/bit for every pair, shape [sources, targets]."""
         network = self.table.problem.instance.network
         up = np.array([0.0 if s.uplink_bit_per_s is None else 1.0 / s.uplink_bit_per_s for s in sources])
@@ -135,103 +198,67 @@ class Arcs:
                 inverse_rate[place] = 0.0 if link.bit_per_s is None else 1.0 / link.bit_per_s
         return latency, inverse_rate
 
-    def _of_nodes(self, attribute: str) -> Floats:
-        return np.array([float(getattr(node, attribute)) for node in self._candidates])
-
-    def _of_senders(self, attribute: str) -> Floats:
-        return np.array([float(getattr(node, attribute)) for node in self.senders])
-
-    @cached_property
-    def transfer_in_s(self) -> Floats:
-        """Seconds of the transfer that brings the node up to date, shape [runs, classes, nodes]."""  # (6)
-        if self.free_transfers:
-            return np.zeros((len(self.table.run_starts), 1, self.num_nodes))
-        latency, inverse_rate = self._latency_and_inverse_rate(self.senders, self._candidates)
-        return np.asarray(latency + 8.0 * self.table.bytes_in[:, None, None] * inverse_rate)
-
-    @cached_property
-    def transfer_out_s(self) -> Floats:
-        """Seconds of the return to the server, shape [runs, nodes]; zero in peer mode."""  # (6)
-        if self.is_peer:
-            return np.zeros((len(self.table.run_starts), self.num_nodes))
-        latency, inverse_rate = self._latency_and_inverse_rate(self._candidates, self.senders)
-        return np.asarray(latency[:, 0] + 8.0 * self.table.bytes_out[:, None] * inverse_rate[:, 0])
-
-    @cached_property
-    @np.errstate(over="ignore", invalid="ignore")  # beyond a float is never allowed
-    def terms(self) -> Terms:
-        """Cost of every step, without waiting, shape [runs, classes, nodes]."""  # (7), (8)
-        own = self.own_terms
-        into = self.transfer_in_s
-        power = np.repeat(self._of_senders("transmit_power_w")[:, None], self.num_nodes, axis=1)
-        price = np.add.outer(self._of_senders("price_per_s"), self._of_nodes("price_per_s"))
-        return Terms(
-            own.time_s[:, None, :] + into,
-            _with_transfer(own.energy_j, power, into),
-            _with_transfer(own.price, price, into),
-        )
-
-    @cached_property
-    @np.errstate(over="ignore", invalid="ignore")
-    def own_terms(self) -> Terms:
-        """Cost of every stage but its transfer in, shape [runs, nodes]."""  # (7), (8)
-        compute, out = self.table.compute_s, self.transfer_out_s
-        node_price = self._of_nodes("price_per_s")
-        server_price = 0.0 if self.is_peer else float(self.senders[0].price_per_s)
-        return Terms(
-            compute + out,
-            self._of_nodes("compute_power_w") * compute + self._of_nodes("transmit_power_w") * out,
-            node_price * compute + (node_price + server_price) * out,
-        )
-
-    @cached_property
-    def allowed(self) -> Bools:
-        """Steps that a plan with more than one stage may take, shape [runs, classes, nodes].
-
-        The run of all layers has its step in `own_terms` in peer mode, where nothing moves.
-        """
-        allowed: Bools = np.repeat(self.table.allowed[:, None, :], self.num_classes, axis=1)
-        if not self.terms.are_finite:
-            allowed &= np.isfinite(self.terms.time_s + self.terms.energy_j + self.terms.price)
-        if not self.is_peer:
-            return allowed
-        allowed[self.whole_run] = False
-        if self.free_transfers:
-            return allowed
-        members = np.bincount(self.class_of, minlength=self.num_classes)
-        columns = np.arange(self.num_nodes)
-        itself = np.zeros((self.num_classes, self.num_nodes), dtype=bool)
-        itself[self.class_of, columns] = members[self.class_of] == 1
-        allowed &= ~itself[None]  # a node does not follow itself
-        if self.table.problem.instance.node_order == "given":
-            sender_column = np.array([int(np.argmax(self.class_of == c)) for c in range(self.num_classes)])
-            later = sender_column[:, None] < columns[None, :]
-            closing = self.table.run_starts == 0
-            allowed &= np.where(closing[:, None, None], ~later[None], later[None])
-        return allowed
+    def of_senders(self, attribute: str) -> Floats:
+        """Return a figure of every sender class, 0 of the source, shape [classes]."""
+        figures = [float(getattr(node, attribute)) for node in self.senders]
+        return np.array(figures if self.source is None else [*figures, 0.0])
 
     @property
-    def whole_run(self) -> int:
-        """Row of the run of all own layers."""
-        return self.table.run(0, self.table.num_positions)
+    @abstractmethod
+    def terms(self) -> Terms:
+        """Cost of every step, without waiting, shape [runs, classes, nodes]."""
 
-    @cached_property
-    def alone(self) -> Bools:
-        """Nodes that may serve all layers as the only stage in peer mode, shape [nodes]."""
-        if not self.is_peer or self.table.problem.instance.limits.min_nodes > 1:
-            return np.zeros(self.num_nodes, dtype=bool)
-        return np.asarray(self.table.allowed[self.whole_run], dtype=bool)
+    @property
+    @abstractmethod
+    def allowed(self) -> Bools:
+        """Steps that a plan may take, shape [runs, classes, nodes]."""
+
+    @property
+    @abstractmethod
+    def peak_s(self) -> Floats:
+        """What a step alone makes the bottleneck at least, shape [runs, classes, nodes]."""
+
+    @property
+    def shared_peaks_s(self) -> tuple[Floats, Floats] | None:
+        """Where two steps share in the bottleneck: what the first adds, and what the one behind it adds.
+
+        Both of shape [runs, classes, nodes]; None where `peak_s` is all.
+        """
+        return None
+
+    @abstractmethod
+    def bottleneck_s(self, steps: Steps) -> float:
+        """Return the bottleneck of a plan."""
+
+    @property
+    def peaks_in_time(self) -> int:
+        """How often the bottleneck counts in the time."""
+        return 0
+
+    @property
+    def peak_weight(self) -> float:
+        """Weight of the bottleneck in the objective, that by way of the time included."""
+        return self.weights.time_s * self.peaks_in_time + self.weights.bottleneck_s
+
+    def steps_of(self, route: Route) -> Steps:
+        """Return the steps of a route."""
+        steps, sender = [], self.first_sender(route)
+        for start, end, column in route:
+            steps.append((self.table.run(start, end), sender, column))
+            sender = int(self.class_of[column])
+        return steps
+
+    def without_itself(self) -> Bools:
+        """Whether a node of a class may be followed by a node, shape [classes, nodes]."""
+        members = np.bincount(self.class_of, minlength=self.num_classes)
+        columns = np.arange(self.num_nodes)
+        possible = np.ones((self.num_classes, self.num_nodes), dtype=bool)
+        possible[self.class_of, columns] = members[self.class_of] > 1
+        return possible
 
     @cached_property
     def cost(self) -> Floats:
         """Weighted time, energy and price of each allowed step, infinite for the others."""
-        weights = self.table.problem.instance.objective
+        weights = self.weights
         cost = self.terms.weighted(weights.time_s, weights.energy_j, weights.price)
         return np.where(self.allowed, cost, math.inf)
-
-    @cached_property
-    def cost_alone(self) -> Floats:
-        """Weighted cost of serving all layers as the only stage in peer mode, shape [nodes]."""
-        weights = self.table.problem.instance.objective
-        cost = self.own_terms.weighted(weights.time_s, weights.energy_j, weights.price)
-        return np.where(self.alone, cost[self.whole_run], math.inf)

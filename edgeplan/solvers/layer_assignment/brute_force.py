@@ -65,7 +65,7 @@ def num_plans(problem: LayerAssignment) -> int:
 
 
 def _workers(problem: LayerAssignment) -> list[str]:
-    server = problem.instance.server
+    server = problem.server
     return [node.id for node in problem.instance.network.nodes if node.id != server]
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.arcs import Arcs
-from edgeplan.solvers.layer_assignment.stage_table import StageTable
+from edgeplan.solvers.layer_assignment.pipeline_arcs import PipelineArcs
+from edgeplan.solvers.layer_assignment.pipeline_table import PipelineTable
+from edgeplan.solvers.layer_assignment.serial_arcs import SerialArcs
+from edgeplan.solvers.layer_assignment.serial_table import SerialTable
 
 MAX_STEPS = 6_000_000
 _CHOSEN_PER_LENGTH = 10
@@ -23,34 +27,51 @@ class Candidates:
     complete: bool
 
 
+def arcs_over(problem: LayerAssignment, nodes: tuple[int, ...]) -> Arcs:
+    """Return the steps over some nodes, by the schedule of the problem."""
+    if problem.is_pipeline:
+        return PipelineArcs(PipelineTable(problem, nodes))
+    return SerialArcs(SerialTable(problem, nodes))
+
+
 def candidates(problem: LayerAssignment) -> Candidates:
     """Take every node but the server, or a promising few where the table would be too large."""
-    server = problem.instance.server
+    server = problem.server
     nodes = tuple(index for index, node in enumerate(problem.instance.network.nodes) if node.id != server)
     num_positions = len(problem.figures.own)
     num_runs = num_positions * (num_positions + 1) // 2
-    arcs = Arcs(StageTable(problem, nodes))
+    arcs = arcs_over(problem, nodes)
     if len(nodes) * num_runs <= MAX_STEPS and arcs.num_classes * len(nodes) * num_runs <= MAX_STEPS:
         return Candidates(arcs, complete=True)
-    return Candidates(Arcs(StageTable(problem, _promising(problem, nodes))), complete=False)
+    return Candidates(arcs_over(problem, _promising(problem, nodes)), complete=False)
 
 
 def _promising(problem: LayerAssignment, nodes: tuple[int, ...]) -> tuple[int, ...]:
     """For runs of several lengths, the nodes that hold one and would be done with it first."""
-    figures, instance, training = problem.serial, problem.instance, problem.instance.training
-    pinned = {instance.network.index_of[node] for node in instance.pin.values()}
-    chosen = set(pinned)
+    figures, instance = problem.figures, problem.instance
+    chosen = {instance.network.index_of[node] for node in instance.pin.values()}
     num_positions, length = len(figures.own), 1
     while length <= num_positions:
         start = (num_positions - length) // 2
         own = figures.own[start : start + length]
-        need, amount = figures.memory_bytes(own), float(figures.bytes_to_update(own))
+        need = figures.memory_bytes(own)
+        amount, flops = _work(problem, own)
         fitting = [index for index in nodes if instance.network.nodes[index].memory_bytes >= need]
-        flops = training.local_steps * training.batch_size * figures.flops({*figures.trained(own)})
         seconds = {index: _visit_s(instance.network.nodes[index], flops, amount) for index in fitting}
         chosen |= set(heapq.nsmallest(_CHOSEN_PER_LENGTH, seconds, key=seconds.__getitem__))
         length = length + 1 if length < 4 else length * 2
     return tuple(sorted(chosen))
+
+
+def _work(problem: LayerAssignment, own: Sequence[int]) -> tuple[float, float]:
+    """Bytes that a stage gets before it computes, and FLOPs."""
+    if problem.is_pipeline:
+        pipeline = problem.pipeline
+        flops = pipeline.micro_batch_size * sum(pipeline.layer_flops[index] for index in own)
+        return float(pipeline.cut_bytes[own[0]]), flops
+    serial, training = problem.serial, problem.instance.training
+    flops = training.local_steps * training.batch_size * serial.flops({*serial.trained(own)})
+    return float(serial.bytes_to_update(own)), flops
 
 
 def _visit_s(node: Node, flops: float, amount: float) -> float:
@@ -58,3 +79,9 @@ def _visit_s(node: Node, flops: float, amount: float) -> float:
     rates = [rate for rate in (node.uplink_bit_per_s, node.downlink_bit_per_s) if rate is not None]
     transfer_s = 8 * amount / min(rates, default=math.inf) + 2 * node.latency_s
     return transfer_s + flops / node.flops_per_s
+
+
+def fits_one_table(problem: LayerAssignment) -> bool:
+    """Whether the solvers that look at every step can."""
+    n, num_nodes = len(problem.figures.own), len(problem.instance.network.nodes)
+    return num_nodes * n * (n + 1) // 2 <= MAX_STEPS and candidates(problem).complete

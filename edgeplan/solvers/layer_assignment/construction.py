@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.arcs import Arcs, Route
 from edgeplan.solvers.layer_assignment.relaxation import Relaxation
-from edgeplan.solvers.layer_assignment.route import Route
 from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
 
+_NARROWEST = 3  # partial plans kept with each number of stages to come, where that is counted
 _LIMIT = 3  # times the width: partial plans held at a position before the worst are dropped
 
 
 @dataclass(frozen=True, order=True)
 class _Partial:
-    """A plan of the first positions; `estimate` adds the cheapest completion to `cost`."""
+    """A plan of the first positions; `estimate` adds the cheapest completion to what it costs."""
 
     estimate: float
     cost: float = field(compare=False)
+    peak_s: float = field(compare=False)
     route: Route
     free: Bools = field(compare=False, repr=False)
 
@@ -29,17 +31,17 @@ class _Partial:
     def state(self) -> tuple[frozenset[int], int]:
         """What decides how it can go on: nodes used, last node."""
         columns = [column for _, _, column in self.route]
-        return frozenset(columns), columns[-1]
+        return frozenset(columns), columns[-1] if columns else -1
 
-    def serve(self, start: int, end: int, column: int, cost: float, estimate: float) -> _Partial:
+    def serve(self, stage: tuple[int, int, int], cost: float, peak_s: float, estimate: float) -> _Partial:
         """Append a stage."""
         free = self.free.copy()
-        free[column] = False
-        return _Partial(estimate, cost, (*self.route, (start, end, column)), free)
+        free[stage[2]] = False
+        return _Partial(estimate, cost, peak_s, (*self.route, stage), free)
 
 
-class _Position:
-    """The best partial plans that end at one position."""
+class _State:
+    """The best partial plans that end at one position, with so many stages to come."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -77,11 +79,14 @@ class BeamSearch:
         The walk relaxation that guides the search.
     width
         Partial plans kept at a position.
+    multipliers
+        What nodes pay for being used, as the relaxation found it.
     """
 
     arcs: Arcs
     relaxation: Relaxation
     width: int
+    multipliers: Floats
 
     def routes(self, *, until: float = math.inf) -> list[Route]:
         """Return complete routes, cheapest by estimate first.
@@ -91,49 +96,66 @@ class BeamSearch:
         until
             Monotonic time at which to give up; then, as where no route is found, the list may be empty.
         """
-        n = self.arcs.table.num_positions
-        completion = self.relaxation.guide()
-        positions = [_Position(self.width) for _ in range(n + 1)]
-        start = _Partial(0.0, 0.0, (), np.ones(self.arcs.num_nodes, dtype=bool))
+        n, guide = self.arcs.table.num_positions, self.relaxation.guide(self.multipliers)
+        most = guide.shape[2] - 1
+        width = max(min(self.width, _NARROWEST), math.ceil(self.width / math.sqrt(most)))
+        states = [[_State(width) for _ in range(most + 1)] for _ in range(n + 1)]
+        for level in self.relaxation.first_levels:
+            states[0][level].add(_Partial(0.0, 0.0, 0.0, (), np.ones(self.arcs.num_nodes, dtype=bool)))
         for p in range(n):
             if time.monotonic() > until:
                 break
-            self._extend([start] if p == 0 else positions[p].best(), p, completion, positions)
-        alone = [((0, n, int(column)),) for column in np.flatnonzero(self.arcs.alone)]
-        return [partial.route for partial in positions[n].best()] + alone
+            for level in range(1, most + 1):
+                self._extend(states[p][level].best(), p, level, guide, states)
+        whole = np.flatnonzero(self.arcs.allowed[self.arcs.table.whole_run].any(axis=0))
+        return [partial.route for partial in states[n][0].best()] + [((0, n, int(c)),) for c in whole]
 
     def _extend(
-        self, partials: list[_Partial], p: int, completion: Floats, positions: list[_Position]
+        self, partials: list[_Partial], p: int, level: int, guide: Floats, states: list[list[_State]]
     ) -> None:
         """Append every useful stage from position `p` to the partial plans that end there."""
         if not partials:
             return
-        rows = np.arange(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, len(positions) - 1) + 1)
-        cost = np.stack([self._costs(partial, rows) for partial in partials], axis=1)
-        rest = np.stack([self._rest(partial, p, completion) for partial in partials], axis=1)
-        estimate = cost + rest
-        for place, q in enumerate(range(p + 1, len(positions))):
-            for k, column in self._cheapest(estimate[place], positions[q].worst):
-                figures = float(cost[place, k, column]), float(estimate[place, k, column])
-                positions[q].add(partials[k].serve(p, q, column, *figures))
+        n, most = len(states) - 1, guide.shape[2] - 1
+        rows = np.arange(self.arcs.table.run(p, p + 1), self.arcs.table.run(p, n) + 1)
+        steps = [self._steps(partial, rows, level) for partial in partials]
+        cost, peak_s = (np.stack(figures, axis=1) for figures in zip(*steps, strict=True))
+        known = cost + self.arcs.peak_weight * np.maximum(peak_s, self._least_peak_s)
+        for left in {level - 1, level} if level == most else {level - 1}:
+            estimate = known + guide[p + 1 :, self.arcs.class_of, left][:, None]
+            for place, q in enumerate(range(p + 1, n + 1)):
+                for k, column in self._cheapest(estimate[place], states[q][left].worst):
+                    figures = (float(array[place, k, column]) for array in (cost, peak_s, estimate))
+                    states[q][left].add(partials[k].serve((p, q, column), *figures))
 
-    def _costs(self, partial: _Partial, rows: Ints) -> Floats:
-        """Cost of the plan with one more stage, shape [runs, nodes]."""
+    def _steps(self, partial: _Partial, rows: Ints, level: int) -> tuple[Floats, Floats]:
+        """Cost without the bottleneck, and the bottleneck, with one more stage, both [runs, nodes]."""
+        senders = slice(None)
         if partial.route:
-            step = self.arcs.cost[rows, self.arcs.class_of[partial.route[-1][2]]]
-        else:
-            step = self.arcs.cost[rows].min(axis=1)
-        return np.asarray(partial.cost + np.where(partial.free, step, math.inf))
+            sender = int(self.arcs.class_of[partial.route[-1][2]])
+            senders = slice(sender, sender + 1)
+        possible = partial.free & self._not_too_early(level)[rows]
+        most = self.arcs.table.problem.instance.limits.max_nodes
+        if most is not None and len(partial.route) + 1 >= most:
+            possible[:-1] = False
+        cost = partial.cost + np.where(possible, self._paid[rows, senders].min(axis=1), math.inf)
+        if self.arcs.peak_weight == 0:
+            return np.asarray(cost), np.zeros(cost.shape)
+        peak_s = np.where(self.arcs.allowed[rows, senders], self.arcs.peak_s[rows, senders], math.inf)
+        return np.asarray(cost), np.maximum(partial.peak_s, peak_s.min(axis=1))
 
-    def _rest(self, partial: _Partial, p: int, completion: Floats) -> Floats:
-        """Cheapest completion behind one more stage, shape [runs, nodes]."""
-        num_stages = len(partial.route) + 1
-        missing = max(completion.shape[1] - 1 - num_stages, 0)
-        rest = completion[p + 1 :, missing][:, self.arcs.class_of].copy()
-        limit = self.arcs.table.problem.instance.limits.max_nodes
-        if limit is not None and num_stages >= limit:
-            rest[:-1] = math.inf
-        return rest
+    def _not_too_early(self, level: int) -> Bools:
+        """Whether a run fits a node with so many stages to come, shape [runs, nodes]."""
+        limits = self.arcs.table.tail_limits
+        return np.ones(self.arcs.table.allowed.shape, dtype=bool) if limits is None else limits >= level
+
+    @cached_property
+    def _paid(self) -> Floats:
+        return self.relaxation.cost + self.relaxation.per_stage(self.multipliers)
+
+    @cached_property
+    def _least_peak_s(self) -> float:
+        return self.relaxation.bottleneck_bound_s if self.arcs.peak_weight > 0 else 0.0
 
     def _cheapest(self, estimate: Floats, worst: float) -> list[tuple[int, int]]:
         """Best pairs (partial plan, node) below `worst`, at most `width`."""

@@ -12,10 +12,9 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
 from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.exact_search import prove
-from edgeplan.solvers.layer_assignment.heuristic import FULL, construct_and_improve
+from edgeplan.solvers.layer_assignment.exact_search import prove, search_promising
+from edgeplan.solvers.layer_assignment.heuristic import FULL, Effort
 from edgeplan.solvers.layer_assignment.infeasibility import explain_infeasible
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
@@ -52,20 +51,25 @@ class CpSat:
     def _body(self, search: Search) -> Ending:
         chosen = candidates(search.problem)
         if not chosen.complete:
-            return self._unproven(chosen.arcs, search)
-        with BackendProcess(BACKEND) as backend:
-            try:
-                ending = prove(chosen.arcs, search, backend, effort=FULL if self.polish else None)
-                return explain_infeasible(chosen.arcs, search, backend) if ending.infeasible else ending
-            except BackendTimeoutError:
-                return Ending(Stop.TIME_LIMIT)
-            except BackendError as error:
-                return Ending(Stop.ERROR, detail=str(error))
+            return search_promising(chosen.arcs, search)
+        return prove_over(chosen.arcs, search, effort=FULL if self.polish else None)
 
-    @staticmethod
-    def _unproven(arcs: Arcs, search: Search) -> Ending:
-        until = search.limits.share(0.8, most_s=search.limits.time_limit_s)
-        construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=FULL)
-        return Ending(
-            Stop.WORK_LIMIT, detail=f"too many steps for a proof; {arcs.num_nodes} promising nodes searched"
-        )
+
+def prove_over(arcs: Arcs, search: Search, *, effort: Effort | None) -> Ending:
+    """Prove the best plan over the steps given, or that there is none and which limits are to blame.
+
+    Parameters
+    ----------
+    arcs
+        Steps that every plan better than the best one known is made of.
+    effort
+        Of the heuristic that runs first; None for none.
+    """
+    with BackendProcess(BACKEND) as backend:
+        try:
+            ending = prove(arcs, search, backend, effort=effort)
+            return explain_infeasible(arcs, search, backend) if ending.infeasible else ending
+        except BackendTimeoutError:
+            return Ending(Stop.TIME_LIMIT)
+        except BackendError as error:
+            return Ending(Stop.ERROR, detail=str(error))

@@ -31,21 +31,24 @@ class _Programme:
         for k in range(self.num_steps):
             sender, node = job["sender"][k], job["node"][k]
             self._put("out", job["start"][k], sender, k)
-            self._put("in", job["end"][k], sender if sender < 0 else job["class_of"][node], k)
+            alone = job["cyclic"] and sender < 0
+            self._put("in", job["end"][k], sender if alone else job["class_of"][node], k)
 
     def _put(self, side: str, position: int, sender: int, k: int) -> None:
         self._steps_at.setdefault((side, position, sender), []).append(k)
 
     def build(self) -> None:
         """Add every constraint, then the objective."""
-        self._one_circulation()
+        self._one_walk()
         self._node_at_most_once()
         self._counts_and_samples()
         self._within_budgets()
         if self.job["order_matters"]:
             self._nodes_in_given_order()
-        if any(self.job["bottleneck"]):
-            self._bottleneck()
+        if self.job["tail_limits"] is not None:
+            self._stages_to_the_end()
+        if self.job["peak"]:
+            self.objective = self.objective + self._largest(self.job["peak"])
         if self.job["windows"] is not None:
             self._compute_within_windows()
         for steps in self.job["excluded"]:
@@ -58,11 +61,14 @@ class _Programme:
     def _sum(self, steps: list[int]) -> Any:
         return cp_model.LinearExpr.sum([self.step[k] for k in steps])
 
-    def _one_circulation(self) -> None:
-        """What arrives in a state leaves it; position n meets position 0; each position is crossed once."""
+    def _one_walk(self) -> None:
+        """What arrives in a state leaves it, and each position is crossed once.
+
+        In a circulation position n meets position 0; a path has free ends.
+        """
         n = self.job["positions"]
         classes = {sender for _, _, sender in self._steps_at}
-        for position in range(1, n + 1):
+        for position in range(1, n + 1 if self.job["cyclic"] else n):
             for sender in classes:
                 arriving = self._steps_at.get(("in", position, sender), [])
                 leaving = self._steps_at.get(("out", position % n, sender), [])
@@ -96,7 +102,21 @@ class _Programme:
 
     def _within_budgets(self) -> None:  # (3)
         for budget in self.job["budgets"]:
-            self.model.add(cp_model.LinearExpr.weighted_sum(self.step, budget["needs"]) <= budget["limit"])
+            need = cp_model.LinearExpr.weighted_sum(self.step, budget["needs"])
+            if budget["peak"]:
+                need = need + self._largest(budget["peak"])
+            self.model.add(need <= budget["limit"])
+
+    def _stages_to_the_end(self) -> None:
+        """The chosen step has at most as many stages from it to the end as it may have."""  # (9)
+        n, starts = self.job["positions"], self.job["start"]
+        for position in sorted(set(starts)):
+            most, behind = n - position, [k for k in range(self.num_steps) if starts[k] >= position]
+            here = [k for k in behind if starts[k] == position and self.job["tail_limits"][k] < most]
+            if here:
+                fewer = [most - self.job["tail_limits"][k] for k in here]
+                cut = cp_model.LinearExpr.weighted_sum([self.step[k] for k in here], fewer)
+                self.model.add(self._sum(behind) + cut <= most)
 
     def _nodes_in_given_order(self) -> None:  # (3)
         """Where a node up to i crosses a position, one up to i crossed the position before."""
@@ -114,19 +134,14 @@ class _Programme:
             ]
         )
 
-    def _bottleneck(self) -> None:
-        """The largest weighted compute time of a stage is at least that of the stage at each position."""
-        compute = self.job["bottleneck"]
-        largest = self.model.new_int_var(0, max(compute), "bottleneck")
-        for position in range(self.job["positions"]):
-            crossing = [
-                k for k in range(self.num_steps) if self.job["start"][k] <= position < self.job["end"][k]
-            ]
-            expression = cp_model.LinearExpr.weighted_sum(
-                [self.step[k] for k in crossing], [compute[k] for k in crossing]
-            )
-            self.model.add(largest >= expression)
-        self.objective = self.objective + largest
+    def _largest(self, rows: list[dict[str, list[int]]]) -> Any:
+        """Return a variable that is at least the sum of every row."""
+        most = self.job["positions"] * max(max(row["needs"]) for row in rows)
+        largest = self.model.new_int_var(0, most, "peak")
+        for row in rows:
+            chosen = [self.step[k] for k in row["steps"]]
+            self.model.add(largest >= cp_model.LinearExpr.weighted_sum(chosen, row["needs"]))
+        return largest
 
     def _compute_within_windows(self) -> None:  # (7)
         """Time at each position, start of computing at each node; waiting is free."""

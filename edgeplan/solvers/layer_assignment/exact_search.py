@@ -1,18 +1,26 @@
-"""Exact search over one table of steps: plan, bound, proven pruning, then CP-SAT on what is left."""
+"""Exact search over one table of steps: plan, bound, proven pruning, then a back-end on what is left."""
 
 from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
 
 from edgeplan.errors import BackendError
 from edgeplan.models.result import Stop
 from edgeplan.solvers.backend_process import BackendProcess
 from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.chain_bound import least
 from edgeplan.solvers.layer_assignment.circulation import Circulation
-from edgeplan.solvers.layer_assignment.heuristic import Effort, construct_and_improve
-from edgeplan.solvers.layer_assignment.relaxation import OutOfTimeError, Relaxation
+from edgeplan.solvers.layer_assignment.heuristic import FULL, QUICK, Effort, construct_and_improve
+from edgeplan.solvers.layer_assignment.priced_beams import priced_beams
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.route import RouteCost
+from edgeplan.solvers.layer_assignment.spans import Narrowing
 from edgeplan.solvers.layer_assignment.stage_table import Bools
+from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.search import CLAIM_TOLERANCE, Ending, Search
 
 MAX_BACKEND_STEPS = 400_000
 LIMIT_OF_TERM = {"time_s": "deadline_s", "energy_j": "budget_energy_j", "price": "budget_price"}
@@ -30,30 +38,43 @@ def prove(arcs: Arcs, search: Search, backend: BackendProcess, *, effort: Effort
     search
         Gets plans and bounds as they come.
     backend
-        A warm CP-SAT process.
+        A warm process that takes circulation programmes.
     effort
-        Of the heuristic that runs first; None leaves everything to CP-SAT.
+        Of the heuristic that runs first; None leaves everything to the back-end.
 
     Returns
     -------
     Ending
-        With ``infeasible`` by CP-SAT's word alone.
+        With ``infeasible`` by the back-end's word alone.
     """
     if arcs.num_nodes and effort is not None:
+        if arcs.peak_weight > 0:
+            effort = QUICK  # the beams of the narrowing find better plans
         until = search.limits.share(0.2, most_s=2.0)
         construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=effort)
     try:
         if search.objective is None:
             useful = steps_within_budgets(arcs, search.limits)
         else:
-            useful = _useful_steps(arcs, search, search.objective)
+            until = search.limits.deadline - MARGIN_S
+            most_s = 10.0 if arcs.peak_weight == 0 else 40.0
+            useful = useful_steps(arcs, search, search.objective, most_s=most_s, until=until)
     except OutOfTimeError:
         return Ending(Stop.TIME_LIMIT)
     if search.is_done:
         return Ending(Stop.GAP)
     if useful.sum() > MAX_BACKEND_STEPS:
-        return Ending(Stop.WORK_LIMIT, detail=f"{useful.sum()} steps are too many for CP-SAT")
+        return Ending(Stop.WORK_LIMIT, detail=f"{useful.sum()} steps are too many for an exact search")
     return _search_steps(Circulation(arcs, useful, search.objective), search, backend)
+
+
+def search_promising(arcs: Arcs, search: Search) -> Ending:
+    """Search for a plan over a choice of nodes, where all nodes are too many for a proof."""
+    until = search.limits.share(0.8, most_s=search.limits.time_limit_s)
+    construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=FULL)
+    return Ending(
+        Stop.WORK_LIMIT, detail=f"too many steps for a proof; {arcs.num_nodes} promising nodes searched"
+    )
 
 
 def steps_within_budgets(arcs: Arcs, limits: SolveLimits) -> Bools:
@@ -71,18 +92,36 @@ def steps_within_budgets(arcs: Arcs, limits: SolveLimits) -> Bools:
         if limit is None or not arcs.num_nodes:
             continue
         target = limit + _LIMIT_SLACK * max(1.0, limit)
-        relaxation = Relaxation(arcs.minimising(term), limits.deadline - MARGIN_S)
-        ascent = relaxation.ascend(target, until=limits.share(0.2, most_s=2.0))
-        useful = useful & relaxation.useful_arcs(target, ascent)
+        if least(arcs, term) > target:
+            return np.zeros_like(useful)
+        narrowing = Narrowing(arcs.minimising(term), partial(float, target), limits.deadline - MARGIN_S)
+        useful = useful & narrowing.run(until=limits.share(0.2, most_s=2.0)).useful
     return useful
 
 
-def _useful_steps(arcs: Arcs, search: Search, target: float) -> Bools:
-    """Raise the bound, and keep the steps through which a better plan may lead."""
-    relaxation = Relaxation(arcs, search.limits.deadline - MARGIN_S)
-    ascent = relaxation.ascend(target, until=search.limits.share(0.4, most_s=10.0))
-    search.raise_bound(min(relaxation.bound(ascent.walk), target))
-    return relaxation.useful_arcs(target, ascent)
+def useful_steps(arcs: Arcs, search: Search, target: float, *, most_s: float, until: float) -> Bools:
+    """Raise the bound, and keep the steps through which a better plan than `target` may lead.
+
+    Parameters
+    ----------
+    most_s
+        Most seconds for raising the bound.
+    until
+        Monotonic time at which to give up.
+
+    Raises
+    ------
+    OutOfTimeError
+        When time runs out.
+    """
+
+    def best() -> float:
+        return target if search.objective is None else min(target, search.objective)
+
+    raised = search.limits.share(0.6, most_s=most_s)
+    narrowed = Narrowing(arcs, best, until, priced_beams(arcs, search, raised)).run(until=raised)
+    search.raise_bound(narrowed.bound)
+    return narrowed.useful
 
 
 def _search_steps(programme: Circulation, search: Search, backend: BackendProcess) -> Ending:
@@ -95,7 +134,7 @@ def _search_steps(programme: Circulation, search: Search, backend: BackendProces
         if status == "infeasible":
             if search.plan is None:
                 return Ending(Stop.PROOF, infeasible=True)
-            raise BackendError("CP-SAT denies a plan that the problem accepts")
+            raise BackendError("the back-end denies a plan that the problem accepts")
         if status not in ("optimal", "feasible"):
             break
         if status == "optimal" and search.objective is not None:
@@ -123,7 +162,23 @@ def _run_backend(
         if chosen is not None and not search.offer(cost.to_plan(programme.route(chosen))):
             excluded.append(chosen)
         if message.get("bound") is not None:
-            bound = max(0.0, message["bound"] / programme.scale)
-            search.raise_bound(bound if search.objective is None else min(bound, search.objective))
+            search.raise_bound(_believable(message["bound"] / programme.scale, search.objective))
         status = message.get("status", status)
     return status
+
+
+def _believable(bound: float, objective: float | None) -> float:
+    """Cut a bound to what the known plan lets it be.
+
+    Raises
+    ------
+    BackendError
+        When it is above the objective of that plan by more than rounding.
+    """
+    if objective is None:
+        return max(0.0, bound)
+    if bound > objective + CLAIM_TOLERANCE * max(1e-9, objective):
+        raise BackendError(
+            f"the back-end claims bound {bound!r}; the problem accepts a plan of {objective!r}"
+        )
+    return min(max(0.0, bound), objective)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.arcs import Arcs
-from edgeplan.solvers.layer_assignment.route import Route, RouteCost
+from edgeplan.solvers.layer_assignment.arcs import Arcs, Route
+from edgeplan.solvers.layer_assignment.route import RouteCost
 
 MAX_ROUTES = 300_000
 

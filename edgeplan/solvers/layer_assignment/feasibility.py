@@ -6,7 +6,7 @@ cost is limited, it becomes the objective: its bound proves infeasibility and pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from edgeplan.solvers.layer_assignment.circulation import Circulation
 from edgeplan.solvers.layer_assignment.exact_search import LIMIT_OF_TERM, prove, steps_within_budgets
 from edgeplan.solvers.layer_assignment.heuristic import QUICK, construct_and_improve
 from edgeplan.solvers.layer_assignment.named_limits import NamedLimit
-from edgeplan.solvers.layer_assignment.relaxation import OutOfTimeError, Relaxation
+from edgeplan.solvers.layer_assignment.pipeline_table import PipelineTable
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.route import RouteCost
+from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Search
 
@@ -82,8 +84,25 @@ class Feasibility:
         arcs = _arcs_of(problem)
         if not arcs.num_nodes or not arcs.table.allowed.any():
             return None
+        if lifted.measure == "memory" and isinstance(arcs.table, PipelineTable):
+            return self._least_memory(problem, lifted, arcs.table.memory_needs.tolist())
         programme = Circulation(arcs, arcs.allowed, None)
         return self._first(problem, programme, _measured_cost(programme, lifted))
+
+    def _least_memory(self, problem: LayerAssignment, lifted: NamedLimit, needs: list[int]) -> Plan | None:
+        """Return the plan that needs least memory of a node, by bisection: stages to come count in it."""
+        least = self.any_plan(problem)
+        if least is None:
+            return None
+        low, high = 0, len(needs) - 1  # with the highest there is a plan
+        while low < high:
+            middle = (low + high) // 2
+            plan = self.any_plan(_with_memory(problem, int(lifted.path[2]), needs[middle]))
+            if plan is None:
+                low = middle + 1
+            else:
+                least, high = plan, middle
+        return least
 
     def _cheapest(self, problem: LayerAssignment) -> Plan | None:
         """Return the proven optimum, or None if there is no plan."""
@@ -125,6 +144,13 @@ class Feasibility:
             raise UnansweredError from None
 
 
+def _with_memory(problem: LayerAssignment, node: int, num_bytes: int) -> LayerAssignment:
+    """Give a node other memory."""
+    network = problem.to_document()["network"]
+    network["nodes"][node]["memory_bytes"] = max(num_bytes, 1)
+    return problem.replace(network=network)
+
+
 def _limited_terms(problem: LayerAssignment) -> list[str]:
     """Costs of the whole plan that are limited."""
     limits = problem.instance.limits
@@ -140,8 +166,10 @@ def _with_limited_objective(problem: LayerAssignment) -> LayerAssignment:
 def _arcs_of(problem: LayerAssignment) -> Arcs:
     """All steps; without transfers where neither limits on costs nor windows ask for them."""
     arcs = candidates(problem).arcs
-    has_windows = any(node.available_s is not None for node in problem.instance.network.nodes)
-    return Arcs(arcs.table, free_transfers=arcs.is_peer and not has_windows and not _limited_terms(problem))
+    waits = arcs.is_cyclic and any(node.available_s is not None for node in arcs.candidates)
+    if waits or _limited_terms(problem) or problem.server is not None:
+        return arcs
+    return replace(arcs, free_transfers=True)
 
 
 def _measured_cost(programme: Circulation, lifted: NamedLimit) -> dict[str, Any]:
@@ -161,4 +189,4 @@ def _measured_cost(programme: Circulation, lifted: NamedLimit) -> dict[str, Any]
     else:
         assert lifted.measure == "samples"
         cost = [-nodes[table.nodes[column]].num_samples for column in columns]
-    return {"cost": cost, "bottleneck": largest, "minimise": True}
+    return {"cost": cost, "peak": programme.largest_of(largest), "minimise": True}

@@ -1,4 +1,7 @@
-"""The heuristic: a narrow beam for a plan at once, a wide one, descent, and descent from shaken routes."""
+"""The heuristic: a narrow beam for a plan at once, a wide one, descent, and descent from shaken routes.
+
+Where the bottleneck counts, beams in the spans of a narrowing take the place of the shaking.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,16 @@ from typing import ClassVar
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result, SolverInfo, Stop
-from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.arcs import Arcs, Route
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.construction import BeamSearch
 from edgeplan.solvers.layer_assignment.improvement import LocalSearch
+from edgeplan.solvers.layer_assignment.priced_beams import priced_beams
 from edgeplan.solvers.layer_assignment.relaxation import Relaxation
-from edgeplan.solvers.layer_assignment.route import IMPOSSIBLE, Route, RouteCost, Value
+from edgeplan.solvers.layer_assignment.route import IMPOSSIBLE, RouteCost, Value
+from edgeplan.solvers.layer_assignment.spans import Narrowing
+from edgeplan.solvers.layer_assignment.stage_table import Floats
+from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
@@ -64,10 +71,13 @@ def construct_and_improve(
     """
     cost = RouteCost(arcs)
     descent = LocalSearch(cost)
-    found = _beam(cost, relaxation, search, width=_NARROW)
+    found = _beam(cost, relaxation, search, relaxation.no_multipliers(), width=_NARROW)
+    for prices in relaxation.sparing() if search.plan is None else ():
+        found += _beam(cost, relaxation, search, prices, width=QUICK.width)
     if time.monotonic() < until and effort.width > _NARROW:
-        found += _beam(cost, relaxation, search, width=effort.width, until=until)
-        found.sort()
+        none = relaxation.no_multipliers()
+        found += _beam(cost, relaxation, search, none, width=effort.width, until=until)
+    found.sort()
     best: tuple[Value, Route] | None = None
     for _, route in found[: effort.num_descents]:
         improved = descent.improve(route, until=until)
@@ -85,10 +95,16 @@ def construct_and_improve(
 
 
 def _beam(
-    cost: RouteCost, relaxation: Relaxation, search: Search, *, width: int, until: float = math.inf
+    cost: RouteCost,
+    relaxation: Relaxation,
+    search: Search,
+    multipliers: Floats,
+    *,
+    width: int,
+    until: float = math.inf,
 ) -> list[tuple[Value, Route]]:
     """Possible routes of a beam search, best first; the best is offered."""
-    routes = BeamSearch(cost.arcs, relaxation, width).routes(until=until)
+    routes = BeamSearch(cost.arcs, relaxation, width, multipliers).routes(until=until)
     found = sorted((cost.value(route), route) for route in routes)
     found = [pair for pair in found if pair[0] < IMPOSSIBLE]
     if found:
@@ -138,6 +154,19 @@ def _shaken(cost: RouteCost, route: Route, rng: random.Random) -> Route | None:
     return None
 
 
+def _search_spans(arcs: Arcs, search: Search, until: float) -> None:
+    """Search where the relaxations of a narrowing lead; what they prove is not told."""
+
+    def known() -> float:
+        assert search.objective is not None
+        return search.objective
+
+    try:
+        Narrowing(arcs, known, until, priced_beams(arcs, search, until)).run(until=until)
+    except OutOfTimeError:
+        return
+
+
 @dataclass(frozen=True)
 class Heuristic:
     """Finds good plans fast and proves nothing."""
@@ -156,6 +185,9 @@ class Heuristic:
         if not arcs.num_nodes:
             return Ending(Stop.WORK_LIMIT, detail="no node may serve a stage")
         until = search.limits.share(0.9, most_s=search.limits.time_limit_s)
-        construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=FULL)
+        effort = FULL if arcs.peak_weight == 0 else QUICK
+        construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=effort)
+        if arcs.peak_weight > 0 and search.plan is not None:
+            _search_spans(arcs, search, until)
         stop = Stop.TIME_LIMIT if time.monotonic() >= until else Stop.WORK_LIMIT
         return Ending(stop)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgeplan.solvers.layer_assignment.route import Route, RouteCost, Value
+from edgeplan.solvers.layer_assignment.arcs import Route
+from edgeplan.solvers.layer_assignment.route import RouteCost, Value
 
 
 @dataclass(frozen=True)

@@ -21,31 +21,63 @@ from edgeplan.solvers.layer_assignment.exact_search import steps_within_budgets
 from edgeplan.solvers.layer_assignment.exhaustion import has_no_plan
 from edgeplan.solvers.layer_assignment.feasibility import Feasibility, UnansweredError
 from edgeplan.solvers.layer_assignment.named_limits import NamedLimit, named_limits, without
-from edgeplan.solvers.layer_assignment.relaxation import OutOfTimeError, Relaxation
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation
+from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, Search
 
+FIRST_BACKEND = "edgeplan.solvers.layer_assignment.cp_sat_backend"
 SECOND_BACKEND = "edgeplan.solvers.layer_assignment.scipy_backend"
+_UNCONFIRMED = Ending(
+    Stop.WORK_LIMIT,
+    detail="the solver finds no plan, and no second method could confirm it within the limits",
+)
 
 
-def explain_infeasible(arcs: Arcs, search: Search, backend: BackendProcess) -> Ending:
+def explain_infeasible(
+    arcs: Arcs, search: Search, backend: BackendProcess, *, reason: str | None = None
+) -> Ending:
     """Confirm that no plan exists and say which limits are to blame.
 
     Parameters
     ----------
     arcs
-        All steps, over which CP-SAT found no plan.
+        All steps, over which a solver found no plan.
     backend
-        The warm CP-SAT process.
+        A warm CP-SAT process, which looks for the conflict.
+    reason
+        What confirms the solver's word, if that is known already.
     """
-    reason = second_reason(arcs, search.limits)
+    reason = reason or second_reason(arcs, search.limits)
     if reason is None:
-        detail = "CP-SAT finds no plan, and no second method could confirm it within the limits"
-        return Ending(Stop.WORK_LIMIT, detail=detail)
+        return _UNCONFIRMED
+    if not search.limits.blame:
+        return Ending(Stop.PROOF, infeasible=True, detail=f"no plan exists ({reason})")
     blame = _Blame(search.problem, Feasibility(backend, search.limits))
     conflicts = blame.conflicts()
     detail = f"no plan exists ({reason})" + "".join(f"; {remark}" for remark in blame.remarks)
     return Ending(Stop.PROOF, infeasible=True, conflicts=conflicts, detail=detail)
+
+
+def explain_by_cp_sat(arcs: Arcs, search: Search, *, reason: str | None = None) -> Ending:
+    """Confirm the word of a solver that is not CP-SAT, and let a CP-SAT process look for the conflict.
+
+    Parameters
+    ----------
+    arcs
+        All steps, over which the solver found no plan.
+    reason
+        What confirms its word, if that is known already.
+    """
+    reason = reason or second_reason(arcs, search.limits)
+    if reason is None:
+        return _UNCONFIRMED
+    with BackendProcess(FIRST_BACKEND) as backend:
+        try:
+            return explain_infeasible(arcs, search, backend, reason=reason)
+        except (BackendError, BackendTimeoutError) as error:
+            detail = f"no plan exists ({reason}); no conflict was found: {error or 'time ran out'}"
+            return Ending(Stop.PROOF, infeasible=True, detail=detail)
 
 
 def second_reason(arcs: Arcs, limits: SolveLimits) -> str | None:
@@ -56,7 +88,7 @@ def second_reason(arcs: Arcs, limits: SolveLimits) -> str | None:
         useful = steps_within_budgets(arcs, limits)
     except OutOfTimeError:
         return None
-    if not useful.any() and not arcs.alone.any():
+    if not useful.any():
         return "no chain of stages keeps the budgets, even with nodes used twice"
     programme = Circulation(arcs, useful, None)
     with BackendProcess(SECOND_BACKEND) as second:

@@ -97,9 +97,9 @@ def _of_the_plan(problem: LayerAssignment) -> Iterator[NamedLimit]:
 
 def _of_nodes(problem: LayerAssignment) -> Iterator[NamedLimit]:
     for index, node in enumerate(problem.instance.network.nodes):
-        if node.id == problem.instance.server:
+        if node.id == problem.server:
             continue
-        if node.available_s is not None:
+        if node.available_s is not None and not problem.is_pipeline:
 
             def open_always(document: Document, index: int = index) -> None:
                 document["network"]["nodes"][index]["available_s"] = None

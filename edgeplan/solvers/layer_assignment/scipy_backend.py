@@ -40,17 +40,19 @@ class _Rows:
         lower, upper = zip(*self.sides, strict=True)
         return LinearConstraint(csr_matrix((values, (rows, columns)), shape=shape), lower, upper)
 
-    def circulation(self) -> None:
-        """What arrives in a state leaves it, and each position is crossed once."""
+    def walk(self) -> None:
+        """What arrives in a state leaves it, each position is crossed once; a path has free ends."""
         job, n = self.job, self.job["positions"]
         balance: dict[tuple[int, int], list[tuple[int, float]]] = {}
         for k in range(self.num_steps):
             sender, node = job["sender"][k], job["node"][k]
             balance.setdefault((job["start"][k], sender), []).append((k, -1.0))
-            arriving = sender if sender < 0 else job["class_of"][node]
+            alone = job["cyclic"] and sender < 0
+            arriving = sender if alone else job["class_of"][node]
             balance.setdefault((job["end"][k] % n, arriving), []).append((k, 1.0))
-        for terms in balance.values():
-            self.add(terms, 0, 0)
+        for (position, _), terms in balance.items():
+            if job["cyclic"] or position > 0:
+                self.add(terms, 0, 0)
         for position in range(n):
             crossing = [k for k in range(self.num_steps) if job["start"][k] <= position < job["end"][k]]
             self.add([(k, 1.0) for k in crossing], 1, 1)
@@ -68,7 +70,19 @@ class _Rows:
             self.add(held, 1 - SLACK, np.inf)
         for budget in job["budgets"]:
             needs = [(k, need / budget["limit"]) for k, need in enumerate(budget["needs"])]
-            self.add(needs, -np.inf, 1 + SLACK)
+            for row in budget["peak"] or [{"steps": [], "needs": []}]:
+                largest = zip(row["steps"], [need / budget["limit"] for need in row["needs"]], strict=True)
+                self.add([*needs, *largest], -np.inf, 1 + SLACK)
+
+    def stages_to_the_end(self) -> None:
+        """The chosen step has at most as many stages from it to the end as it may have."""
+        n, starts = self.job["positions"], self.job["start"]
+        for position in set(starts):
+            most, behind = n - position, [k for k in range(self.num_steps) if starts[k] >= position]
+            here = [k for k in behind if starts[k] == position and self.job["tail_limits"][k] < most]
+            if here:
+                cut = [(k, float(most - self.job["tail_limits"][k])) for k in here]
+                self.add([*[(k, 1.0) for k in behind], *cut], -np.inf, most)
 
     def given_order(self) -> None:
         """Where a node up to i crosses a position, one up to i crossed the position before."""
@@ -89,8 +103,10 @@ def solve(job: Job, send: Callable[[Message], None]) -> Message:
     if not job["start"]:
         return {"status": "infeasible"}
     rows = _Rows(job)
-    rows.circulation()
+    rows.walk()
     rows.nodes_and_limits()
+    if job["tail_limits"] is not None:
+        rows.stages_to_the_end()
     if job["order_matters"]:
         rows.given_order()
     answer = milp(
