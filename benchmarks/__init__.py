@@ -1,0 +1,1 @@
+"""Benchmarks, run by hand; README.md says what each script measures."""

@@ -1,0 +1,53 @@
+"""The solver for size: plans with proven gaps on networks of very many nodes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.result import Result, SolverInfo, Stop
+from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
+from edgeplan.solvers.layer_assignment.at_size.serial_search import SerialSearch
+from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_table
+from edgeplan.solvers.layer_assignment.cp_sat import prove_over
+from edgeplan.solvers.layer_assignment.exact_search import MARGIN_S
+from edgeplan.solvers.layer_assignment.heuristic import FULL
+from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
+from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+
+
+@dataclass(frozen=True)
+class AtSize:
+    """Any number of nodes: serial by groups that split as the bound needs, pipelines by thresholds."""
+
+    name: ClassVar[str] = "at-size"
+
+    def solve(
+        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
+    ) -> Result:
+        """Return the best plan with a proven bound."""
+        info = SolverInfo(name=self.name, version=f"numpy {np.__version__}", seed=limits.seed, workers=1)
+        return run_search(_search, problem, limits, info, on_incumbent)
+
+
+def _search(search: Search) -> Ending:
+    if search.problem.is_pipeline:
+        return improve_and_bound(search)
+    fits = fits_one_table(search.problem)
+    until = search.limits.share(0.5, most_s=search.limits.time_limit_s) if fits else math.inf
+    if fits and not candidates(search.problem).arcs.num_nodes:
+        return prove_over(candidates(search.problem).arcs, search, effort=None)
+    ending = SerialSearch(search, min(until, search.limits.deadline - MARGIN_S)).run()
+    if fits and not search.is_done:
+        return prove_over(candidates(search.problem).arcs, search, effort=None if search.plan else FULL)
+    if not ending.infeasible:
+        return ending
+    if has_no_chain(search.problem):
+        return Ending(Stop.PROOF, infeasible=True, detail="no chain of runs fits the nodes, even used twice")
+    detail = "the relaxation has no walk, and no second method confirms that no plan exists"
+    return Ending(Stop.WORK_LIMIT, detail=detail)
