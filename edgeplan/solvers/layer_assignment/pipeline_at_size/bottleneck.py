@@ -1,0 +1,111 @@
+"""The least bottleneck: thresholds that no plan keeps from below, plans from above.
+
+First with nodes free to serve several stages, then with prices on those that would have to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
+from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
+from edgeplan.solvers.layer_assignment.pipeline_at_size.nodes import Ints
+from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
+from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
+from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
+from edgeplan.solvers.search import Search
+
+_FIRST_STEP = 1e-3
+_GROWTH = 1.6
+_CLOSE = 1.0005
+_ROUNDS = 15
+_WIDTH = 30
+_LABELS = 500
+_MOST_EFFORT = 64
+
+
+@dataclass
+class BottleneckSearch:
+    """Bisects thresholds on the bottleneck.
+
+    Parameters
+    ----------
+    planner
+        Finds plans.
+    reuse
+        Chains in which every node may serve again.
+    scarcity
+        Prices that rule thresholds out.
+    decider
+        Enumeration at those prices.
+    weight
+        Weight of the bottleneck in the objective.
+    """
+
+    search: Search
+    planner: Planner
+    reuse: Reuse
+    scarcity: Scarcity
+    decider: Decider
+    weight: float
+    clock: Clock
+    low_s: float = 0.0
+    """No plan keeps this threshold."""
+    missed_s: float = 0.0
+    """Highest threshold at which the search has lately found neither proof nor plan."""
+    effort: int = 1
+
+    def run(self) -> None:
+        """Search until the gap is closed; raises when the time is up."""
+        self._prove(self.reuse.highest_impossible_s)
+        step = _FIRST_STEP
+        while self.high_s == math.inf:
+            self._probe(self.reuse.lowest_possible_s * (1.0 + step))
+            step *= _GROWTH
+        while not self.search.is_done:
+            begun = max(self.low_s, self.missed_s)
+            if self.high_s > _CLOSE * begun:
+                self._probe(math.sqrt(begun * self.high_s))
+            else:
+                self.missed_s, self.effort = 0.0, min(2 * self.effort, _MOST_EFFORT)
+                self._probe(math.sqrt(self.low_s * self.high_s))
+
+    @property
+    def high_s(self) -> float:
+        """Bottleneck of the best plan."""
+        return math.inf if self.search.objective is None else self.search.objective / self.weight
+
+    def _probe(self, threshold_s: float) -> None:
+        """Rule a threshold out or find a plan within it, or else remember that neither worked."""
+        behind = self.reuse.stages_behind(threshold_s)
+        impossible = behind[0] > len(behind)
+        for _ in range(1 + self.effort):
+            if impossible or self.scarcity.examine(threshold_s, behind, rounds=_ROUNDS):
+                self._prove(threshold_s)
+                return
+            if self._plan(threshold_s, behind) or self._decide(threshold_s, behind):
+                return
+        self.missed_s = max(self.missed_s, threshold_s)
+
+    def _decide(self, threshold_s: float, stages_behind: Ints) -> bool:
+        """Try to decide the threshold by enumeration; whether that worked."""
+        most_labels = _LABELS * self.effort
+        decision = self.decider.decide(threshold_s, stages_behind, most_labels=most_labels)
+        if decision.is_impossible:
+            self._prove(threshold_s)
+            return True
+        if decision.chain is None or self.scarcity.ground is not self.planner.real:
+            return False
+        return self.planner.offer(decision.chain)
+
+    def _plan(self, threshold_s: float, stages_behind: Ints) -> bool:
+        prices, ground = self.scarcity.prices, self.scarcity.ground
+        by_class = prices.classes[ground.alike.class_of[self.planner.real.classes.index]]
+        width = _WIDTH * self.effort
+        return self.planner.attempt(threshold_s, stages_behind, by_class, prices.per_stage, width=width)
+
+    def _prove(self, threshold_s: float) -> None:
+        if threshold_s > self.low_s:
+            self.low_s = threshold_s
+            self.search.raise_bound(self.weight * threshold_s)

@@ -1,0 +1,62 @@
+"""Improve a plan of a large pipeline and prove how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.result import Result, SolverInfo, Stop
+from edgeplan.solvers.layer_assignment.pipeline_at_size.bottleneck import BottleneckSearch
+from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock, OutOfTimeError
+from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
+from edgeplan.solvers.layer_assignment.pipeline_at_size.field import Field
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground import bounding_ground, real_ground
+from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
+from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
+from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
+from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
+from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+
+MOST_CLASSES = 1500
+
+
+@dataclass(frozen=True)
+class PipelineAtSize:
+    """Thresholds on the bottleneck, prices on scarce nodes, beam search for plans."""
+
+    name: ClassVar[str] = "at-size"
+
+    def solve(
+        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
+    ) -> Result:
+        """Return the best plan and bound at the limit."""
+        info = SolverInfo(name=self.name, version="1", seed=limits.seed, workers=limits.workers)
+        return run_search(improve_and_bound, problem, limits, info, on_incumbent)
+
+
+def improve_and_bound(search: Search) -> Ending:
+    """Offer plans and raise bounds until the gap is reached or the time is up."""
+    clock = Clock(search.limits.deadline)
+    try:
+        _run(search, clock)
+    except OutOfTimeError:
+        return Ending(Stop.TIME_LIMIT)
+    return Ending(Stop.GAP)
+
+
+def _run(search: Search, clock: Clock) -> None:
+    field, terms = Field(search.problem), Terms.of(search.problem)
+    real = real_ground(field, terms)
+    ground = bounding_ground(real, most=MOST_CLASSES)
+    fewest, most = field.num_stages
+    planner = Planner(search, real, clock, np.random.default_rng(search.limits.seed))
+    reuse = Reuse(ground, clock)
+    reuse.bisect()
+    bound_most = min(field.runs.num_layers, len(field.nodes))
+    scarcity = Scarcity(ground, fewest, most if most < bound_most else None, clock)
+    decider = Decider(scarcity, reuse.counts)
+    BottleneckSearch(search, planner, reuse, scarcity, decider, terms.bottleneck, clock).run()
