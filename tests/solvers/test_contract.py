@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from golden_instances import GOLDEN
 from independent.evaluator import brute, evaluate
+from small_instances import document, node
 
 import edgeplan
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
@@ -155,9 +156,18 @@ def test_a_warm_start_is_never_made_worse(solver: str, name: str) -> None:
 
 
 @every_solver
-def test_a_warm_start_that_breaks_a_rule_is_said_to_be_rejected(solver: str) -> None:
+def test_a_warm_start_that_breaks_a_rule_is_repaired_and_said_to_be(solver: str) -> None:
     wrong = Plan.from_document({"stages": [{"node": "p", "layers": ["a", "b", "c"]}]})
     result = SOLVERS[solver].solve(problem_of("a layer on each node"), SolveLimits(warm_start=wrong))
+    assert str(result.solver.options["warm_start"]).startswith("repaired: node p needs 480 bytes")
+    assert result.objective is not None
+
+
+@every_solver
+def test_a_warm_start_that_cannot_be_repaired_is_said_to_be_rejected(solver: str) -> None:
+    wrong = Plan.from_document({"stages": [{"node": "p", "layers": ["a", "b", "c"]}]})
+    alone = LayerAssignment.from_document(document(nodes=[node("p", memory_bytes=479)]))
+    result = SOLVERS[solver].solve(alone, SolveLimits(warm_start=wrong))
     assert str(result.solver.options["warm_start"]).startswith("rejected: node p needs 480 bytes")
 
 
