@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgeplan.api import check, run, solve
+    from edgeplan.api import check, explain, replan, run, solve
     from edgeplan.errors import (
         BackendError,
         EdgeplanError,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RunError,
         UsageError,
     )
+    from edgeplan.models.explanation import Explanation
     from edgeplan.models.layer_assignment import LayerAssignment, Plan, Stage
     from edgeplan.models.problems import load
     from edgeplan.models.result import Conflict, Incumbent, Result, Status, Stop
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 
 _HOME = {
     "check": "edgeplan.api",
+    "explain": "edgeplan.api",
+    "replan": "edgeplan.api",
     "run": "edgeplan.api",
     "solve": "edgeplan.api",
     "load": "edgeplan.models.problems",
+    "Explanation": "edgeplan.models.explanation",
     "LayerAssignment": "edgeplan.models.layer_assignment",
     "Plan": "edgeplan.models.layer_assignment",
     "Stage": "edgeplan.models.layer_assignment",
@@ -55,6 +59,7 @@ __all__ = [
     "Check",
     "Conflict",
     "EdgeplanError",
+    "Explanation",
     "Incumbent",
     "InvalidInputError",
     "InvalidPlanError",
@@ -69,7 +74,9 @@ __all__ = [
     "UsageError",
     "Violation",
     "check",
+    "explain",
     "load",
+    "replan",
     "run",
     "solve",
 ]

@@ -1,4 +1,4 @@
-"""The package's functions: solve, check and run."""
+"""The package's functions: solve, replan, explain, check and run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeplan.errors import UsageError
+from edgeplan.models.explanation import Explanation
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Result
 from edgeplan.models.violation import Check
+from edgeplan.solvers.layer_assignment.explanation import explain as explain_problem
+from edgeplan.solvers.layer_assignment.explanation.explain import OnStep
+from edgeplan.solvers.layer_assignment.replan import replan as replan_problem
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import AUTO, solver_named
 from edgeplan.solvers.search import OnIncumbent
@@ -45,7 +49,7 @@ def solve(
     workers
         Parallel workers of the back-end.
     warm_start
-        A plan to begin with; the result is never worse.
+        A plan to begin with, repaired where it breaks limits; the result is never worse.
     on_incumbent
         Called with every better objective or bound.
     started
@@ -72,8 +76,113 @@ def solve(
         warm_start=warm_start,
         started=time.monotonic() if started is None else started,
     )
-    problem.serial  # noqa: B018  a schedule that cannot be solved yet is refused here
+
     return solver_named(solver).solve(problem, limits, on_incumbent)
+
+
+def replan(
+    problem: LayerAssignment,
+    old_plan: Plan,
+    solver: str = AUTO,
+    *,
+    time_limit_s: float = 60.0,
+    gap: float = 0.0,
+    seed: int = 0,
+    workers: int = 1,
+    on_incumbent: OnIncumbent | None = None,
+    started: float | None = None,
+) -> Result:
+    """Plan anew after nodes left or joined: never worse than the old plan repaired.
+
+    Parameters
+    ----------
+    problem
+        The instance as it is now.
+    old_plan
+        The plan until now; nodes and layers of it may be gone.
+    solver, time_limit_s, gap, seed, workers, on_incumbent, started
+        As for `solve`.
+
+    Returns
+    -------
+    Result
+        Its member `replanned` has the objective of the repaired plan, the nodes that left, joined and
+        stayed, and the bytes that must move.
+
+    Raises
+    ------
+    UsageError
+        When an option is out of range.
+
+    Examples
+    --------
+    >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    >>> stages = [{"node": "gone", "layers": ["conv"]}, {"node": "slow", "layers": ["head"]}]
+    >>> result = replan(two_layers_two_nodes(), Plan.from_document({"stages": stages}))
+    >>> result.replanned.migration.left, result.replanned.migration.moved_bytes
+    (('gone',), 12000)
+    """
+    _check_options(time_limit_s, gap, seed, workers)
+    limits = SolveLimits(
+        time_limit_s=time_limit_s,
+        gap=gap,
+        seed=seed,
+        workers=workers,
+        started=time.monotonic() if started is None else started,
+    )
+    return replan_problem(problem, old_plan, solver_named(solver), limits, on_incumbent)
+
+
+def explain(
+    problem: LayerAssignment,
+    plan: Plan | None = None,
+    *,
+    solver: str = AUTO,
+    time_limit_s: float = 60.0,
+    seed: int = 0,
+    workers: int = 1,
+    on_step: OnStep | None = None,
+    started: float | None = None,
+) -> Explanation:
+    """Say why an instance has no plan, or what holds a plan back and what a change would buy.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    plan
+        The plan to explain; the best that is found by default.
+    solver, time_limit_s, seed, workers, started
+        As for `solve`; the limit is for all re-solving together.
+    on_step
+        Called with what is being done, in words.
+
+    Returns
+    -------
+    Explanation
+        What it says of a change rests on a solve of the changed instance; what such a solve did not
+        settle is said to be open.
+
+    Raises
+    ------
+    UsageError
+        When an option is out of range.
+
+    Examples
+    --------
+    >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    >>> why = explain(two_layers_two_nodes())
+    >>> why.what_if[0].change, why.what_if[0].message
+    ('1 GiB more memory on fast', 'saves 2.75 s (69 %)')
+    """
+    _check_options(time_limit_s, 0.0, seed, workers)
+    limits = SolveLimits(
+        time_limit_s=time_limit_s,
+        seed=seed,
+        workers=workers,
+        started=time.monotonic() if started is None else started,
+    )
+    return explain_problem(problem, plan, solver_named(solver), limits, on_step)
 
 
 def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> None:

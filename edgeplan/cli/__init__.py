@@ -8,7 +8,9 @@ import typer
 
 from edgeplan.cli.check import check
 from edgeplan.cli.doctor import doctor
+from edgeplan.cli.explain import explain
 from edgeplan.cli.profile import profile
+from edgeplan.cli.replan import replan
 from edgeplan.cli.report import report
 from edgeplan.cli.run import run
 from edgeplan.cli.schema import schema
@@ -26,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (solve, check, profile, run, report, schema, doctor):
+for verb in (solve, check, explain, replan, profile, run, report, schema, doctor):
     app.command()(verb)
 
 

@@ -1,4 +1,4 @@
-"""Where people read: standard error, with colours and live lines on a terminal only."""
+"""Where people read, with colours and live lines on a terminal only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _FILE_WIDTH = 110  # where nobody looks at a terminal
 stderr = Console(
     stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _FILE_WIDTH
 )
+
+stdout = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
 def figures(rows: dict[str, str]) -> Table:

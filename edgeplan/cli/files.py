@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +49,24 @@ def write_text(text: str, path: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write aside, then rename; leave nothing behind on any failure."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a file to write beside `path`, which takes its place; leave nothing behind on any failure."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    os.close(handle)
     done = False
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(aside, 0o666 & ~_umask())
-        os.replace(aside, path)
+        yield Path(name)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
         done = True
     finally:
         if not done:
-            os.unlink(aside)
+            os.unlink(name)
 
 
 def _umask() -> int:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
+from edgeplan.models.explanation import Explanation
 from edgeplan.models.faults import Fault, in_document_order
 from edgeplan.models.layer_assignment import LayerAssignment, LayerAssignmentInstance, Plan
 from edgeplan.models.result import Result
@@ -80,13 +81,18 @@ def _header_faults(document: dict[str, Any]) -> list[Fault]:
 
 
 def schemas(name: str) -> dict[str, Any]:
-    """JSON Schemas of a problem's instance, plan and result.
+    """JSON Schemas of a problem's instance, plan, result and explanation.
 
     Examples
     --------
     >>> sorted(schemas("layer_assignment"))
-    ['instance', 'plan', 'result']
+    ['explanation', 'instance', 'plan', 'result']
     """
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    kinds: dict[str, type[BaseModel]] = {"instance": LayerAssignmentInstance, "plan": Plan, "result": Result}
+    kinds: dict[str, type[BaseModel]] = {
+        "instance": LayerAssignmentInstance,
+        "plan": Plan,
+        "result": Result,
+        "explanation": Explanation,
+    }
     return {part: dialect | kind.model_json_schema(by_alias=True) for part, kind in kinds.items()}

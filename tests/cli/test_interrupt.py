@@ -68,3 +68,20 @@ def test_ctrl_c_writes_the_best_plan_so_far_and_ends_with_130(tmp_path: Path, sh
     problem = LayerAssignment.from_document(long_to_solve())
     assert problem.check(Plan.from_document(result["plan"])).feasible
     assert sorted(path.name for path in tmp_path.iterdir()) == ["instance.json", "result.json"]
+
+
+def test_ctrl_c_ends_an_explanation_without_a_traceback(tmp_path: Path) -> None:
+    instance = write(tmp_path / "instance.json", long_to_solve())
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "edgeplan", "explain", str(instance), "--json", "--time-limit", "600"]
+    with subprocess.Popen(command, stderr=its_end, stdout=subprocess.PIPE) as explaining:
+        os.close(its_end)
+        shown = read_until(terminal, rb"solving")
+        explaining.send_signal(signal.SIGINT)
+        out, _ = explaining.communicate(timeout=60)
+        shown += read_until(terminal, rb"$^")
+    os.close(terminal)
+    assert explaining.returncode == 130, shown.decode()
+    assert b"Traceback" not in shown
+    if out:  # the solver was at work already
+        assert json.loads(out)["interrupted"]

@@ -189,10 +189,10 @@ def test_a_result_of_another_instance_is_warned_of(
     assert "was made for another instance" in called.err
 
 
-def test_schema_is_that_of_instance_plan_and_result(edgeplan: CommandLine) -> None:
+def test_schema_is_that_of_instance_plan_result_and_explanation(edgeplan: CommandLine) -> None:
     called = edgeplan("schema", "layer_assignment")
     schemas = json.loads(called.out)
-    assert (called.code, sorted(schemas)) == (0, ["instance", "plan", "result"])
+    assert (called.code, sorted(schemas)) == (0, ["explanation", "instance", "plan", "result"])
     assert {"format", "problem", "model", "network", "training", "schedule"} == {
         *schemas["instance"]["required"]
     }
@@ -242,7 +242,9 @@ def test_a_missing_extra_is_named_in_one_line(
     assert line.endswith(f"which is not installed: pip install 'edgeplan[{extra}]'")
 
 
-@pytest.mark.parametrize("verb", ["solve", "check", "run", "profile", "report", "schema", "doctor"])
+@pytest.mark.parametrize(
+    "verb", ["solve", "check", "explain", "replan", "run", "profile", "report", "schema", "doctor"]
+)
 def test_every_verb_explains_itself(edgeplan: CommandLine, verb: str) -> None:
     called = edgeplan(verb, "--help")
     assert called.code == 0

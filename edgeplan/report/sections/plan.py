@@ -12,6 +12,7 @@ from edgeplan.report.figures.gantt import gantt_svg
 from edgeplan.report.figures.search import search_svg
 from edgeplan.report.lanes import one_after_another, planned_lanes
 from edgeplan.report.plan_metrics import PlanMetrics, StageMetrics
+from edgeplan.report.sections.change_over import change_over
 from edgeplan.report.sections.head import gap_text, number_text
 from edgeplan.report.sections.judged import Judged
 from edgeplan.report.units import bytes_text, decimal_text, run_text, seconds_text
@@ -37,6 +38,7 @@ def plan_section(judged: Judged, suffix: str) -> Section:
         blocks.append(_costs(judged.metrics))
     elif result.plan is not None:
         blocks.append(Source("Plan as it is", json.dumps(result.plan, indent=2, ensure_ascii=False)))
+    blocks += change_over(result.replanned, result.objective)
     blocks += _search(judged, suffix)
     return Section(f"plan{suffix}", title, _lead(judged), tuple(blocks))
 

@@ -1,0 +1,90 @@
+"""``edgeplan replan``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
+from edgeplan.cli.outcome import exit_code, progress, summarise
+from edgeplan.models.problems import load
+from edgeplan.models.replanned import Migration, Replanned
+from edgeplan.report.units import bytes_text, counted
+
+
+def replan(
+    instance: Annotated[Path, typer.Argument(help="Instance JSON as it is now; - is standard input.")],
+    result: Annotated[Path, typer.Argument(help='The old result JSON, or a bare {"plan": ...}.')],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="New result JSON; - is standard output.")
+    ] = STANDARD,
+    solver: Annotated[str, typer.Option(help="As for solve.")] = "auto",
+    time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for everything.")] = 60.0,
+    gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    workers: Annotated[int, typer.Option(help="Parallel workers of the back-end.")] = 1,
+) -> None:
+    """Plan anew after nodes left or joined: never worse than the old plan repaired.
+
+    The new result says which nodes left, joined and stayed, how many stages changed, and how many bytes
+    the new owners of layers must receive before the first new round.
+
+    Example: edgeplan replan changed.json old-result.json -o new-result.json
+    """
+    started = time.monotonic()
+    check_output(output)
+    problem = load(instance)
+    old, _ = read_plan(result, problem)
+    from edgeplan.api import replan as replan_problem
+
+    with progress() as on_incumbent:
+        new = replan_problem(
+            problem,
+            old,
+            solver,
+            time_limit_s=time_limit,
+            gap=gap,
+            seed=seed,
+            workers=workers,
+            on_incumbent=on_incumbent,
+            started=started,
+        )
+    write_json(new.to_document(), output)
+    assert new.replanned is not None
+    summarise(problem, new, _rows(new.replanned))
+    raise typer.Exit(exit_code(new))
+
+
+def _rows(replanned: Replanned) -> dict[str, str]:
+    objective = replanned.repaired_objective
+    worth = "" if objective is None else f" (objective {objective:.9g})"
+    rows = {"old plan": escape(replanned.repair) + worth}
+    return rows if replanned.migration is None else rows | _moved(replanned.migration)
+
+
+def _moved(migration: Migration) -> dict[str, str]:
+    sources = (
+        ("from old owners", migration.from_owner_bytes),
+        ("from others, as the owner left", migration.from_others_bytes),
+        ("from a checkpoint or begun anew", migration.from_checkpoint_bytes),
+    )
+    parts = ", ".join(f"{bytes_text(amount)} {source}" for source, amount in sources if amount)
+    moved = f"{bytes_text(migration.moved_bytes)} for {counted(migration.layers_moved, 'layer')}"
+    groups = (
+        ("left", migration.left),
+        ("released", migration.released),
+        ("joined", migration.joined),
+        ("kept", migration.kept),
+    )
+    nodes = ", ".join(f"{len(names)} {name}{_named(names)}" for name, names in groups if names)
+    changed = counted(migration.stages_changed, "stage") + " changed"
+    return {"to move": moved + (f": {parts}" if parts else ""), "nodes": f"{nodes}; {changed}"}
+
+
+def _named(names: tuple[str, ...]) -> str:
+    """Name the nodes where they are few."""
+    return f" ({escape(', '.join(names))})" if len(names) <= 3 else ""

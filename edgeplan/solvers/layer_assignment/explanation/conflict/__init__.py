@@ -1,0 +1,1 @@
+"""Limits that cannot hold together, and changes that mend them."""

@@ -1,0 +1,1 @@
+"""Necessary conditions, by arithmetic alone."""

@@ -1,0 +1,1 @@
+"""What a plan uses of limits, nodes and links."""

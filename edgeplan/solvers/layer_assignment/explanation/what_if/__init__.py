@@ -1,0 +1,1 @@
+"""Changes of an instance, and what they would buy."""
