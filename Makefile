@@ -30,8 +30,10 @@ fix: $(STAMP)  ## format and repair what ruff can
 test-large: $(STAMP)  ## the large tier, by hand: thousands of random instances and documents
 	EDGEPLAN_TIER=large $(BIN)/pytest -n 2 --dist loadfile tests/models tests/solvers
 
-bench: $(STAMP)  ## solver benchmarks, by hand
-	$(BIN)/python benchmarks/layer_assignment.py
+bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
+	$(BIN)/python -m benchmarks.planners
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.layer_assignment
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
