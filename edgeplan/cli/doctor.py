@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
 from edgeplan.cli.console import stderr
-from edgeplan.extras import EXTRA_OF_MODULE
+from edgeplan.errors import EdgeplanError
+from edgeplan.extras import EXTRA_OF_MODULE, is_installed
+from edgeplan.models.result import Stop
+
+if TYPE_CHECKING:
+    from edgeplan.solvers.registry import Solver
 
 _CORE = ("edgeplan", "pydantic", "ortools", "numpy", "scipy", "typer", "rich")
 _PACKAGE_OF_MODULE = {"sklearn": "scikit-learn"}
@@ -17,14 +24,7 @@ _BROKEN = 7
 
 
 def doctor() -> None:
-    """Show versions and extras, and solve a tiny instance with every solver."""
-    from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
-    from edgeplan.models.result import Stop
-    from edgeplan.solvers.layer_assignment.brute_force import BruteForce
-    from edgeplan.solvers.layer_assignment.cp_sat import CpSat
-    from edgeplan.solvers.layer_assignment.heuristic import Heuristic
-    from edgeplan.solvers.limits import SolveLimits
-
+    """Show versions and extras, and solve a tiny instance with every solver and every MILP engine."""
     table = Table("part", "version", "state")
     table.add_row("python", platform.python_version(), "ok")
     for package in _CORE:
@@ -32,14 +32,42 @@ def doctor() -> None:
     for module, extra in EXTRA_OF_MODULE.items():
         table.add_row(*_extra_row(_PACKAGE_OF_MODULE.get(module, module), extra))
     broken = False
-    for solver in (CpSat(polish=False), Heuristic(), BruteForce()):  # CP-SAT must do the work itself
-        result = solver.solve(two_layers_two_nodes(), SolveLimits(time_limit_s=30))
-        state = f"{result.status}, objective {result.objective}"
-        if result.stop is Stop.ERROR or result.objective is None:
-            state, broken = f"{result.status}: {result.detail}", True
-        table.add_row(f"solver {solver.name}", result.solver.version, state)
+    for name, solver in _solvers():
+        *row, failed = _tried(name, solver)
+        table.add_row(*row)
+        broken |= failed
     stderr.print(table)
     raise typer.Exit(_BROKEN if broken else 0)
+
+
+def _solvers() -> Iterator[tuple[str, Solver]]:
+    """Every solver that must do the work itself, without a heuristic's plan."""
+    from edgeplan.solvers.layer_assignment.brute_force import BruteForce
+    from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+    from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
+    from edgeplan.solvers.layer_assignment.heuristic import Heuristic
+    from edgeplan.solvers.layer_assignment.milp import Milp
+    from edgeplan.solvers.layer_assignment.pulp_process import engines
+
+    for solver in (CpSat(polish=False), DynamicProgramme(polish=False), Heuristic(), BruteForce()):
+        yield solver.name, solver
+    if is_installed("pulp"):
+        for engine in engines():
+            yield f"{Milp.name}:{engine}", Milp(engine, polish=False)
+
+
+def _tried(name: str, solver: Solver) -> tuple[str, str, str, bool]:
+    """Row of a solver after a tiny solve, and whether it is broken."""
+    from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    from edgeplan.solvers.limits import SolveLimits
+
+    try:
+        result = solver.solve(two_layers_two_nodes(), SolveLimits(time_limit_s=30))
+    except EdgeplanError as error:
+        return f"solver {name}", "", str(error), True
+    if result.stop is Stop.ERROR or result.objective is None:
+        return f"solver {name}", result.solver.version, f"{result.status}: {result.detail}", True
+    return f"solver {name}", result.solver.version, f"{result.status}, objective {result.objective}", False
 
 
 def _extra_row(package: str, extra: str) -> tuple[str, str, str]:

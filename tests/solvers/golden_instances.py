@@ -29,6 +29,38 @@ def _timed() -> Document:
 
 
 _HUB = {"transport": "server", "server": "s"}
+_TRAINING = {"batch_size": 1, "weight_bytes": 4, "gradient_bytes": 4, "optimizer_bytes": 8}
+
+
+def _pipeline(*args: Any, micro_batches: int = 1, pass_: str = "training", **members: Any) -> Document:
+    """A pipeline of one sample a micro-batch: a layer takes 3 s on a node of one FLOP a second, or 1 s."""
+    training = _TRAINING | {"batch_size": micro_batches, "pass": pass_}
+    return document(*args, schedule="pipeline", micro_batches=micro_batches, training=training, **members)
+
+
+def _in_flight(**members: Any) -> Document:
+    """Two layers that leave 100 bytes a micro-batch, the first twice the work; q is fast and small."""
+    layers = [
+        layer("a", saved_bytes=100, forward_flops=2, input_gradient_flops=2, weight_gradient_flops=2),
+        layer("b", saved_bytes=100),
+    ]
+    nodes = [node("p", memory_bytes=360), node("q", memory_bytes=260, flops_per_s=2)]
+    return _pipeline(layers, nodes, micro_batches=2, **members)
+
+
+def _links(**members: Any) -> Document:
+    """Two layers on two nodes, 40 bytes between them at 80 bit/s: 4 s each way."""
+    layers = [layer("a", output_bytes=40), layer("b")]
+    nodes = [node(name, uplink_bit_per_s=80) for name in "pq"]
+    return _pipeline(layers, nodes, **{"limits": {"max_layers_per_node": 1}} | members)
+
+
+def _skip() -> Document:
+    """The last layer reads both others: 20 bytes cross the first cut, 20 + 10 the second, at 80 bit/s."""
+    layers = [layer("a", output_bytes=20), layer("b", output_bytes=10), layer("c", inputs=["b", "a"])]
+    nodes = [node(name, uplink_bit_per_s=80) for name in "pq"]
+    return _pipeline(layers, nodes, pass_="inference", limits={"max_layers_per_node": 2})
+
 
 GOLDEN: dict[str, Golden] = {
     # all on one node, F of 3, I of 2, W of 3
@@ -119,4 +151,68 @@ GOLDEN: dict[str, Golden] = {
     "no window": Golden(document(nodes=[node("p", available_s=[]), node("q", available_s=[[0, 3]])]), None),
     "a deadline too early": Golden(document(limits={"deadline_s": 7.9}), None),
     "only the server is left": Golden(document(nodes=[node("s")], **_HUB), None),
+    # 3 s for each of three layers, 160 bytes of state each, and one more micro-batch behind
+    "a pipeline of three": Golden(
+        _pipeline(nodes=[node(name, memory_bytes=160) for name in "pqr"], micro_batches=2), 9 + 3
+    ),
+    # alone 9 s for each of two micro-batches; a layer each 9 + 3 s; one apart 9 + 6 s
+    "a pipeline is shorter than a node alone": Golden(_pipeline(micro_batches=2), 12),
+    # F alone, 1 s a layer: 3 s and one more micro-batch of 1 s
+    "inference": Golden(_pipeline(micro_batches=2, pass_="inference"), 4),
+    # 4 s forward and 4 s back are longer than 3 s of computing
+    "a link is the bottleneck": Golden(_links(objective={"bottleneck_s": 1}), 8),
+    # 3 s of computing and 8 s of the link, one after the other
+    "a link without overlap": Golden(_links(objective={"bottleneck_s": 1}, overlap=False), 11),
+    # 3 + 8 + 3 s, and 3 more micro-batches of 8 s
+    "a link and micro-batches": Golden(_links(micro_batches=4), 14 + 24),
+    # the first of two stages holds two micro-batches, 160 + 200 bytes, the last one 160 + 100: so q is the
+    # last, although it would be better with a: 6 + 1.5 s, and 6 s of the other micro-batch
+    "in flight by position": Golden(_in_flight(), 13.5),
+    "in flight all at once": Golden(_in_flight(in_flight="gpipe"), None),
+    # cut behind a: 1 + 2 + 2 s; behind b a chain would take 3 + 1 s, here it takes 3 + 3 s
+    "a skip connection": Golden(_skip(), 5),
+    # free, q would take a in 3 s and p take b in 3 s
+    "a pipeline in given order": Golden(
+        _pipeline(
+            [layer("a", forward_flops=4), layer("b")],
+            [node("p"), node("q", flops_per_s=2)],
+            node_order="given",
+            objective={"bottleneck_s": 1},
+            limits={"max_layers_per_node": 1},
+        ),
+        6,
+    ),
+    # the node named as server serves like any other: 9 s / 2
+    "no server in a pipeline": Golden(_pipeline(nodes=[node("p"), node("s", flops_per_s=2)], **_HUB), 4.5),
+    # (3 + 8) s at 1 and (3 + 8) s at 2: both ends pay for the link
+    "both ends pay for a link": Golden(
+        _links(objective={"price": 1})
+        | {
+            "network": {
+                "nodes": [
+                    node("p", uplink_bit_per_s=80, price_per_s=1),
+                    node("q", uplink_bit_per_s=80, price_per_s=2),
+                ]
+            }
+        },
+        33,
+    ),
+    # 6 J of computing; p sends for 4 s at 10 W, gradients or activations
+    "the sender pays for what it sends": Golden(
+        _links(objective={"energy_j": 1})
+        | {
+            "network": {
+                "nodes": [
+                    node("p", uplink_bit_per_s=80, transmit_power_w=10, compute_power_w=1),
+                    node("q", uplink_bit_per_s=80, compute_power_w=1),
+                ]
+            }
+        },
+        46,
+    ),
+    # 14 + 3 * 8 s are needed
+    "a deadline too early for micro-batches": Golden(
+        _links(micro_batches=4, limits={"max_layers_per_node": 1, "deadline_s": 37.9}), None
+    ),
+    "pins out of order": Golden(_pipeline("abc", "pq", pin={"a": "p", "c": "p", "b": "q"}), None),
 }

@@ -16,7 +16,6 @@ from edgeplan.models.result import Result
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import SOLVERS
 
-
 DRAWS = {"serial": random_instance, "pipeline": random_pipeline}
 
 

@@ -10,6 +10,7 @@ from small_instances import document, problem
 import edgeplan
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.solvers.layer_assignment.milp import Milp
 from edgeplan.solvers.registry import SOLVERS, solver_named
 
 
@@ -17,13 +18,14 @@ def test_solvers_are_registered_under_their_own_names() -> None:
     assert {name: solver.name for name, solver in SOLVERS.items()} == {name: name for name in SOLVERS}
 
 
-def test_auto_is_the_exact_solver() -> None:
-    assert solver_named("auto").name == "cp-sat"
+def test_an_engine_of_milp_is_named_behind_a_colon() -> None:
+    assert solver_named("milp:PULP_CBC_CMD") == Milp(engine="PULP_CBC_CMD")
 
 
-def test_an_unknown_solver_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="'magic': must be one of auto, cp-sat, heuristic, brute-force"):
-        solver_named("magic")
+@pytest.mark.parametrize("name", ["magic", "milp:", "cp-sat:HiGHS", ""])
+def test_an_unknown_solver_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name!r}: must be one of auto, cp-sat, milp, dp, .*brute-force"):
+        solver_named(name)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.at_size_instances import at_size_document
 from random_problems import judged, near
 from small_instances import document, node
 from tier import chunks
 
+from benchmarks.at_size_instances import at_size_document
 from edgeplan.models.problems import problem_from_document
 from edgeplan.models.result import Result, Status, Stop
 from edgeplan.solvers.layer_assignment.at_size.columns import Columns, parts_of

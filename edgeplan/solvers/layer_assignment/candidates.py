@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.pipeline_arcs import PipelineArcs
 from edgeplan.solvers.layer_assignment.pipeline_table import PipelineTable
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.serial_arcs import SerialArcs
 from edgeplan.solvers.layer_assignment.serial_table import SerialTable
 
@@ -40,10 +41,24 @@ def candidates(problem: LayerAssignment) -> Candidates:
     nodes = tuple(index for index, node in enumerate(problem.instance.network.nodes) if node.id != server)
     num_positions = len(problem.figures.own)
     num_runs = num_positions * (num_positions + 1) // 2
-    arcs = arcs_over(problem, nodes)
+    arcs = _without_idle_links(arcs_over(problem, nodes))
     if len(nodes) * num_runs <= MAX_STEPS and arcs.num_classes * len(nodes) * num_runs <= MAX_STEPS:
         return Candidates(arcs, complete=True)
-    return Candidates(arcs_over(problem, _promising(problem, nodes)), complete=False)
+    chosen = arcs_over(problem, _promising(problem, nodes))
+    return Candidates(_without_idle_links(chosen), complete=False)
+
+
+def _without_idle_links(arcs: Arcs) -> Arcs:
+    """Leave links out where they decide nothing, so that it does not matter which node is before.
+
+    That is where the bottleneck alone counts, and every plan has a stage that takes longer than any link.
+    """
+    if not isinstance(arcs, PipelineArcs) or not arcs.bottleneck_decides or not arcs.num_nodes:
+        return arcs
+    unlinked = replace(arcs, free_transfers=True)
+    if arcs.longest_link_s <= Relaxation(unlinked).bottleneck_bound_s:
+        return unlinked
+    return arcs
 
 
 def _promising(problem: LayerAssignment, nodes: tuple[int, ...]) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def choose(problem: LayerAssignment) -> Choice:
     --------
     >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
     >>> choose(two_layers_two_nodes()).reason
-    '2 types of nodes make about 12 states, few for a dynamic programme'
+    '2 types of nodes make about 5 states, few for a dynamic programme'
     """
     states = states_of(problem)
     labels = float("inf") if states is None else states.effort()

@@ -73,6 +73,29 @@ class PipelineArcs(Arcs):
             return np.zeros((len(num_bytes), *latency.shape))
         return np.asarray(latency + 8.0 * num_bytes * inverse_rate)
 
+    @property
+    def bottleneck_decides(self) -> bool:
+        """Whether only the longest stage or link counts, neither sums over the plan nor an order."""
+        instance, weights = self.table.problem.instance, self.weights
+        limits = (
+            instance.limits.deadline_s,
+            instance.limits.budget_energy_j,
+            instance.limits.budget_price,
+        )
+        sums = max(weights.time_s, weights.energy_j, weights.price) > 0 or limits != (None, None, None)
+        return self._overlaps and instance.node_order == "free" and not sums
+
+    @property
+    def longest_link_s(self) -> float:
+        """Time that no link takes longer than."""
+        num_bytes = self.table.cut_bytes.max()
+        forward = self.latency_and_inverse_rate(self.senders, self.candidates)
+        backward = self.latency_and_inverse_rate(self.candidates, self.senders)
+        longest = sum(
+            float((latency + 8.0 * num_bytes * rate).max()) for latency, rate in (forward, backward)
+        )
+        return longest * (1 + 1e-9)
+
     @cached_property
     def link_s(self) -> Floats:
         """Time of the link before each position, u, shape [positions, classes, nodes]."""  # (10)

@@ -21,7 +21,7 @@ _GROWTH = 1.6
 _CLOSE = 1.0005
 _ROUNDS = 15
 _WIDTH = 30
-_LABELS = 500
+_WORK = 30_000
 _MOST_EFFORT = 64
 
 
@@ -90,8 +90,7 @@ class BottleneckSearch:
 
     def _decide(self, threshold_s: float, stages_behind: Ints) -> bool:
         """Try to decide the threshold by enumeration; whether that worked."""
-        most_labels = _LABELS * self.effort
-        decision = self.decider.decide(threshold_s, stages_behind, most_labels=most_labels)
+        decision = self.decider.decide(threshold_s, stages_behind, work=_WORK * self.effort)
         if decision.is_impossible:
             self._prove(threshold_s)
             return True

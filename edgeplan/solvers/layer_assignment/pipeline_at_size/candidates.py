@@ -61,7 +61,7 @@ class Candidates:
     def ends_within(self, threshold_s: float, start: int) -> Ints:
         """Last end of a run from `start` within the threshold, shape [level, node]."""
         in_time = self.field.runs.ends_in_time(self.nodes, start, relaxed(threshold_s))
-        return np.minimum(self._last_ends[start], in_time)
+        return np.asarray(np.minimum(self._last_ends[start], in_time))
 
     @cached_property
     def first_ends(self) -> Ints:
@@ -82,4 +82,4 @@ class Candidates:
         runs = self.field.runs
         in_time = runs.starts_in_time(self.nodes, end, relaxed(threshold_s))
         in_memory = runs.starts_in_memory(self.nodes, end, level)
-        return np.maximum(np.maximum(in_time, in_memory), self._walls[end])
+        return np.asarray(np.maximum(np.maximum(in_time, in_memory), self._walls[end]))

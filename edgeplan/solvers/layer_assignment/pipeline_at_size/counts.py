@@ -34,7 +34,7 @@ class Counts:
 
     @classmethod
     def of(cls, runs: Runs, *, coarse: bool = False) -> Counts:
-        """Return what the limits of the instance ask for; `coarse` drops the limits on the number of nodes."""
+        """Return what the limits of the instance ask for; `coarse` drops those on the number of nodes."""
         limits, n = runs.problem.instance.limits, runs.num_layers
         fewest, bound = limits.min_nodes, min(n, len(runs.problem.instance.network.nodes))
         capped = min(limits.max_nodes or bound, bound)

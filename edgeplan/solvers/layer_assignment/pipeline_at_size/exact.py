@@ -18,6 +18,7 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
 
 _CERTAIN = 1e-9
 _COMPARED = 100
+_FEWEST_LABELS = 20
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,18 @@ class Decider:
     scarcity: Scarcity
     counts: Counts
 
-    def decide(self, threshold_s: float, stages_behind: Ints, *, most_labels: int) -> Decision:
-        """Rule a threshold out or find a chain that uses no class too often, with so many labels a cut."""
+    def decide(self, threshold_s: float, stages_behind: Ints, *, work: int) -> Decision:
+        """Rule a threshold out or find a chain that uses no class too often.
+
+        Parameters
+        ----------
+        work
+            Labels of a cut times candidates beyond which to give up.
+        """
         told_apart = np.zeros(len(self.scarcity.priced), dtype=np.bool_)
         try:
             while True:
-                chain = self._chain(threshold_s, stages_behind, told_apart, most_labels)
+                chain = self._chain(threshold_s, stages_behind, told_apart, work)
                 if chain is None:
                     return Decision(is_impossible=True)
                 overused = self._overused(chain)
@@ -69,9 +76,7 @@ class Decider:
         except TooManyLabelsError:
             return UNDECIDED
 
-    def _chain(
-        self, threshold_s: float, stages_behind: Ints, told_apart: Bools, most_labels: int
-    ) -> Chain | None:
+    def _chain(self, threshold_s: float, stages_behind: Ints, told_apart: Bools, work: int) -> Chain | None:
         """A chain that uses none of the classes told apart too often, other ones as little as seen."""
         prices = self.scarcity.prices
         rows, track = self.scarcity.track(threshold_s, stages_behind)
@@ -84,7 +89,7 @@ class Decider:
             ahead=cheapest(track, Charges(of_rows)),
             owed=prices.owed + _CERTAIN,
             copies=Copies.of(np.minimum(copies, self.counts.most_stages)),
-            most=most_labels,
+            most=max(_FEWEST_LABELS, work // len(rows)),
         )
         chains = [
             [(start, end, int(rows[row])) for start, end, row in chain]
@@ -94,4 +99,4 @@ class Decider:
 
     def _overused(self, chain: Chain) -> Ints:
         classes, times = np.unique([of_class for _, _, of_class in chain], return_counts=True)
-        return classes[times > self.scarcity.ground.classes.copies[classes]]
+        return np.asarray(classes[times > self.scarcity.ground.classes.copies[classes]])

@@ -62,7 +62,7 @@ def _dominated(ranks: Ranks, by: Ranks) -> Bools:
     undercut = np.ones((len(ranks), len(by)), dtype=np.bool_)
     for column in range(ranks.shape[1]):
         undercut &= by[:, column] <= ranks[:, column, None]
-    return undercut.any(axis=1)
+    return np.asarray(undercut.any(axis=1))
 
 
 def _dominated_within(ranks: Ranks) -> Bools:
@@ -70,4 +70,4 @@ def _dominated_within(ranks: Ranks) -> Bools:
     undercut = np.tri(len(ranks), k=-1, dtype=np.bool_)
     for column in range(ranks.shape[1]):
         undercut &= ranks[:, column] <= ranks[:, column, None]
-    return undercut.any(axis=1)
+    return np.asarray(undercut.any(axis=1))

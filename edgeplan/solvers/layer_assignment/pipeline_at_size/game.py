@@ -64,4 +64,4 @@ def balance(entries: Floats, prices: Floats, shares: Floats) -> Balance:
 
 
 def _normal(weights: Floats) -> Floats:
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())

@@ -89,7 +89,7 @@ class Ground:
         cuts = runs.cut_bytes[1:-1]
         alive &= self.best_link_s(nodes, float(cuts.min(initial=np.inf))) <= most_s
         alive |= runs.compute_s(nodes, 0, runs.num_layers) <= most_s  # needs no link
-        return alive | self.rigid
+        return np.asarray(alive | self.rigid)
 
     def best_link_s(self, nodes: NodeColumns, num_bytes: float) -> Floats:
         """Least time of a link of each node, to the best conceivable partner."""
@@ -196,11 +196,11 @@ def _rounded(nodes: NodeColumns, ratio: float) -> NodeColumns:
     step = np.log1p(ratio)
 
     def up(values: Floats) -> Floats:
-        return np.maximum(values, np.exp(np.ceil(np.log(values) / step) * step))
+        return np.asarray(np.maximum(values, np.exp(np.ceil(np.log(values) / step) * step)))
 
     def down(values: Floats) -> Floats:
         with np.errstate(divide="ignore"):
-            return np.minimum(values, np.exp(np.floor(np.log(values) / step) * step))
+            return np.asarray(np.minimum(values, np.exp(np.floor(np.log(values) / step) * step)))
 
     with np.errstate(over="ignore"):
         return replace(

@@ -1,8 +1,9 @@
 """Every chain that could become a plan: label setting from the last layer to the first.
 
 A label is a chain from a cut to the end, with the copies of scarce nodes that it uses as bits. Prices cut it
-off where it and the cheapest chain in front of it cost more than any plan may. A label that is no dearer than another one with
-the same first node and number of stages, and uses no other copies, makes that one superfluous.
+off where it and the cheapest chain in front of it cost more than any plan may. A label that is no dearer than
+another one with the same first node and number of stages, and uses no other copies, makes that one
+superfluous.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Copies:
         last = self.first_bit[rows] + self.number[rows] - 1
         last = np.clip(last, 0, used.shape[1] * _WORD - 1)
         bits = used[:, last // _WORD] >> (last % _WORD).astype(np.uint64)
-        return (bits & np.uint64(1) == 0) | (self.number[rows] == 0)
+        return np.asarray((bits & np.uint64(1) == 0) | (self.number[rows] == 0))
 
     def taken(self, used: Words, row: Ints) -> Words:
         """Use one more copy of a candidate in each label."""
@@ -266,4 +267,4 @@ def _superfluous(labels: Labels, by: Labels, *, earlier: bool = False) -> Bools:
     covers &= by.busy_s <= labels.busy_s[:, None]
     for word in range(labels.used.shape[1]):
         covers &= (by.used[:, word] & ~labels.used[:, word, None]) == 0
-    return covers.any(axis=1)
+    return np.asarray(covers.any(axis=1))

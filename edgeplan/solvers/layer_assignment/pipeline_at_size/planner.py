@@ -124,15 +124,15 @@ class Planner:
         )
         if "min_samples" in self.pressure:
             prices = prices - self.pressure["min_samples"] * nodes.samples / limits.min_samples
-        weights = [
+        time_s, energy_j, price = (
             self.pressure.get(rule, 0.0) / max(limit or 0.0, 1e-9)
             for rule, limit in (
                 ("deadline_s", limits.deadline_s),
                 ("budget_energy_j", limits.budget_energy_j),
                 ("budget_price", limits.budget_price),
             )
-        ]
-        total = Terms.weighted(num_micro_batches, *weights, 0.0).plus(terms)
+        )
+        total = Terms.weighted(num_micro_batches, time_s, energy_j, price, 0.0).plus(terms)
         if not total.has_sum:
             return Charges(prices, runs)
         links = total.of_links(self.real.field.links, nodes, nodes)

@@ -122,4 +122,4 @@ def _least_link(seconds: Floats, busy_s: Floats, most_s: float) -> Floats:
     """Least link of each sender to a node that then keeps the threshold."""
     rows = np.flatnonzero(np.isfinite(busy_s))
     of_rows = seconds[:, rows]
-    return np.where(of_rows + busy_s[rows] <= most_s, of_rows, np.inf).min(axis=1)
+    return np.asarray(np.where(of_rows + busy_s[rows] <= most_s, of_rows, np.inf).min(axis=1))

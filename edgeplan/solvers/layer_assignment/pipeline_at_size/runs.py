@@ -126,7 +126,7 @@ class Runs:
         measured = nodes.kind != BY_FLOPS
         if measured.any():
             seconds[measured] = self.measured_s[nodes.kind[measured], start, end]
-        return seconds
+        return np.asarray(seconds)
 
     def ends_in_time(self, nodes: NodeColumns, start: int, most_s: float) -> Ints:
         """Last end of a run from `start` that each node computes in its time; `start` if none."""
@@ -177,7 +177,7 @@ class Runs:
 
     def serve(self, nodes: NodeColumns, start: int, end: int, level: int) -> Bools:
         """Which nodes hold one run in memory."""
-        return nodes.memory_bytes >= self.memory_bytes[level, start, end]
+        return np.asarray(nodes.memory_bytes >= self.memory_bytes[level, start, end])
 
 
 def _sums_from_each_start(values: Floats) -> Floats:

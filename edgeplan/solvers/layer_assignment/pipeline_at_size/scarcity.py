@@ -7,6 +7,7 @@ threshold. Overused nodes leave the front, and those that they dominated come fo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -119,7 +120,7 @@ class Scarcity:
     def _use(self, track: Track, chain: Chain, rows: Ints) -> Use:
         nodes, runs, pairs = track.candidates.nodes, self.ground.field.runs, track.candidates.pairs
         times = [float(runs.compute_s(nodes.take([row]), start, end)[0]) for start, end, row in chain]
-        for (_, cut, row), (_, _, follower) in zip(chain, chain[1:], strict=False):
+        for (_, cut, row), (_, _, follower) in pairwise(chain):
             times.append(float(pairs.of(row).seconds(runs.cut_bytes[cut])[follower]))
         return Use(rows[[row for _, _, row in chain]], max(times))
 

@@ -51,8 +51,8 @@ class Track:
         starts = np.arange(first, end)[:, None]
         fits = (starts >= self.first_starts[end]) & (starts <= self.candidates.last_starts)
         if self.is_overlapping:
-            return fits
-        return fits & (self.least_busy_s(first, end) <= relaxed(self.threshold_s))
+            return np.asarray(fits)
+        return np.asarray(fits & (self.least_busy_s(first, end) <= relaxed(self.threshold_s)))
 
     @property
     def is_overlapping(self) -> bool:
@@ -63,7 +63,7 @@ class Track:
         """Stage time with the shortest links before and behind, shape [start, node]."""
         links = self._shortest_links
         computing = self.candidates.field.runs.compute_to(self.candidates.nodes, first, end)
-        return links[0][first:end] + computing + links[1][end]
+        return np.asarray(links[0][first:end] + computing + links[1][end])
 
     @cached_property
     def _shortest_links(self) -> tuple[Floats, Floats]:
