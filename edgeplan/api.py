@@ -39,7 +39,7 @@ def solve(
     problem
         The instance.
     solver
-        ``auto``, ``cp-sat``, ``heuristic`` or ``brute-force``.
+        ``auto``, ``cp-sat``, ``milp``, ``dp``, ``at-size``, ``heuristic`` or ``brute-force``.
     time_limit_s
         Wall-clock limit in seconds.
     gap

@@ -73,10 +73,10 @@ def test_the_optimum_of_a_random_written_file_is_that_of_brute_force(schedule: s
 
 def test_names_tell_what_they_stand_for(tmp_path: Path) -> None:
     nodes = [node("pi 4"), node("pi-4"), node("jetson", uplink_bit_per_s=5, flops_per_s=2)]
-    written = _text(tmp_path, nodes=nodes, limits={"deadline_s": 60, "min_nodes": 2})
+    written = _text(tmp_path, nodes=nodes, limits={"deadline_s": 600, "min_nodes": 2})
     for name in (
         "step_0_to_1_on_jetson_after_pi_4__0_and_alike",
-        "step_2_to_2_on_pi_4__1_after_jetson",
+        "step_0_to_0_on_pi_4__1_after_jetson",
         "balance_1_jetson:",
         "node_once_jetson:",
         "begin_once:",

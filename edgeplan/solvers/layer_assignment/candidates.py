@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,12 +13,13 @@ from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.pipeline_arcs import PipelineArcs
 from edgeplan.solvers.layer_assignment.pipeline_table import PipelineTable
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
+from edgeplan.solvers.layer_assignment.relaxation import Relaxation, Span
 from edgeplan.solvers.layer_assignment.serial_arcs import SerialArcs
 from edgeplan.solvers.layer_assignment.serial_table import SerialTable
 
 MAX_STEPS = 6_000_000
 _CHOSEN_PER_LENGTH = 10
+_PRICING_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,17 @@ def _without_idle_links(arcs: Arcs) -> Arcs:
     if not isinstance(arcs, PipelineArcs) or not arcs.bottleneck_decides or not arcs.num_nodes:
         return arcs
     unlinked = replace(arcs, free_transfers=True)
-    if arcs.longest_link_s <= Relaxation(unlinked).bottleneck_bound_s:
-        return unlinked
-    return arcs
+    return unlinked if _all_exceed(unlinked, arcs.longest_link_s) else arcs
+
+
+def _all_exceed(arcs: Arcs, seconds: float) -> bool:
+    """Whether every plan is proven to have a longer bottleneck."""
+    target = seconds * arcs.peak_weight
+    relaxation = Relaxation(arcs, span=Span(0.0, seconds))
+    if relaxation.bottleneck_bound_s > seconds:
+        return True
+    ascent = relaxation.priced(target, until=time.monotonic() + _PRICING_S)
+    return ascent is not None and relaxation.bound(ascent.walk) > target
 
 
 def _promising(problem: LayerAssignment, nodes: tuple[int, ...]) -> tuple[int, ...]:

@@ -5,6 +5,8 @@ It confirms that an instance with windows has no plan, where the other second op
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,22 +17,28 @@ from edgeplan.solvers.layer_assignment.route import RouteCost
 MAX_ROUTES = 300_000
 
 
-def has_no_plan(arcs: Arcs) -> bool | None:
-    """Say whether every route breaks a limit; None if there are too many routes to tell."""
+def has_no_plan(arcs: Arcs, *, until: float = math.inf) -> bool | None:
+    """Say whether every route breaks a limit; None if there are too many to tell.
+
+    Parameters
+    ----------
+    until
+        Monotonic time at which to give up.
+    """
     cost = RouteCost(arcs)
     for count, route in enumerate(_routes(arcs, (), 0)):
-        if count >= MAX_ROUTES:
+        if count >= MAX_ROUTES or time.monotonic() > until:
             return None
-        if cost.value(route)[0] == 0:
+        if route[-1][1] == arcs.table.num_positions and cost.value(route)[0] == 0:
             return False
     return True
 
 
 def _routes(arcs: Arcs, route: Route, position: int) -> Iterator[Route]:
+    """Yield every route and every beginning of one."""
     n = arcs.table.num_positions
-    if position == n:
+    if route:
         yield route
-        return
     used = {column for _, _, column in route}
     for end in range(position + 1, n + 1):
         for column in np.flatnonzero(arcs.table.allowed[arcs.table.run(position, end)]):

@@ -28,6 +28,7 @@ from edgeplan.solvers.search import Ending, Search
 
 FIRST_BACKEND = "edgeplan.solvers.layer_assignment.cp_sat_backend"
 SECOND_BACKEND = "edgeplan.solvers.layer_assignment.scipy_backend"
+_START_S = 0.5  # for a back-end to be ready
 _UNCONFIRMED = Ending(
     Stop.WORK_LIMIT,
     detail="the solver finds no plan, and no second method could confirm it within the limits",
@@ -72,6 +73,9 @@ def explain_by_cp_sat(arcs: Arcs, search: Search, *, reason: str | None = None) 
     reason = reason or second_reason(arcs, search.limits)
     if reason is None:
         return _UNCONFIRMED
+    if not search.limits.blame or search.limits.remaining_s < _START_S:
+        remark = "; time ran out before a smallest conflict was looked for" if search.limits.blame else ""
+        return Ending(Stop.PROOF, infeasible=True, detail=f"no plan exists ({reason}){remark}")
     with BackendProcess(FIRST_BACKEND) as backend:
         try:
             return explain_infeasible(arcs, search, backend, reason=reason)
@@ -99,7 +103,7 @@ def second_reason(arcs: Arcs, limits: SolveLimits) -> str | None:
             final = {"status": "unknown"}
     if final["status"] == "infeasible":
         return "confirmed by HiGHS"
-    return "confirmed by exhaustion" if has_no_plan(arcs) else None
+    return "confirmed by exhaustion" if has_no_plan(arcs, until=limits.deadline) else None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
 _PACKAGE = {"HiGHS": "highspy"}
+_START_S = 0.5  # for another engine to be ready
 _SECOND_OPINION = {"HiGHS": "PULP_CBC_CMD"}  # SciPy's HiGHS, the usual one, would be no other engine
 
 
@@ -101,10 +102,9 @@ def _with_engine(info: SolverInfo, result: Result, used: str | None) -> SolverIn
 
 def _second_engine(arcs: Arcs, search: Search, used: str | None) -> str | None:
     """Ask another engine whether there is any plan; None leaves the question to others."""
-    other = _SECOND_OPINION.get(used or "")
-    if other is None or not arcs.num_nodes:
+    other, limits = _SECOND_OPINION.get(used or ""), search.limits
+    if other is None or not arcs.num_nodes or limits.remaining_s < _START_S:
         return None
-    limits = search.limits
     job = Circulation(arcs, arcs.allowed, None).job(excluded=[], hint=[])
     job |= {"workers": 1, "seed": limits.seed, "gap": 0.0, "time_limit_s": max(0.05, limits.remaining_s / 2)}
     try:

@@ -78,6 +78,7 @@ class BottleneckSearch:
 
     def _probe(self, threshold_s: float) -> None:
         """Rule a threshold out or find a plan within it, or else remember that neither worked."""
+        self.clock.check()
         behind = self.reuse.stages_behind(threshold_s)
         impossible = behind[0] > len(behind)
         for _ in range(1 + self.effort):

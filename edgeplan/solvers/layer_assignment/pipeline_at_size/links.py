@@ -55,10 +55,10 @@ class Pairs:
 
     def most_bytes(self, threshold_s: float) -> Floats:
         """Most bytes within the threshold; negative where not even none are."""
-        left = relaxed(threshold_s) - self.fixed_s
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            left = relaxed(threshold_s) - self.fixed_s
             most = np.where(self.s_per_byte > 0, left / self.s_per_byte, np.inf)
-        most[left < 0] = -1.0
+        most[~(left >= 0)] = -1.0  # also where both are infinite
         return most
 
 

@@ -64,12 +64,16 @@ class Reuse:
             self.highest_impossible_s = threshold_s
         return found.is_feasible
 
+    @cached_property
+    def has_chain(self) -> bool:
+        """Whether there is a chain without any threshold."""
+        return self._reach(math.inf).is_feasible
+
     def bisect(self, ratio: float = _RATIO) -> None:
-        """Bring both thresholds together, within a ratio; needs a chain without a threshold."""
-        if self.lowest_possible_s == math.inf:
-            threshold_s = 1.0
-            while not self.is_possible(threshold_s):
-                threshold_s *= _FACTOR
+        """Bring both thresholds together, within a ratio; there must be a chain."""
+        threshold_s = 1.0
+        while self.lowest_possible_s == math.inf and not self.is_possible(threshold_s):
+            threshold_s *= _FACTOR
         while self.highest_impossible_s == 0 and self.lowest_possible_s > _LEAST_S:
             self.is_possible(self.lowest_possible_s / _FACTOR)
         while self.lowest_possible_s > max(ratio * self.highest_impossible_s, _LEAST_S):

@@ -42,21 +42,23 @@ def improve_and_bound(search: Search) -> Ending:
     """Offer plans and raise bounds until the gap is reached or the time is up."""
     clock = Clock(search.limits.deadline)
     try:
-        _run(search, clock)
+        return _run(search, clock)
     except OutOfTimeError:
         return Ending(Stop.TIME_LIMIT)
-    return Ending(Stop.GAP)
 
 
-def _run(search: Search, clock: Clock) -> None:
+def _run(search: Search, clock: Clock) -> Ending:
     field, terms = Field(search.problem), Terms.of(search.problem)
     real = real_ground(field, terms)
     ground = bounding_ground(real, most=MOST_CLASSES)
     fewest, most = field.num_stages
     planner = Planner(search, real, clock, np.random.default_rng(search.limits.seed))
     reuse = Reuse(ground, clock)
+    if not reuse.has_chain:
+        return Ending(Stop.PROOF, infeasible=True)
     reuse.bisect()
     bound_most = min(field.runs.num_layers, len(field.nodes))
     scarcity = Scarcity(ground, fewest, most if most < bound_most else None, clock)
     decider = Decider(scarcity, reuse.counts)
     BottleneckSearch(search, planner, reuse, scarcity, decider, terms.bottleneck, clock).run()
+    return Ending(Stop.GAP)
