@@ -55,14 +55,15 @@ def test_no_arrow_runs_against_the_order_of_the_rooms(room: str, target: str) ->
 
 
 @pytest.mark.parametrize(
-    ("package", "home"),
+    ("package", "homes"),
     [
-        ("ortools", "solvers/layer_assignment/cp_sat_backend.py"),
-        ("scipy", "solvers/layer_assignment/scipy_backend.py"),
+        ("ortools", ["cp_sat_backend.py"]),
+        ("scipy", ["prices.py", "scipy_backend.py"]),
+        ("pulp", ["pulp_backend.py", "pulp_programme.py"]),
     ],
 )
-def test_a_back_end_is_imported_only_in_the_file_that_runs_it(package: str, home: str) -> None:
-    assert importers_of(package) == [home]
+def test_a_back_end_is_imported_only_in_the_files_that_run_it(package: str, homes: list[str]) -> None:
+    assert importers_of(package) == [f"solvers/layer_assignment/{home}" for home in homes]
 
 
 def test_the_search_for_importers_finds_the_imports_that_are_there() -> None:

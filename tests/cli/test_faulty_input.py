@@ -119,7 +119,10 @@ def test_several_faults_get_a_line_each(edgeplan: CommandLine, tmp_path: Path) -
         (["--gap", "-1"], "gap: -1.0: must be at least 0 and finite"),
         (["--seed", "-1"], "seed: -1: must be from 0 to 2147483647"),
         (["--workers", "0"], "workers: 0: must be at least 1"),
-        (["--solver", "magic"], "--solver: 'magic': must be one of auto, cp-sat, heuristic, brute-force"),
+        (
+            ["--solver", "magic"],
+            "--solver: 'magic': must be one of auto, cp-sat, milp, dp, at-size, heuristic, brute-force",
+        ),
     ],
 )
 def test_an_option_out_of_range_is_told_in_one_line(

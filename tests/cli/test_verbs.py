@@ -95,6 +95,40 @@ def test_solve_starts_from_a_warm_start_and_says_so(
     assert "accepted" in called.err
 
 
+@pytest.mark.parametrize("suffix", [".lp", ".mps"])
+def test_solve_writes_the_model_and_solves_nothing(
+    edgeplan: CommandLine, instance: Path, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"model{suffix}"
+    called = edgeplan("solve", instance, "--write-model", path)
+    assert (called.code, called.out) == (0, "")
+    assert "steps to choose from; nothing was solved" in called.err
+    assert "node_once_" in path.read_text(encoding="utf-8")
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".")] == []
+
+
+def test_a_model_of_another_suffix_is_refused_in_one_line(
+    edgeplan: CommandLine, instance: Path, tmp_path: Path
+) -> None:
+    called = edgeplan("solve", instance, "--write-model", tmp_path / "model.json")
+    assert (called.code, called.lines) == (
+        2,
+        [f"{tmp_path / 'model.json'}: must end in .lp or .mps; name such a file"],
+    )
+
+
+def test_an_engine_that_is_not_there_is_refused_in_one_line(edgeplan: CommandLine, instance: Path) -> None:
+    called = edgeplan("solve", instance, "--solver", "milp:NONE")
+    assert called.code == 2
+    (line,) = called.lines
+    assert line.startswith("--solver: 'milp:NONE': PuLP finds no such engine here; available: milp:")
+
+
+def test_solve_says_which_solver_auto_took_and_why(edgeplan: CommandLine, instance: Path) -> None:
+    called = edgeplan("solve", instance)
+    assert json.loads(called.out)["solver"]["options"]["auto"] in called.err
+
+
 def test_a_missing_folder_for_the_output_is_told_before_any_work(
     edgeplan: CommandLine, instance: Path, tmp_path: Path
 ) -> None:
@@ -227,6 +261,8 @@ def test_doctor_ends_with_7_where_the_exact_back_end_is_broken(
         (["run", "instance.json", "result.json"], "runtime"),
         (["profile", "vgg11"], "runtime"),
         (["report", "instance.json", "result.json"], "report"),
+        (["solve", "instance.json", "--solver", "milp"], "milp"),
+        (["solve", "instance.json", "--write-model", "model.lp"], "milp"),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(

@@ -34,13 +34,13 @@ def choose(problem: LayerAssignment) -> Choice:
     --------
     >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
     >>> choose(two_layers_two_nodes()).reason
-    '2 types of nodes make about 5 states, few for a dynamic programme'
+    'nodes of 2 types make about 5 states, few for a dynamic programme'
     """
     states = states_of(problem)
     labels = float("inf") if states is None else states.effort()
     fits = fits_one_table(problem)
     if states is not None and labels <= (FEW_LABELS if fits else MOST_LABELS):
-        what = "nodes in given order" if states.in_order else f"{len(states.walk.types)} types of nodes"
+        what = "nodes in given order" if states.in_order else _types(len(states.walk.types))
         reason = f"{what} make about {_about(states.number())} states, few for a dynamic programme"
         return Choice(DynamicProgramme.name, reason)
     if fits and (problem.is_pipeline or _num_steps(problem) <= FEW_STEPS):
@@ -53,6 +53,10 @@ def choose(problem: LayerAssignment) -> Choice:
 def _num_steps(problem: LayerAssignment) -> int:
     arcs = candidates(problem).arcs
     return arcs.num_classes * arcs.num_nodes * len(arcs.table.run_starts)
+
+
+def _types(number: int) -> str:
+    return "nodes of one type" if number == 1 else f"nodes of {number} types"
 
 
 def _about(number: int) -> str:

@@ -100,7 +100,7 @@ class BottleneckSearch:
         return self.planner.offer(decision.chain)
 
     def _plan(self, threshold_s: float, stages_behind: Ints) -> bool:
-        prices, ground = self.scarcity.prices, self.scarcity.ground
+        prices, ground = self.scarcity.ledger.prices, self.scarcity.ground
         by_class = prices.classes[ground.alike.class_of[self.planner.real.classes.index]]
         width = _WIDTH * self.effort
         return self.planner.attempt(threshold_s, stages_behind, by_class, prices.per_stage, width=width)

@@ -14,9 +14,8 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.counts import Counts
 from edgeplan.solvers.layer_assignment.pipeline_at_size.labels import Copies, LabelSetting, TooManyLabelsError
 from edgeplan.solvers.layer_assignment.pipeline_at_size.nodes import Bools, Ints
 from edgeplan.solvers.layer_assignment.pipeline_at_size.priced import Chain, Charges, cheapest
-from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
+from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import CERTAIN, Scarcity
 
-_CERTAIN = 1e-9
 _COMPARED = 100
 _FEWEST_LABELS = 20
 
@@ -63,7 +62,7 @@ class Decider:
         work
             Labels of a cut times candidates beyond which to give up.
         """
-        told_apart = np.zeros(len(self.scarcity.priced), dtype=np.bool_)
+        told_apart = np.zeros(len(self.scarcity.ledger.priced), dtype=np.bool_)
         try:
             while True:
                 chain = self._chain(threshold_s, stages_behind, told_apart, work)
@@ -72,13 +71,13 @@ class Decider:
                 overused = self._overused(chain)
                 if not len(overused):
                     return Decision(is_impossible=False, chain=chain)
-                told_apart[overused] = self.scarcity.priced[overused] = True
+                told_apart[overused] = self.scarcity.ledger.priced[overused] = True
         except TooManyLabelsError:
             return UNDECIDED
 
     def _chain(self, threshold_s: float, stages_behind: Ints, told_apart: Bools, work: int) -> Chain | None:
         """A chain that uses none of the classes told apart too often, other ones as little as seen."""
-        prices = self.scarcity.prices
+        prices = self.scarcity.ledger.prices
         rows, track = self.scarcity.track(threshold_s, stages_behind)
         of_rows = prices.classes[rows] + prices.per_stage
         copies = np.where(told_apart[rows], track.candidates.nodes.copies, 0)
@@ -87,7 +86,7 @@ class Decider:
             counts=self.counts,
             prices=of_rows,
             ahead=cheapest(track, Charges(of_rows)),
-            owed=prices.owed + _CERTAIN,
+            owed=prices.owed + CERTAIN,
             copies=Copies.of(np.minimum(copies, self.counts.most_stages)),
             most=max(_FEWEST_LABELS, work // len(rows)),
         )

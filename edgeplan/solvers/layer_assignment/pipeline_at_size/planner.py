@@ -26,6 +26,7 @@ _NOISE = 0.2
 _OFFERED = 3
 _PRESSURE = 4.0
 _RETRIES = 8
+_SMALL = 0.01
 _FASTER = 1.5
 
 
@@ -77,6 +78,32 @@ class Planner:
         runs = run_prices(self.real, live, threshold_s, self.rng)
         nodes = _BASE_PRICE * self._noise(len(rows)) + scale * (prices[rows] + per_stage)
         return self.walk(threshold_s, stages_behind, rows, nodes, runs, width=width)
+
+    def attempt_sum(
+        self,
+        threshold_s: float,
+        stages_behind: Ints,
+        prices: Floats,
+        per_stage: float,
+        total: float,
+        *,
+        width: int,
+    ) -> bool:
+        """Look for a plan within a threshold whose stages and links add up to little.
+
+        Parameters
+        ----------
+        prices, per_stage
+            In units of the objective.
+        total
+            What stages and links may add up to, roughly.
+        """
+        rows = self.pool(self.real.live(threshold_s), prices > 0)
+        if not len(rows):
+            return False
+        least = _SMALL * max(total, 0.0) / self.real.field.runs.num_layers
+        nodes = prices[rows] + per_stage + least * self._noise(len(rows))
+        return self.walk(threshold_s, stages_behind, rows, nodes, None, width=width, terms=self.real.terms)
 
     def walk(
         self,

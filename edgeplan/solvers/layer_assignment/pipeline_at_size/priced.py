@@ -6,6 +6,7 @@ From the first layer to the last, for every end and every node of the last stage
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,17 @@ class Charges:
                 prices += np.where(self.seconds > 0, computing * self.seconds, 0.0)
         return prices
 
+    def of_chain(self, track: Track, chain: Chain) -> float:
+        """Price of a chain."""
+        total = 0.0
+        for start, end, row in chain:
+            total += float(self.of_stages(track, start, end)[0, row])
+        if self.links is not None:
+            for (_, cut, row), (_, _, follower) in pairwise(chain):
+                num_bytes = float(track.candidates.field.runs.cut_bytes[cut])
+                total += float(self.links.of(row).seconds(num_bytes)[follower])
+        return total
+
 
 @dataclass(frozen=True)
 class Priced:
@@ -75,7 +87,7 @@ class Priced:
     @property
     def price(self) -> float:
         """Price of the cheapest whole chain; inf if there is none."""
-        return float(self.ending[-1].min())
+        return float(self.ending[-1].min(initial=np.inf))
 
     def chain(self) -> Chain:
         """The cheapest whole chain."""

@@ -14,14 +14,17 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock, OutO
 from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
 from edgeplan.solvers.layer_assignment.pipeline_at_size.field import Field
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ground import bounding_ground, real_ground
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ledger import Ledger
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
 from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
 from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
+from edgeplan.solvers.layer_assignment.pipeline_at_size.weighted import WeightedSearch
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
 MOST_CLASSES = 1500
+MOST_WITH_SUMS = 700
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,19 @@ def improve_and_bound(search: Search) -> Ending:
 def _run(search: Search, clock: Clock) -> Ending:
     field, terms = Field(search.problem), Terms.of(search.problem)
     real = real_ground(field, terms)
-    ground = bounding_ground(real, most=MOST_CLASSES)
-    fewest, most = field.num_stages
+    ground = bounding_ground(real, most=MOST_WITH_SUMS if terms.has_sum else MOST_CLASSES)
     planner = Planner(search, real, clock, np.random.default_rng(search.limits.seed))
     reuse = Reuse(ground, clock)
+    search.raise_bound(0.0)
     if not reuse.has_chain:
         return Ending(Stop.PROOF, infeasible=True)
+    fewest, most = field.num_stages
+    binding = most if most < min(field.runs.num_layers, len(field.nodes)) else None
+    scarcity = Scarcity(ground, Ledger(ground.classes.copies, fewest, binding), clock)
     reuse.bisect()
-    bound_most = min(field.runs.num_layers, len(field.nodes))
-    scarcity = Scarcity(ground, fewest, most if most < bound_most else None, clock)
-    decider = Decider(scarcity, reuse.counts)
-    BottleneckSearch(search, planner, reuse, scarcity, decider, terms.bottleneck, clock).run()
+    if terms.has_sum:
+        WeightedSearch(search, planner, reuse, scarcity, terms, clock).run()
+    else:
+        decider = Decider(scarcity, reuse.counts)
+        BottleneckSearch(search, planner, reuse, scarcity, decider, terms.bottleneck, clock).run()
     return Ending(Stop.GAP)
