@@ -41,16 +41,20 @@ def doctor() -> None:
 
 
 def _solvers() -> Iterator[tuple[str, Solver]]:
-    """Every solver that must do the work itself, without a heuristic's plan."""
-    from edgeplan.solvers.layer_assignment.brute_force import BruteForce
+    """Every solver, without a heuristic's plan where it must do the work itself; milp on every engine."""
     from edgeplan.solvers.layer_assignment.cp_sat import CpSat
     from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
-    from edgeplan.solvers.layer_assignment.heuristic import Heuristic
     from edgeplan.solvers.layer_assignment.milp import Milp
     from edgeplan.solvers.layer_assignment.pulp_process import engines
+    from edgeplan.solvers.registry import SOLVERS
 
-    for solver in (CpSat(polish=False), DynamicProgramme(polish=False), Heuristic(), BruteForce()):
-        yield solver.name, solver
+    alone: dict[str, Solver] = {
+        CpSat.name: CpSat(polish=False),
+        DynamicProgramme.name: DynamicProgramme(polish=False),
+    }
+    for name, solver in SOLVERS.items():
+        if name != Milp.name:
+            yield name, alone.get(name, solver)
     if is_installed("pulp"):
         for engine in engines():
             yield f"{Milp.name}:{engine}", Milp(engine, polish=False)

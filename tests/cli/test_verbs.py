@@ -17,7 +17,7 @@ from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
 from edgeplan.solvers import registry
-from edgeplan.solvers.layer_assignment import cp_sat
+from edgeplan.solvers.layer_assignment import cp_sat, infeasibility
 
 TIGHT = document(nodes=[node(name, memory_bytes=240) for name in "pqr"])
 BEST = plan("p:a", "q:b", "r:c")
@@ -68,10 +68,20 @@ def test_solve_with_a_broken_backend_and_no_plan_ends_with_7(
     edgeplan: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cp_sat, "BACKEND", "edgeplan.solvers.no_such_backend")
-    called = edgeplan("solve", infeasible(tmp_path))
+    called = edgeplan("solve", infeasible(tmp_path), "--solver", "cp-sat")
     result = json.loads(called.out)
     assert (called.code, result["status"], result["stop"]) == (7, "failed", "error")
     assert "No module named" in result["detail"]
+
+
+def test_infeasible_is_said_though_the_search_for_the_conflict_breaks(
+    edgeplan: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infeasibility, "FIRST_BACKEND", "edgeplan.solvers.no_such_backend")
+    called = edgeplan("solve", infeasible(tmp_path), "--solver", "dp")
+    result = json.loads(called.out)
+    assert (called.code, result["status"], result["conflicts"]) == (3, "infeasible", [])
+    assert "no conflict was found" in result["detail"]
 
 
 def test_a_wrong_claim_of_a_solver_ends_with_7_in_one_line(
@@ -244,7 +254,7 @@ def test_schema_of_an_unknown_problem_is_refused(edgeplan: CommandLine) -> None:
 def test_doctor_solves_in_every_solver(edgeplan: CommandLine) -> None:
     called = edgeplan("doctor")
     assert called.code == 0
-    for name in registry.SOLVERS:
+    for name in (*registry.SOLVERS, "milp:HiGHS", "milp:PULP_CBC_CMD"):
         assert any(name in line and "objective 4.0" in line for line in called.lines)
 
 
