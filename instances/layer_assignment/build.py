@@ -178,7 +178,29 @@ def digits() -> dict[str, Any]:
     )
 
 
+def bert() -> dict[str, Any]:
+    """Return BERT-base fine-tuned in a pipeline on six mixed devices."""
+    counts = {
+        "phone-16gb": 1,
+        "jetson-orin-nano": 2,
+        "jetson-orin-nx-16gb": 1,
+        "jetson-agx-orin": 1,
+        "edge-server-t4": 1,
+    }
+    return instance(
+        "bert-base in a pipeline of 6 nodes",
+        "profile of BertForMaskedLM at 128 tokens in 32 bits; devices of devices.json",
+        model=profile("bert-base"),
+        network={"nodes": nodes_of(counts, seed=6)},
+        training={"batch_size": 64, "weight_bytes": 4, "gradient_bytes": 4, "optimizer_bytes": 8},
+        schedule="pipeline",
+        micro_batches=8,
+        objective={"time_s": 1.0},
+    )
+
+
 BUILDERS = {
+    "bert-base-6-nodes": bert,
     "opt-1.3b-24-nodes": opt,
     "llama-3-8b-32-nodes": llama,
     "vgg11-6-nodes": vgg11,

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from independent.evaluator import Document
-from independent.instances import random_instance
-from random_problems import near, problem_of, solve
+from random_problems import DRAWS, near, problem_of, solve
 from tier import chunks
 
 from edgeplan.models.result import Result
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 
-instances = st.builds(random_instance, st.integers(0, 10**9), max_layers=st.just(4), max_nodes=st.just(4))
+instances = st.one_of(
+    st.builds(draw, st.integers(0, 10**9), max_layers=st.just(4), max_nodes=st.just(4))
+    for draw in DRAWS.values()
+)
 generators = st.builds(random.Random, st.integers(0, 10**9))
 
 
@@ -143,10 +145,11 @@ def test_forbidding_a_node_everything_is_as_good_as_removing_it(document: Docume
     assert_equally_good(solve(forbidden, "brute-force"), solve(removed, "brute-force"))
 
 
+@pytest.mark.parametrize("schedule", DRAWS)
 @pytest.mark.parametrize("seeds", chunks(8, commit=24, large=3_000), ids=str)
-def test_cp_sat_keeps_the_metamorphic_rules_too(seeds: range) -> None:
+def test_cp_sat_keeps_the_metamorphic_rules_too(schedule: str, seeds: range) -> None:
     for seed in seeds:
-        rng, document = random.Random(seed), roomy(random_instance(seed))
+        rng, document = random.Random(seed), roomy(DRAWS[schedule](seed))
         rule = seed % 3
         if rule == 0:
             assert_not_worse(solve(relaxed(document, rng)), solve(document))

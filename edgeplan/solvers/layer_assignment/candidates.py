@@ -43,9 +43,10 @@ def candidates(problem: LayerAssignment) -> Candidates:
     nodes = tuple(index for index, node in enumerate(problem.instance.network.nodes) if node.id != server)
     num_positions = len(problem.figures.own)
     num_runs = num_positions * (num_positions + 1) // 2
-    arcs = _without_idle_links(arcs_over(problem, nodes))
-    if len(nodes) * num_runs <= MAX_STEPS and arcs.num_classes * len(nodes) * num_runs <= MAX_STEPS:
-        return Candidates(arcs, complete=True)
+    if len(nodes) * num_runs <= MAX_STEPS:
+        arcs = _without_idle_links(arcs_over(problem, nodes))
+        if arcs.num_classes * len(nodes) * num_runs <= MAX_STEPS:
+            return Candidates(arcs, complete=True)
     chosen = arcs_over(problem, _promising(problem, nodes))
     return Candidates(_without_idle_links(chosen), complete=False)
 

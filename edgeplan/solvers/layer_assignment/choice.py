@@ -15,8 +15,8 @@ from edgeplan.solvers.layer_assignment.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme, states_of
 
 FEW_LABELS = 5e8  # with more, CP-SAT was as fast or faster
+FEWEST_LABELS = 1e7  # with more on networks too large for one table, groups of nodes come first
 FEW_STEPS = 20_000  # with fewer, CP-SAT alone answers in a second
-MOST_LABELS = 1e11  # with more, a dynamic programme is not worth a try where nothing else proves
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def choose(problem: LayerAssignment) -> Choice:
     states = states_of(problem)
     labels = float("inf") if states is None else states.effort()
     fits = fits_one_table(problem)
-    if states is not None and labels <= (FEW_LABELS if fits else MOST_LABELS):
+    if states is not None and labels <= (FEW_LABELS if fits else FEWEST_LABELS):
         what = "nodes in given order" if states.in_order else _types(len(states.walk.types))
         reason = f"{what} make about {_about(states.number())} states, few for a dynamic programme"
         return Choice(DynamicProgramme.name, reason)

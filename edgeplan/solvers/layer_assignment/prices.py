@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix, hstack, identity
 
 from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.dualised import Dualised
@@ -73,6 +71,9 @@ def linear_prices(walks: Walks, dualised: Dualised, target: float, *, until: flo
     until
         Monotonic time at which to give up.
     """
+    from scipy.optimize import linprog  # here, because importing it takes half a second
+    from scipy.sparse import csr_matrix, hstack, identity
+
     moves = _Moves.of(walks)
     if len(moves.costs) > MOST_STEPS:
         moves = moves.merged()
@@ -112,6 +113,8 @@ def sparing_prices(walks: Walks) -> list[Floats]:
 
 def _one_walk(moves: _Moves, arcs: Arcs) -> Any:
     """What arrives in a state leaves it, a row each; the last row: one move leaves position 0."""
+    from scipy.sparse import csr_matrix
+
     n, count = arcs.table.num_positions, len(moves.costs)
     ends = moves.ends % n if arcs.is_cyclic else moves.ends
     states = np.append(

@@ -19,7 +19,7 @@ from edgeplan.solvers.layer_assignment.stage_table import Bools
 from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.search import Search
 
-_PRUNE_FROM = 1e7  # labels; below, pruning takes longer than it saves
+_PRUNE_FROM = 1e6  # labels; below, pruning takes longer than it saves
 _ASCENTS, _ASCENT_S, _WORTH = 8, 5.0, 0.1  # most ascents, their time, and the gain in gaps for another
 _DIVES, _NARROW = 6, 500  # closings, and labels kept at a position, to find better plans before the proof
 

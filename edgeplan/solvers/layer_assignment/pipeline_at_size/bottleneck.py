@@ -18,6 +18,7 @@ from edgeplan.solvers.search import Search
 
 _FIRST_STEP = 1e-3
 _GROWTH = 1.6
+_FAR = 1.1
 _CLOSE = 1.0005
 _ROUNDS = 15
 _WIDTH = 30
@@ -59,8 +60,10 @@ class BottleneckSearch:
     def run(self) -> None:
         """Search until the gap is closed; raises when the time is up."""
         self._prove(self.reuse.highest_impossible_s)
+        if self.reuse.highest_impossible_s == 0:
+            self._probe(self.reuse.lowest_possible_s)
         step = _FIRST_STEP
-        while self.high_s == math.inf:
+        while self._is_far():
             self._probe(self.reuse.lowest_possible_s * (1.0 + step))
             step *= _GROWTH
         while not self.search.is_done:
@@ -70,6 +73,10 @@ class BottleneckSearch:
             else:
                 self.missed_s, self.effort = 0.0, min(2 * self.effort, _MOST_EFFORT)
                 self._probe(math.sqrt(self.low_s * self.high_s))
+
+    def _is_far(self) -> bool:
+        """Whether the best plan is the first one, or there is none."""
+        return not self.search.is_done and self.high_s > _FAR * max(self.low_s, self.missed_s)
 
     @property
     def high_s(self) -> float:

@@ -112,8 +112,8 @@ class Ledger:
         old = self.prices
         begun = [
             old.classes[classes] * copies,
-            [max(0.0, -old.per_stage * self.fewest), max(0.0, old.per_stage) * (self.most or 0)],
-            [old.per_cost * (aim or 0.0)],
+            np.array([max(0.0, -old.per_stage * self.fewest), max(0.0, old.per_stage) * (self.most or 0)]),
+            np.array([old.per_cost * (aim or 0.0)]),
         ]
         shares = np.array([self.shares.get(id(use), 1.0 / len(known)) for use in known])
         found = balance(self._entries(known, classes, copies, aim), np.concatenate(begun) + _SPREAD, shares)

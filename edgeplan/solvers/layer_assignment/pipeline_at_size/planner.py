@@ -25,6 +25,7 @@ _BASE_PRICE = 0.1
 _NOISE = 0.2
 _OFFERED = 3
 _PRESSURE = 4.0
+_HIGHEST_PRESSURE = 4096.0
 _RETRIES = 8
 _SMALL = 0.01
 _FASTER = 1.5
@@ -209,19 +210,21 @@ class Planner:
         """Make the limits that refuse a plan dearer."""
         for violation in self.search.problem.violations(plan):
             if violation.rule in ("min_samples", "deadline_s", "budget_price", "budget_energy_j"):
-                self.pressure[violation.rule] = _PRESSURE * self.pressure.get(violation.rule, 0.25)
+                pressure = _PRESSURE * self.pressure.get(violation.rule, 0.25)
+                self.pressure[violation.rule] = min(pressure, _HIGHEST_PRESSURE)
 
     def _stages(self, chain: Chain) -> Stages:
         """Give each stage a node of its class, every node once."""
         taken: dict[int, int] = {}
         stages: Stages = []
         for start, end, of_class in chain:
-            members = self._members(of_class)
-            stages.append((start, end, int(members[taken.get(of_class, 0)])))
+            stages.append((start, end, int(self._members(of_class)[taken.get(of_class, 0)])))
             taken[of_class] = taken.get(of_class, 0) + 1
         return stages
 
     def _members(self, of_class: int) -> Ints:
+        if self.real.classes.copies[of_class] == 1:
+            return self.real.classes.index[[of_class]]
         begin = self._begins[of_class]
         return self._by_class[begin : begin + int(self.real.classes.copies[of_class])]
 

@@ -12,7 +12,9 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.bottleneck import BottleneckSearch
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock, OutOfTimeError
 from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
+from edgeplan.solvers.layer_assignment.pipeline_at_size.feasibility import without_chain
 from edgeplan.solvers.layer_assignment.pipeline_at_size.field import Field
+from edgeplan.solvers.layer_assignment.pipeline_at_size.first_plan import offer_first_plan
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ground import bounding_ground, real_ground
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ledger import Ledger
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
@@ -25,6 +27,8 @@ from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
 MOST_CLASSES = 1500
 MOST_WITH_SUMS = 700
+_CLOSING_S_PER_NODE = 5e-6
+_MOST_CLOSING = 0.3
 
 
 @dataclass(frozen=True)
@@ -43,26 +47,34 @@ class PipelineAtSize:
 
 def improve_and_bound(search: Search) -> Ending:
     """Offer plans and raise bounds until the gap is reached or the time is up."""
-    clock = Clock(search.limits.deadline)
+    clock = Clock(search.limits.deadline - _closing_s(search))
     try:
         return _run(search, clock)
     except OutOfTimeError:
         return Ending(Stop.TIME_LIMIT)
 
 
+def _closing_s(search: Search) -> float:
+    """What it takes to write down the result, most of it the hash of the instance."""
+    most_s = _CLOSING_S_PER_NODE * len(search.problem.instance.network.nodes)
+    return min(most_s, _MOST_CLOSING * search.limits.time_limit_s)
+
+
 def _run(search: Search, clock: Clock) -> Ending:
     field, terms = Field(search.problem), Terms.of(search.problem)
+    rng = np.random.default_rng(search.limits.seed)
+    search.raise_bound(0.0)
+    offer_first_plan(search, field, terms, Clock(search.limits.deadline), rng)
     real = real_ground(field, terms)
     ground = bounding_ground(real, most=MOST_WITH_SUMS if terms.has_sum else MOST_CLASSES)
-    planner = Planner(search, real, clock, np.random.default_rng(search.limits.seed))
-    reuse = Reuse(ground, clock)
-    search.raise_bound(0.0)
-    if not reuse.has_chain:
-        return Ending(Stop.PROOF, infeasible=True)
     fewest, most = field.num_stages
     binding = most if most < min(field.runs.num_layers, len(field.nodes)) else None
     scarcity = Scarcity(ground, Ledger(ground.classes.copies, fewest, binding), clock)
+    reuse = Reuse(ground, clock)
+    if not reuse.has_chain:
+        return without_chain(field, scarcity)
     reuse.bisect()
+    planner = Planner(search, real, clock, rng)
     if terms.has_sum:
         WeightedSearch(search, planner, reuse, scarcity, terms, clock).run()
     else:

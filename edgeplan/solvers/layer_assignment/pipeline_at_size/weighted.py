@@ -19,7 +19,7 @@ from edgeplan.solvers.search import Search
 
 _ROUNDS = 12
 _WIDTH = 20
-_CLOSE = 1.001
+_SHARE = 0.25
 
 
 @dataclass
@@ -73,11 +73,18 @@ class WeightedSearch:
             part = min(self.parts, key=self._bound)
             self._plan(part)
             middle_s = self._middle_s(part)
-            if self.terms.bottleneck > 0 and middle_s > _CLOSE * part.above_s and part.within_s > _CLOSE * middle_s:
+            if self._is_wide(part) and part.above_s < middle_s < part.within_s:
                 self._split(part, middle_s)
             else:
                 self._deepen(part)
             self._raise_bound()
+
+    def _is_wide(self, part: Part) -> bool:
+        """Whether the thresholds, and not the prices, keep the bound from the best plan."""
+        if self.search.objective is None:
+            return self.terms.bottleneck > 0
+        missing = self.search.objective - self._bound(part)
+        return self.terms.bottleneck * (part.within_s - part.above_s) > _SHARE * missing
 
     def _bound(self, part: Part) -> float:
         return self.terms.bottleneck * part.above_s + part.total
