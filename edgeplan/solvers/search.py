@@ -5,6 +5,7 @@ Every plan is judged by the problem when it is offered; a solver's own figures a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -97,7 +98,15 @@ class Search:
         return True
 
     def raise_bound(self, bound: float) -> None:
-        """Keep a proven lower bound if it is better."""
+        """Keep a proven lower bound if it is better.
+
+        Raises
+        ------
+        BackendError
+            When it is not finite: that there is no plan, an `Ending` says.
+        """
+        if not math.isfinite(bound):
+            raise BackendError(f"bound {bound!r} is not finite")
         if self.bound is None or bound > self.bound:
             self.bound = bound
             self._record()

@@ -89,6 +89,11 @@ class Arcs(ABC):
         """Number of candidate nodes."""
         return len(self.table.nodes)
 
+    @property
+    def num_steps(self) -> int:
+        """Number of steps before any is left out: runs times sender classes times nodes."""
+        return len(self.table.run_starts) * self.num_classes * self.num_nodes
+
     @cached_property
     def candidates(self) -> list[Node]:
         """The candidate nodes."""

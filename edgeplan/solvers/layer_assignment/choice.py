@@ -43,16 +43,11 @@ def choose(problem: LayerAssignment) -> Choice:
         what = "nodes in given order" if states.in_order else _types(len(states.walk.types))
         reason = f"{what} make about {_about(states.number())} states, few for a dynamic programme"
         return Choice(DynamicProgramme.name, reason)
-    if fits and (problem.is_pipeline or _num_steps(problem) <= FEW_STEPS):
+    if fits and (problem.is_pipeline or candidates(problem).arcs.num_steps <= FEW_STEPS):
         return Choice(CpSat.name, "too many states for a dynamic programme, and all steps fit one table")
     if fits:
         return Choice(AtSize.name, "many steps: groups of nodes bound them, and CP-SAT gets what is left")
     return Choice(AtSize.name, "too many states for a dynamic programme and too many steps for one table")
-
-
-def _num_steps(problem: LayerAssignment) -> int:
-    arcs = candidates(problem).arcs
-    return arcs.num_classes * arcs.num_nodes * len(arcs.table.run_starts)
 
 
 def _types(number: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +19,8 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_an
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
+_SHARE_OF_SIZE, _LEAST_S, _S_PER_STEP = 0.5, 1.0, 1e-4
+
 
 @dataclass(frozen=True)
 class AtSize:
@@ -36,15 +37,24 @@ class AtSize:
 
 
 def _search(search: Search) -> Ending:
+    problem, limits = search.problem, search.limits
+    if not fits_one_table(problem):
+        return _by_size(search, limits.deadline - MARGIN_S)
+    arcs = candidates(problem).arcs
+    if not arcs.num_nodes:
+        return prove_over(arcs, search, effort=None)
+    most_s = _LEAST_S + _S_PER_STEP * arcs.num_steps
+    ending = _by_size(search, limits.share(_SHARE_OF_SIZE, most_s=most_s))
+    if search.is_done:
+        return ending
+    return prove_over(arcs, search, effort=None if search.plan else FULL)
+
+
+def _by_size(search: Search, until: float) -> Ending:
+    """Search among any number of nodes; infeasible only where two methods say so."""
     if search.problem.is_pipeline:
-        return improve_and_bound(search)
-    fits = fits_one_table(search.problem)
-    until = search.limits.share(0.5, most_s=search.limits.time_limit_s) if fits else math.inf
-    if fits and not candidates(search.problem).arcs.num_nodes:
-        return prove_over(candidates(search.problem).arcs, search, effort=None)
-    ending = SerialSearch(search, min(until, search.limits.deadline - MARGIN_S)).run()
-    if fits and not search.is_done:
-        return prove_over(candidates(search.problem).arcs, search, effort=None if search.plan else FULL)
+        return improve_and_bound(search, until)
+    ending = SerialSearch(search, until).run()
     if not ending.infeasible:
         return ending
     if has_no_chain(search.problem):

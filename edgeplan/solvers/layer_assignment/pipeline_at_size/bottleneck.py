@@ -8,16 +8,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
 from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
+from edgeplan.solvers.layer_assignment.pipeline_at_size.feasibility import none_left
 from edgeplan.solvers.layer_assignment.pipeline_at_size.nodes import Ints
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
 from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
-from edgeplan.solvers.search import Search
+from edgeplan.solvers.search import Ending, Search
 
 _FIRST_STEP = 1e-3
 _GROWTH = 1.6
+_WIDEST_STEP = 1e9
 _FAR = 1.1
 _CLOSE = 1.0005
 _ROUNDS = 15
@@ -57,15 +60,17 @@ class BottleneckSearch:
     """Highest threshold at which the search has lately found neither proof nor plan."""
     effort: int = 1
 
-    def run(self) -> None:
-        """Search until the gap is closed; raises when the time is up."""
+    def run(self) -> Ending:
+        """Search until the gap is closed or no plan is left; raises when the time is up."""
         self._prove(self.reuse.highest_impossible_s)
         if self.reuse.highest_impossible_s == 0:
             self._probe(self.reuse.lowest_possible_s)
         step = _FIRST_STEP
         while self._is_far():
-            self._probe(self.reuse.lowest_possible_s * (1.0 + step))
+            self._probe(self.reuse.lowest_possible_s * (1.0 + step) if step < _WIDEST_STEP else math.inf)
             step *= _GROWTH
+        if self.low_s == math.inf:
+            return none_left()
         while not self.search.is_done:
             begun = max(self.low_s, self.missed_s)
             if self.high_s > _CLOSE * begun:
@@ -73,10 +78,13 @@ class BottleneckSearch:
             else:
                 self.missed_s, self.effort = 0.0, min(2 * self.effort, _MOST_EFFORT)
                 self._probe(math.sqrt(self.low_s * self.high_s))
+        return Ending(Stop.GAP)
 
     def _is_far(self) -> bool:
         """Whether the best plan is the first one, or there is none."""
-        return not self.search.is_done and self.high_s > _FAR * max(self.low_s, self.missed_s)
+        if self.search.is_done or self.low_s == math.inf:
+            return False
+        return self.high_s > _FAR * max(self.low_s, self.missed_s)
 
     @property
     def high_s(self) -> float:
@@ -94,7 +102,8 @@ class BottleneckSearch:
                 return
             if self._plan(threshold_s, behind) or self._decide(threshold_s, behind):
                 return
-        self.missed_s = max(self.missed_s, threshold_s)
+        if threshold_s < math.inf:
+            self.missed_s = max(self.missed_s, threshold_s)
 
     def _decide(self, threshold_s: float, stages_behind: Ints) -> bool:
         """Try to decide the threshold by enumeration; whether that worked."""
@@ -113,6 +122,6 @@ class BottleneckSearch:
         return self.planner.attempt(threshold_s, stages_behind, by_class, prices.per_stage, width=width)
 
     def _prove(self, threshold_s: float) -> None:
-        if threshold_s > self.low_s:
-            self.low_s = threshold_s
-            self.search.raise_bound(self.weight * threshold_s)
+        self.low_s = max(self.low_s, threshold_s)
+        if self.low_s < math.inf:
+            self.search.raise_bound(self.weight * self.low_s)

@@ -22,6 +22,12 @@ def without_chain(field: Field, scarcity: Scarcity) -> Ending:
     return Ending(Stop.PROOF, infeasible=True, detail=f"no plan exists ({reason})")
 
 
+def none_left() -> Ending:
+    """Close a search in which prices deny every plan, which no second method has confirmed."""
+    detail = "prices on scarce nodes rule every plan out, and no second method confirms that no plan exists"
+    return Ending(Stop.WORK_LIMIT, detail=detail)
+
+
 def _by_counting(field: Field) -> str | None:
     """More stages asked for than there can be, or too few for the layers."""
     fewest, most = field.num_stages

@@ -41,6 +41,24 @@ class Pairs:
         """The figures to some receivers."""
         return Pairs(self.fixed_s[:, receivers], self.s_per_byte[:, receivers])
 
+    def of_each(self, senders: npt.NDArray[np.int64], receivers: npt.NDArray[np.int64]) -> Pairs:
+        """The figures from each of some senders to each of some receivers."""
+        if len(receivers) == self.fixed_s.shape[1]:
+            return self.of(senders)
+        chosen = np.ix_(senders, receivers)
+        return Pairs(self.fixed_s[chosen], self.s_per_byte[chosen])
+
+    @cached_property
+    def floors(self) -> tuple[Pairs, Pairs]:
+        """A part for each sender and one for each receiver; no link is below their sum."""
+        of_sender = Pairs(self.fixed_s.min(axis=1), self.s_per_byte.min(axis=1))
+        with np.errstate(invalid="ignore"):
+            left = Pairs(
+                (self.fixed_s - of_sender.fixed_s[:, None]).min(axis=0),
+                (self.s_per_byte - of_sender.s_per_byte[:, None]).min(axis=0),
+            )
+        return of_sender, Pairs(np.nan_to_num(left.fixed_s), np.nan_to_num(left.s_per_byte))
+
     @property
     def turned(self) -> Pairs:
         """The same seen from the receiver."""

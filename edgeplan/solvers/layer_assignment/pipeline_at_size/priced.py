@@ -18,7 +18,6 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.track import Track
 Chain = list[tuple[int, int, int]]
 """Stages as (start, end, row of the candidate)."""
 _FIRST_TRIED = 24
-_LINKS_TRIED = 64
 
 
 @dataclass(frozen=True)
@@ -147,16 +146,20 @@ def _cheapest_link(track: Track, cut: int, prices: Floats, links: Pairs) -> tupl
     """The same where the link has a price of its own, which is never negative."""
     num_bytes = track.candidates.field.runs.cut_bytes[cut]
     found, sender = np.full(len(prices), np.inf), np.zeros(len(prices), dtype=np.int64)
+    of_sender, of_receiver = (floor.seconds(num_bytes) for floor in links.floors)
     finite = np.flatnonzero(np.isfinite(prices))
-    order = finite[np.argsort(prices[finite], kind="stable")]
-    for begin in range(0, len(order), _LINKS_TRIED):
-        tried = order[begin : begin + _LINKS_TRIED]
-        if prices[tried[0]] >= found.max():
+    order = finite[np.argsort((prices + of_sender)[finite], kind="stable")]
+    left, begin, size = np.arange(len(prices)), 0, _FIRST_TRIED
+    while begin < len(order):
+        tried = order[begin : begin + size]
+        left = left[prices[tried[0]] + of_sender[tried[0]] + of_receiver[left] < found[left]]
+        if not len(left):
             break
-        total = links.of(tried).seconds(num_bytes) + prices[tried, None]
-        total[num_bytes > track.most_bytes[tried]] = np.inf
+        total = links.of_each(tried, left).seconds(num_bytes) + prices[tried, None]
+        total[num_bytes > track.most_bytes[np.ix_(tried, left)]] = np.inf
         best = total.argmin(axis=0)
-        least = total[best, np.arange(len(prices))]
-        better = least < found
-        found[better], sender[better] = least[better], tried[best[better]]
+        least = total[best, np.arange(len(left))]
+        better = least < found[left]
+        found[left[better]], sender[left[better]] = least[better], tried[best[better]]
+        begin, size = begin + size, 2 * size
     return found, sender

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 
-from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.result import Result, SolverInfo, Stop
+from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.bottleneck import BottleneckSearch
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock, OutOfTimeError
 from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
@@ -22,8 +18,7 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
 from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
 from edgeplan.solvers.layer_assignment.pipeline_at_size.weighted import WeightedSearch
-from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, Search
 
 MOST_CLASSES = 1500
 MOST_WITH_SUMS = 700
@@ -31,25 +26,10 @@ _CLOSING_S_PER_NODE = 5e-6
 _MOST_CLOSING = 0.3
 
 
-@dataclass(frozen=True)
-class PipelineAtSize:
-    """Thresholds on the bottleneck, prices on scarce nodes, beam search for plans."""
-
-    name: ClassVar[str] = "at-size"
-
-    def solve(
-        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
-    ) -> Result:
-        """Return the best plan and bound at the limit."""
-        info = SolverInfo(name=self.name, version="1", seed=limits.seed, workers=limits.workers)
-        return run_search(improve_and_bound, problem, limits, info, on_incumbent)
-
-
-def improve_and_bound(search: Search) -> Ending:
+def improve_and_bound(search: Search, until: float) -> Ending:
     """Offer plans and raise bounds until the gap is reached or the time is up."""
-    clock = Clock(search.limits.deadline - _closing_s(search))
     try:
-        return _run(search, clock)
+        return _run(search, Clock(min(until, search.limits.deadline - _closing_s(search))))
     except OutOfTimeError:
         return Ending(Stop.TIME_LIMIT)
 
@@ -76,8 +56,6 @@ def _run(search: Search, clock: Clock) -> Ending:
     reuse.bisect()
     planner = Planner(search, real, clock, rng)
     if terms.has_sum:
-        WeightedSearch(search, planner, reuse, scarcity, terms, clock).run()
-    else:
-        decider = Decider(scarcity, reuse.counts)
-        BottleneckSearch(search, planner, reuse, scarcity, decider, terms.bottleneck, clock).run()
-    return Ending(Stop.GAP)
+        return WeightedSearch(search, planner, reuse, scarcity, terms, clock).run()
+    decider = Decider(scarcity, reuse.counts)
+    return BottleneckSearch(search, planner, reuse, scarcity, decider, terms.bottleneck, clock).run()

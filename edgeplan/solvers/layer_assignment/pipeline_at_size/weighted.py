@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
+from edgeplan.solvers.layer_assignment.pipeline_at_size.feasibility import none_left
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ledger import Prices
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
 from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
 from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
-from edgeplan.solvers.search import Search
+from edgeplan.solvers.search import Ending, Search
 
 _ROUNDS = 12
 _WIDTH = 20
@@ -63,14 +65,16 @@ class WeightedSearch:
     clock: Clock
     parts: list[Part] = field(default_factory=list)
 
-    def run(self) -> None:
-        """Search until the gap is closed; raises when the time is up."""
+    def run(self) -> Ending:
+        """Search until the gap is closed or no part is left; raises when the time is up."""
         total, prices = self._least_total(math.inf, 1)
         self.parts = [Part(self.reuse.highest_impossible_s, math.inf, total, prices)]
         self._raise_bound()
         while not self.search.is_done:
             self.clock.check()
             part = min(self.parts, key=self._bound)
+            if self._bound(part) == math.inf:
+                return none_left()
             self._plan(part)
             middle_s = self._middle_s(part)
             if self._is_wide(part) and part.above_s < middle_s < part.within_s:
@@ -78,6 +82,7 @@ class WeightedSearch:
             else:
                 self._deepen(part)
             self._raise_bound()
+        return Ending(Stop.GAP)
 
     def _is_wide(self, part: Part) -> bool:
         """Whether the thresholds, and not the prices, keep the bound from the best plan."""
@@ -90,7 +95,9 @@ class WeightedSearch:
         return self.terms.bottleneck * part.above_s + part.total
 
     def _raise_bound(self) -> None:
-        self.search.raise_bound(max(0.0, min(self._bound(part) for part in self.parts)))
+        bound = min(self._bound(part) for part in self.parts)
+        if bound < math.inf:
+            self.search.raise_bound(max(0.0, bound))
 
     def _middle_s(self, part: Part) -> float:
         """Where to split: in the middle, or where a plan of the last part cannot be better any more."""
