@@ -10,6 +10,7 @@ from edgeplan.report.plan_metrics import StageMetrics
 from edgeplan.report.run_document import RunStage, TimelineEntry
 
 KINDS = ("transfer in", "waiting", "computing", "transfer out")
+MAX_MICRO_BATCHES = 48
 _NEGLIGIBLE = 1e-9
 
 
@@ -66,6 +67,25 @@ def _planned_lane(stage: StageMetrics, *, serial: bool) -> Lane:
     waiting_s = stage.end_s - stage.start_s - busy_s if serial else 0.0
     durations = (stage.transfer_in_s, waiting_s, stage.compute_s, stage.transfer_out_s)
     return _lane(stage.node, stage.start_s, durations)
+
+
+def pipeline_lanes(
+    stages: Sequence[StageMetrics], num_micro_batches: int, bottleneck_s: float
+) -> tuple[Lane, ...]:
+    """Lay out a batch whose micro-batches follow each other after the bottleneck, the first of them drawn.
+
+    The last bar of the last micro-batch then ends at the time of equation (11).
+    """
+    lanes, begin_s = [], 0.0
+    for stage in stages:
+        compute_s, link_s = stage.compute_s / num_micro_batches, stage.transfer_out_s / num_micro_batches
+        spans: list[Span] = []
+        for number in range(min(num_micro_batches, MAX_MICRO_BATCHES)):
+            start_s = begin_s + number * bottleneck_s
+            spans += _lane(stage.node, start_s, (0.0, 0.0, compute_s, link_s)).spans
+        lanes.append(Lane(stage.node, tuple(spans)))
+        begin_s += compute_s + link_s
+    return tuple(lanes)
 
 
 def predicted_lanes(stages: Sequence[RunStage]) -> tuple[Lane, ...]:

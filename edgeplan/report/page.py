@@ -78,7 +78,7 @@ def _sections(inputs: Inputs, judged: Sequence[Judged]) -> list[Section]:
     for k, entry in enumerate(judged, start=1):
         suffix = f"-{k}" if len(judged) > 1 else ""
         memory = memory_section(entry, inputs.problem, inputs.runs, suffix)
-        sections += [plan_section(entry, suffix), *([memory] if memory else [])]
+        sections += [plan_section(entry, inputs.problem, suffix), *([memory] if memory else [])]
     for k, run in enumerate(inputs.runs, start=1):
         sections.append(run_section(run, judged, f"-{k}" if len(inputs.runs) > 1 else ""))
     if inputs.problem is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from report_documents import even_plan, larger, result
+from small_instances import document, layer, node
 
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.network import Node
 from edgeplan.models.result import Incumbent
 from edgeplan.report.figures.canvas import label_text
@@ -17,8 +19,8 @@ from edgeplan.report.figures.rounds import rounds_svg
 from edgeplan.report.figures.route import Stop, route_svg
 from edgeplan.report.figures.search import search_svg
 from edgeplan.report.figures.snake_grid import SnakeGrid
-from edgeplan.report.lanes import Lane, one_after_another, planned_lanes
-from edgeplan.report.plan_metrics import StageMetrics
+from edgeplan.report.lanes import MAX_MICRO_BATCHES, Lane, one_after_another, pipeline_lanes, planned_lanes
+from edgeplan.report.plan_metrics import PlanMetrics, StageMetrics
 from edgeplan.report.run_document import Baseline, RunRound
 from edgeplan.report.sections.memory import stage_parts
 
@@ -53,6 +55,33 @@ def test_stages_of_a_pipeline_work_at_the_same_time_and_do_not_wait() -> None:
     assert [span.kind for lane in planned_lanes(stages) for span in lane.spans] == ["computing"] * 2
 
 
+def a_pipeline(num_micro_batches: int = 4) -> tuple[LayerAssignment, Plan]:
+    """A layer on each of three nodes of one FLOP a second, 40 bytes a sample over links of 80 bit/s."""
+    layers = [layer(name, output_bytes=40, saved_bytes=7, parameters=3) for name in "abc"]
+    nodes = [node(name, uplink_bit_per_s=80) for name in "pqr"]
+    bytes_each = {"weight_bytes": 4, "gradient_bytes": 4, "optimizer_bytes": 8}
+    training = {"batch_size": 2 * num_micro_batches, "reserve_bytes": 5} | bytes_each
+    members = {"schedule": "pipeline", "micro_batches": num_micro_batches, "training": training}
+    problem = LayerAssignment.from_document(document(layers, nodes, **members))
+    stages = [{"node": name, "layers": [own]} for name, own in zip("pqr", "abc", strict=True)]
+    return problem, problem.plan_from_document({"stages": stages})
+
+
+def test_the_last_micro_batch_ends_when_the_batch_does() -> None:
+    problem, plan = a_pipeline()
+    metrics = PlanMetrics.model_validate(problem.check(plan).metrics)
+    assert metrics.bottleneck_s is not None
+    lanes = pipeline_lanes(metrics.stages, 4, metrics.bottleneck_s)
+    assert max(lane.end_s for lane in lanes) == pytest.approx(metrics.time_s)
+    assert [lane.spans[0].start_s for lane in lanes] == pytest.approx([0, 6 + 16, 2 * (6 + 16)])
+    assert [len(lane.spans) for lane in lanes] == [8, 8, 4]
+
+
+def test_of_very_many_micro_batches_the_first_are_drawn() -> None:
+    lanes = pipeline_lanes([stage(0.0, 9e3, compute_s=9e3)], 9_000, 1.0)
+    assert len(lanes[0].spans) == MAX_MICRO_BATCHES
+
+
 @pytest.mark.parametrize("num_stops", [1, 2, 4, 5, 9, 40, 41, 300])
 def test_a_snake_steps_to_a_neighbour_every_time(num_stops: int) -> None:
     grid = SnakeGrid.of(num_stops)
@@ -72,10 +101,15 @@ def test_a_route_of_any_length_is_drawn(num_stops: int, server: str | None) -> N
     assert "<svg" in route_svg("route", stops, server=server)
 
 
+def test_the_route_of_a_pipeline_does_not_come_back() -> None:
+    stops = [Stop(f"n{k}", "t", ("1 layer",), 10**k, 0.0) for k in range(3)]
+    assert "back to the first" in route_svg("route", stops, server=None)
+    assert "back to the first" not in route_svg("route", stops, server=None, is_pipeline=True)
+
+
 def test_figures_of_zeros_and_of_one_are_drawn_without_a_warning() -> None:
     rounds = [RunRound(round=0, time_s=0.0)]
-    layer = larger(2, 3).instance.model.layers[0]
-    nothing = layer.model_copy(update={"parameters": 0, "forward_flops": 0.0})
+    nothing = larger(2, 3).instance.model.layers[0].model_copy(update={"parameters": 0, "forward_flops": 0.0})
     for svg in (
         gantt_svg("a", planned_lanes([stage(0.0, 0.0)])),
         memory_svg("b", [MemoryBar("n", 0, 0)]),
@@ -105,9 +139,20 @@ def test_labels_are_one_printable_line_of_bounded_length() -> None:
 
 def test_the_parts_of_a_stage_s_memory_sum_to_its_need() -> None:
     problem = larger()
-    document = result(problem, even_plan(problem, 8))
+    solved = result(problem, even_plan(problem, 8))
     index_of = {layer.name: k for k, layer in enumerate(problem.instance.model.layers)}
-    for planned, cost in zip(document["plan"]["stages"], document["metrics"]["stages"], strict=True):
+    for planned, cost in zip(solved["plan"]["stages"], solved["metrics"]["stages"], strict=True):
         parts = stage_parts(problem, [index_of[name] for name in planned["layers"]])
         assert sum(parts.values()) == pytest.approx(cost["memory_bytes"], rel=1e-12)
         assert parts["activations"] > 0
+
+
+def test_the_parts_of_a_pipeline_stage_s_memory_sum_to_its_need() -> None:
+    problem, plan = a_pipeline()
+    metrics = problem.check(plan).metrics
+    assert metrics is not None
+    for k, cost in enumerate(metrics["stages"]):
+        parts = stage_parts(problem, [k], len(plan.stages) - k)
+        assert sum(parts.values()) == cost["memory_bytes"]
+        # 2 samples of 7 bytes in each micro-batch, as many of those as stages to the end; 2 x 2 x 40 bytes
+        assert (parts["activations"], parts["buffers"]) == (14 * (3 - k), 160)

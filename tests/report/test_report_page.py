@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from report_documents import TWO_STAGES, even_plan, infeasible, larger, result, run, small, write
 
+import edgeplan
 from edgeplan.report import render_report, write_report
 
+INSTANCES = Path(__file__).parents[2] / "instances" / "layer_assignment"
 NASTY = '<script>alert("1")</script> & $a_b$ \u6f22'
 
 
@@ -128,10 +130,24 @@ def test_a_result_alone_shows_gantt_memory_and_costs(tmp_path: Path) -> None:
     plan = problem.plan_from_document({"stages": TWO_STAGES})
     page = page_of_two(tmp_path, result=result(problem, plan))
     text = Reader(page).text
-    for title in ("The round as a Gantt chart", "Memory against budget", "What a round costs"):
+    for title in ("The round as a Gantt chart", "Memory against budget", "What it costs"):
         assert title in text
     assert "<h2>Network</h2>" not in page
     assert "19.5 KiB of 39.1 KiB" in text
+
+
+def test_a_pipeline_shows_its_batch_and_its_links_and_is_judged(tmp_path: Path) -> None:
+    problem = edgeplan.load(INSTANCES / "tiny-pipeline.json")
+    stages = [{"node": "fast", "layers": ["conv"]}, {"node": "slow", "layers": ["head"]}]
+    plan = problem.plan_from_document({"stages": stages})
+    text = Reader(page_of_two(tmp_path, instance=problem.to_document(), result=result(problem, plan))).text
+    for title in (
+        "The batch as a Gantt chart",
+        "The pipeline as a route",
+        "Links of the pipeline, both ways",
+    ):
+        assert title in text
+    assert "every rule and limit holds" in text
 
 
 def test_an_instance_alone_shows_network_and_model(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Gantt chart of a round: one lane a stage, in visiting order; planned above measured."""
+"""Gantt chart of a round or a batch: one lane a stage, in visiting order; planned above measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PLANNED_ALPHA = 0.42
 
 
 def gantt_svg(
-    name: str, planned: Sequence[Lane], measured: Sequence[Lane] = (), *, together: bool = False
+    name: str, planned: Sequence[Lane], measured: Sequence[Lane] = (), *, begun: str | None = "the round"
 ) -> str:
     """Draw the lanes of a plan and, where given, what was measured, row by row.
 
@@ -38,8 +38,8 @@ def gantt_svg(
         Name of the figure.
     planned, measured
         Lanes in visiting order, of the same stages.
-    together
-        Whether the stages work at the same time, so that the axis is busy time.
+    begun
+        What begins at 0; None where every lane has a time of its own, so that the axis is busy time.
     """
     planned, measured = planned[:MAX_ROWS], measured[:MAX_ROWS]
     longest_s = max((lane.end_s for lane in (*planned, *measured)), default=0.0)
@@ -52,7 +52,7 @@ def gantt_svg(
         labels = [f"{k}  {label_text(lane.node, 26)}" for k, lane in enumerate(measured or planned, start=1)]
         label_rows(axes, labels, row_in)
         axes.set_xlim(0, max(longest_s / length_s * 1.01, 1e-9))
-        what = "busy time of the stage" if together else "time since the round began"
+        what = "busy time of the stage" if begun is None else f"time since {begun} began"
         axes.set_xlabel(f"{what} ({unit})")
         legend_above(figure, *axes.get_legend_handles_labels())
 

@@ -32,9 +32,11 @@ _COLOURS = {
     "reserve": MUTED,
     "frozen weights": SKY,
     "trained weights": BLUE,
+    "weights": BLUE,
     "gradients": GREEN,
     "optimizer state": PURPLE,
     "activations": ORANGE,
+    "buffers": SKY,
     "memory": BLUE,
 }
 

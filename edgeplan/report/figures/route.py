@@ -42,8 +42,11 @@ class Stop:
         return bytes_text(self.bytes_in), seconds_text(self.transfer_in_s)
 
 
-def route_svg(name: str, stops: Sequence[Stop], *, server: str | None) -> str:
-    """Draw the route; with a server every stop exchanges with it, else each hands on to the next."""
+def route_svg(name: str, stops: Sequence[Stop], *, server: str | None, is_pipeline: bool = False) -> str:
+    """Draw the route; with a server every stop exchanges with it, else each hands on to the next.
+
+    A pipeline ends at its last stage; in a round the last one hands on to the first.
+    """
     stops = stops[:MAX_ROWS]
     grid = SnakeGrid.of(len(stops))
     types = list(dict.fromkeys(stop.node_type for stop in stops))
@@ -55,11 +58,12 @@ def route_svg(name: str, stops: Sequence[Stop], *, server: str | None) -> str:
         axes.set_aspect("equal")
         axes.set_xlim(*grid.x_limits)
         axes.set_ylim(*grid.y_limits)
-        _draw_hops(axes, stops, grid, peer=server is None)
+        _draw_hops(axes, stops, grid, peer=server is None, closes=not is_pipeline)
         for k, stop in enumerate(stops):
             draw_stop = _draw_card if grid.has_cards else _draw_dot
             draw_stop(axes, k, stop, grid, colours[stop.node_type])
-        _legend(figure, colours, server, moves=len(stops) > 1)
+        moved = "activations and gradients" if is_pipeline else "parameters handed on"
+        _legend(figure, colours, server, moved if len(stops) > 1 else None)
 
     through = f", everything through server {server}" if server else ""
     alt = f"Route of the round over {len(stops)} nodes{through}: " + " to ".join(s.node for s in stops[:20])
@@ -93,8 +97,8 @@ def _draw_card(axes: Axes, k: int, stop: Stop, grid: SnakeGrid, colour: str) -> 
         axes.text(x, at, text, ha="center", va="center", fontsize=size, fontweight=weight, zorder=4)
 
 
-def _draw_hops(axes: Axes, stops: Sequence[Stop], grid: SnakeGrid, *, peer: bool) -> None:
-    """Draw an arrow to every stop but the first; in peer mode also the way back, and what moves."""
+def _draw_hops(axes: Axes, stops: Sequence[Stop], grid: SnakeGrid, *, peer: bool, closes: bool) -> None:
+    """Draw an arrow to every stop but the first; without a server also what moves, and the way back."""
     slowest_s = max((stop.transfer_in_s for stop in stops), default=0.0)
     thickest = 3.5 if grid.has_cards else 1.5
     for k, stop in enumerate(stops):
@@ -105,7 +109,7 @@ def _draw_hops(axes: Axes, stops: Sequence[Stop], grid: SnakeGrid, *, peer: bool
             _arrow(axes, start, end, width, peer=peer)
             if peer and grid.has_cards:
                 _hop_label(axes, start, end, stop)
-        elif peer and len(stops) > 1:
+        elif peer and closes and len(stops) > 1:
             _draw_return(axes, grid, stop, width)
 
 
@@ -144,16 +148,16 @@ def _draw_return(axes: Axes, grid: SnakeGrid, first: Stop, width: float) -> None
     axes.text(grid.way_back[2][0], ys[1] - 0.09, text, ha="left", va="top", fontsize=7.5)
 
 
-def _legend(figure: Figure, colours: dict[str, str], server: str | None, *, moves: bool) -> None:
+def _legend(figure: Figure, colours: dict[str, str], server: str | None, moved: str | None) -> None:
     shown = list(colours.items())[: len(PALETTE)]
     handles = [
         Line2D([], [], marker="s", linestyle="", color=SURFACE, markeredgecolor=colour, markeredgewidth=2)
         for _, colour in shown
     ]
     labels = [label_text(kind, 22) for kind, _ in shown]
-    if server is None and moves:
+    if server is None and moved:
         handles.append(Line2D([], [], color=ORANGE, linewidth=2.5))
-        labels.append("parameters handed on (wider is slower)")
+        labels.append(f"{moved} (wider is slower)")
     elif server is not None:
         handles.append(Line2D([], [], color=MUTED, linewidth=1, linestyle=_ORDER_LINE))
         labels.append(f"order of the visits; all parameters travel through {label_text(server, 26)}")

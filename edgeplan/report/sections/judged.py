@@ -23,7 +23,7 @@ class Judged:
     metrics
         Its metrics; None where it has none.
     check
-        The instance's verdict; None without an instance, or for a schedule that is not judged yet.
+        The instance's verdict; None without an instance.
     """
 
     result: Result
@@ -47,7 +47,7 @@ def judge(problem: LayerAssignment | None, result: Result) -> Judged:
     """Read the plan of a result, and have the instance judge it where it can."""
     plan = plan_of(result)
     check = None
-    if problem is not None and plan is not None and problem.instance.schedule == "serial":
+    if problem is not None and plan is not None:
         check = problem.check(plan)
         plan = None if check.metrics is None else plan
     return Judged(result, plan, metrics_of(result), check)

@@ -56,17 +56,46 @@ def _bars(
 
 
 def _parts(problem: LayerAssignment, plan: Plan) -> dict[str, dict[str, float]]:
-    """Split every stage's memory into the terms of equation (4)."""
-    if problem.instance.schedule != "serial":
-        return {}
+    """Split every stage's memory into the terms of its equation."""
     index_of = {layer.name: k for k, layer in enumerate(problem.instance.model.layers)}
+    num_stages = len(plan.stages)
     return {
-        stage.node: stage_parts(problem, [index_of[name] for name in stage.layers]) for stage in plan.stages
+        stage.node: stage_parts(problem, [index_of[name] for name in stage.layers], num_stages - k)
+        for k, stage in enumerate(plan.stages)
     }
 
 
-def stage_parts(problem: LayerAssignment, own_layers: list[int]) -> dict[str, float]:
-    """Split the memory of a stage with these own layers by what it is for, in bytes."""  # (4)
+def stage_parts(problem: LayerAssignment, own_layers: list[int], stages_to_end: int = 1) -> dict[str, float]:
+    """Split the memory of a stage with these own layers by what it is for, in bytes.
+
+    Parameters
+    ----------
+    stages_to_end
+        Stages of a pipeline from this one to the last.
+    """
+    if problem.is_pipeline:
+        return _pipeline_parts(problem, own_layers, stages_to_end)
+    return _serial_parts(problem, own_layers)
+
+
+def _pipeline_parts(
+    problem: LayerAssignment, own_layers: list[int], stages_to_end: int
+) -> dict[str, float]:  # (9)
+    figures, training = problem.pipeline, problem.instance.training
+    parameters = figures.parameters(own_layers)
+    parts = {"reserve": float(training.reserve_bytes), "weights": float(figures.weight_bytes * parameters)}
+    saved = 0.0
+    if figures.is_training:
+        parts["gradients"] = float(training.gradient_bytes * parameters)
+        parts["optimizer state"] = float(training.optimizer_bytes * parameters)
+        layers = problem.instance.model.layers
+        samples = figures.in_flight(stages_to_end) * figures.micro_batch_size
+        saved = float(samples * sum(layers[index].saved_bytes for index in own_layers))
+    rest = figures.memory_bytes(own_layers, stages_to_end) - sum(parts.values()) - saved
+    return parts | {"activations": saved, "buffers": max(0.0, rest)}
+
+
+def _serial_parts(problem: LayerAssignment, own_layers: list[int]) -> dict[str, float]:  # (4)
     figures, training = problem.serial, problem.instance.training
     trained = figures.trained(own_layers)
     inside = figures.parameters(trained)

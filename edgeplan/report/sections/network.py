@@ -21,7 +21,7 @@ _MAX_LINKS = 100
 
 def network_section(problem: LayerAssignment, judged: Judged | None) -> Section:
     """Lay out the network, and the route of a plan through it where there is one."""
-    network, server = problem.instance.network, problem.instance.server
+    network, server = problem.instance.network, problem.server
     stage_of = judged.stage_of if judged else {}
     blocks: list[Block] = []
     if judged is not None and judged.plan is not None and judged.metrics is not None:
@@ -42,7 +42,7 @@ def network_section(problem: LayerAssignment, judged: Judged | None) -> Section:
 
 def _route(problem: LayerAssignment, judged: Judged, stages: Sequence[StageMetrics]) -> list[Block]:
     instance = problem.instance
-    if instance.schedule != "serial" or judged.plan is None or not stages:
+    if judged.plan is None or not stages:
         return []
     counts = [len(stage.layers) for stage in judged.plan.stages]
     nodes = instance.network.nodes
@@ -51,17 +51,18 @@ def _route(problem: LayerAssignment, judged: Judged, stages: Sequence[StageMetri
         Stop(
             stage.node,
             nodes[index_of[stage.node]].type,
-            _lines(stage, count, server=instance.server is not None),
+            _lines(stage, count, server=problem.server is not None),
             stage.bytes_in,
             stage.transfer_in_s,
         )
         for stage, count in zip(stages, counts, strict=True)
     ]
-    how = _how(instance.server, len(stops))
+    how = _how(problem, len(stops))
     caption = " ".join(part for part in (how, cut_note(MAX_ROWS, len(stops), "stops")) if part)
-    svg = route_svg("route", stops, server=instance.server)
-    picture = Picture("The round as a route", svg, caption)
-    return [picture, _hops(problem, stages)] if len(stops) > 1 or instance.server else [picture]
+    svg = route_svg("route", stops, server=problem.server, is_pipeline=problem.is_pipeline)
+    title = "The pipeline as a route" if problem.is_pipeline else "The round as a route"
+    picture = Picture(title, svg, caption)
+    return [picture, _hops(problem, stages)] if len(stops) > 1 or problem.server else [picture]
 
 
 def _lines(stage: StageMetrics, count: int, *, server: bool) -> tuple[str, ...]:
@@ -71,18 +72,22 @@ def _lines(stage: StageMetrics, count: int, *, server: bool) -> tuple[str, ...]:
     return (layers, f"computes {seconds_text(stage.compute_s)}")
 
 
-def _how(server: str | None, num_stops: int) -> str:
-    if server is not None:
-        return f"Every visit fetches parameters from the server {server} and sends its own back."
+def _how(problem: LayerAssignment, num_stops: int) -> str:
+    if problem.server is not None:
+        return f"Every visit fetches parameters from the server {problem.server} and sends its own back."
     if num_stops == 1:
-        return "One node does the whole round; nothing moves."
+        return "One node does everything; nothing moves."
+    if problem.is_pipeline:
+        return "Every link carries activations forward and gradients back; figures are those of a batch."
     return "Every node hands the parameters on to the next; the last one closes the cycle."
 
 
 def _hops(problem: LayerAssignment, stages: Sequence[StageMetrics]) -> Table:
     rows = []
-    server = problem.instance.server
+    server = problem.server
     for k, stage in enumerate(stages):
+        if problem.is_pipeline and k == 0:
+            continue
         source = stages[k - 1].node if server is None else server
         rows.append(_hop(problem.instance.network, source, stage.node, stage.bytes_in, stage.transfer_in_s))
         if server is not None:
@@ -90,7 +95,8 @@ def _hops(problem: LayerAssignment, stages: Sequence[StageMetrics]) -> Table:
                 _hop(problem.instance.network, stage.node, server, stage.bytes_out, stage.transfer_out_s)
             )
     columns = ("from", "to", "rate>", "latency>", "bytes>", "time>")
-    return Table.of("Hops of a round", columns, rows, folded=len(rows) > 12)
+    title = "Links of the pipeline, both ways" if problem.is_pipeline else "Hops of a round"
+    return Table.of(title, columns, rows, folded=len(rows) > 12)
 
 
 def _hop(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from edgeplan.models.faults import show_value
+from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Conflict
 from edgeplan.report.content import Block, Cell, Facts, Notice, Picture, Section, Source, Table, cut_note
 from edgeplan.report.figures.canvas import MAX_ROWS
 from edgeplan.report.figures.gantt import gantt_svg
 from edgeplan.report.figures.search import search_svg
-from edgeplan.report.lanes import one_after_another, planned_lanes
+from edgeplan.report.lanes import MAX_MICRO_BATCHES, one_after_another, pipeline_lanes, planned_lanes
 from edgeplan.report.plan_metrics import PlanMetrics, StageMetrics
 from edgeplan.report.sections.change_over import change_over
 from edgeplan.report.sections.head import gap_text, number_text
@@ -24,8 +26,8 @@ _WITHOUT_PLAN = {
 }
 
 
-def plan_section(judged: Judged, suffix: str) -> Section:
-    """Lay out one result; `suffix` keeps the anchors of several results apart."""
+def plan_section(judged: Judged, problem: LayerAssignment | None, suffix: str) -> Section:
+    """Lay out one result, with its instance if known; `suffix` keeps anchors of several apart."""
     result = judged.result
     title = f"Plan by {judged.solver}" if suffix else "Plan"
     blocks: list[Block] = []
@@ -34,7 +36,7 @@ def plan_section(judged: Judged, suffix: str) -> Section:
     blocks += _conflicts(judged)
     blocks += _verdict(judged)
     if judged.metrics is not None:
-        blocks += _stages(judged, judged.metrics, suffix)
+        blocks += _stages(judged, judged.metrics, problem, suffix)
         blocks.append(_costs(judged.metrics))
     elif result.plan is not None:
         blocks.append(Source("Plan as it is", json.dumps(result.plan, indent=2, ensure_ascii=False)))
@@ -87,21 +89,44 @@ def _verdict(judged: Judged) -> list[Block]:
     return [Table.of("Rules that this plan breaks", ("rule", "place", "message"), rows, note=note)]
 
 
-def _stages(judged: Judged, metrics: PlanMetrics, suffix: str) -> list[Block]:
+def _stages(
+    judged: Judged, metrics: PlanMetrics, problem: LayerAssignment | None, suffix: str
+) -> list[Block]:
     if not metrics.stages:
         return []
-    together = not one_after_another(metrics.stages)
-    lanes = planned_lanes(metrics.stages)
+    if problem is not None and problem.is_pipeline and metrics.bottleneck_s is not None:
+        picture = _batch(metrics.stages, problem.instance.micro_batches, metrics.bottleneck_s, suffix)
+    else:
+        picture = _round(metrics.stages, suffix)
+    return [picture, _stage_table(judged, metrics)]
+
+
+def _batch(
+    stages: Sequence[StageMetrics], num_micro_batches: int, bottleneck_s: float, suffix: str
+) -> Picture:
+    lanes = pipeline_lanes(stages, num_micro_batches, bottleneck_s)
+    how = f"A micro-batch follows the one before it after {seconds_text(bottleneck_s)}, the bottleneck."
+    shown = f"The first {MAX_MICRO_BATCHES} of {num_micro_batches:,} are drawn."
+    notes = [shown if num_micro_batches > MAX_MICRO_BATCHES else "", cut_note(MAX_ROWS, len(lanes), "stages")]
+    svg = gantt_svg(f"gantt{suffix}", lanes, begun="the batch")
+    caption = " ".join([how, _LUMPED, *(note for note in notes if note)])
+    return Picture("The batch as a Gantt chart", svg, caption)
+
+
+def _round(stages: Sequence[StageMetrics], suffix: str) -> Picture:
+    together = not one_after_another(stages)
+    lanes = planned_lanes(stages)
     notes = [cut_note(MAX_ROWS, len(lanes), "stages")]
     if any(not lane.spans for lane in lanes):
         notes.append("A stage without a bar fits none of its node's windows.")
-    svg = gantt_svg(f"gantt{suffix}", lanes, together=together)
+    svg = gantt_svg(f"gantt{suffix}", lanes, begun=None if together else "the round")
     how = "All stages work at the same time." if together else "One stage after another, in visiting order."
     caption = " ".join([how, *(note for note in notes if note)])
     title = "Busy time of every stage" if together else "The round as a Gantt chart"
-    return [Picture(title, svg, caption), _stage_table(judged, metrics)]
+    return Picture(title, svg, caption)
 
 
+_LUMPED = "Forward and backward work of a micro-batch are one bar, as in the equations."
 _STAGE_COLUMNS = (
     "#>",
     "node",
@@ -145,13 +170,13 @@ def _stage_row(k: int, cost: StageMetrics, layers: tuple[str, ...]) -> tuple[str
 
 def _costs(metrics: PlanMetrics) -> Facts:
     pairs = (
-        ("Round time", seconds_text(metrics.time_s)),
-        ("Longest compute time", seconds_text(metrics.bottleneck_s)),
+        ("Time", seconds_text(metrics.time_s)),
+        ("Bottleneck", seconds_text(metrics.bottleneck_s)),
         ("Energy", decimal_text(metrics.energy_j, "J")),
         ("Price", number_text(metrics.price)),
         ("Bytes moved", bytes_text(metrics.bytes_moved)),
     )
-    return Facts("What a round costs", pairs)
+    return Facts("What it costs", pairs)
 
 
 def _search(judged: Judged, suffix: str) -> list[Block]:
