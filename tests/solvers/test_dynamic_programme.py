@@ -16,7 +16,7 @@ from edgeplan.models.result import Status, Stop
 from edgeplan.solvers.layer_assignment import dynamic_programme
 from edgeplan.solvers.layer_assignment.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme, states_of
-from edgeplan.solvers.layer_assignment.label_setting import label_search
+from edgeplan.solvers.layer_assignment.label_setting import pruning
 from edgeplan.solvers.layer_assignment.label_setting.labels import undominated
 from edgeplan.solvers.layer_assignment.label_setting.node_types import NodeTypes
 from edgeplan.solvers.limits import SolveLimits
@@ -80,12 +80,6 @@ def test_nodes_in_given_order_need_no_count_of_uses() -> None:
     assert given_order.number() < 10_000 < free.number()
 
 
-def test_too_many_states_are_refused_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dynamic_programme, "MAX_STATES", 1)
-    with pytest.raises(UsageError, match=r"about \S+ states of position, .* more than 1e\+00"):
-        ALONE.solve(problem(), SolveLimits())
-
-
 def test_too_many_types_are_refused() -> None:
     nodes = [node(f"n{k}", flops_per_s=k + 1) for k in range(dynamic_programme.MAX_TYPES + 1)]
     with pytest.raises(UsageError, match="nodes of more than 2000 types"):
@@ -95,7 +89,7 @@ def test_too_many_types_are_refused() -> None:
 def test_more_labels_than_memory_should_hold_leave_the_plan_and_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(label_search, "MAX_LABELS", 2)
+    monkeypatch.setattr(pruning, "MAX_LABELS", 2)
     nodes = [node(f"n{k}", flops_per_s=k + 1, memory_bytes=500, uplink_bit_per_s=640) for k in range(5)]
     result = DynamicProgramme().solve(problem("abcdef", nodes), SolveLimits())
     assert (result.status, result.stop) == (Status.FEASIBLE, Stop.WORK_LIMIT)

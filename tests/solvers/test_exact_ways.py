@@ -49,7 +49,7 @@ def test_all_exact_ways_agree_with_the_independent_brute_force(schedule: str, se
 def test_the_dynamic_programme_agrees_where_it_prunes_and_prices(
     schedule: str, seeds: range, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("_PRUNE_FROM", 0), ("_ASCENT_S", 0.2), ("_NARROW", 2)):
+    for name, value in (("_PRUNE_FROM", 0), ("_FIRST_ASCENT_S", 0.1), ("_FIRST_LABELS", 3), ("_NARROW", 2)):
         monkeypatch.setattr(pruning, name, value)
     for seed in seeds:
         agree(schedule, seed, {"dp": DynamicProgramme()})

@@ -8,7 +8,6 @@ last node may belong to, which closes the cycle exactly.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,23 +17,17 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.infeasibility import explain_by_cp_sat
-from edgeplan.solvers.layer_assignment.label_setting.label_search import (
-    TooManyLabelsError,
-)
 from edgeplan.solvers.layer_assignment.label_setting.node_types import NodeTypes
-from edgeplan.solvers.layer_assignment.label_setting.offering import ceiling, offer_alone, offer_walks
-from edgeplan.solvers.layer_assignment.label_setting.pruning import prepared
+from edgeplan.solvers.layer_assignment.label_setting.proving import closings_of, ending_of
+from edgeplan.solvers.layer_assignment.label_setting.pruning import settle
 from edgeplan.solvers.layer_assignment.label_setting.states import States
-from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
 from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
-MAX_STATES = 100_000_000_000  # before bounds cut them; what is left must also fit into memory
 MAX_TYPES = 2_000
 MAX_STEPS = 4_000_000  # runs x types
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class DynamicProgramme:
         Raises
         ------
         UsageError
-            When there are more than ``MAX_STATES`` states.
+            When there are too many types of nodes, or of steps.
         """
         states = _states_or_refusal(problem)
         info = SolverInfo(
@@ -77,8 +70,7 @@ class DynamicProgramme:
         return run_search(body, problem, limits, info, on_incumbent)
 
     def _search(self, search: Search, states: States) -> Ending:
-        walk = states.walk
-        ending = _run(search, prepared(search, states) if self.polish else ToCome(walk, walk.allowed))
+        ending = _run(search, states, polish=self.polish)
         return _explained(search) if ending.infeasible else ending
 
 
@@ -99,43 +91,17 @@ def _states_or_refusal(problem: LayerAssignment) -> States:
             f"--solver dp: {n} layers on {num_nodes} nodes of more than {MAX_TYPES} types, or of more than "
             f"{MAX_STEPS} pairs of a run and a type, are too many; use --solver auto"
         )
-    if states.number() > MAX_STATES:
-        raise UsageError(
-            f"--solver dp: about {states.number():.1e} states of position, last node and used nodes "
-            f"({len(states.walk.types)} types) are more than {MAX_STATES:.0e}; use --solver auto"
-        )
     return states
 
 
-def _run(search: Search, to_come: ToCome) -> Ending:
+def _run(search: Search, states: States, *, polish: bool) -> Ending:
     """Search walks closing by closing, the most promising first."""
-    walk = to_come.walk
+    walk = states.walk
     if not len(walk.types):
         return Ending(Stop.PROOF, infeasible=True)
-    lowest, bounds = offer_alone(search, walk), {c: to_come.bound(c) for c in walk.closings}
-    order = sorted(bounds, key=bounds.__getitem__)
-    for place, closing in enumerate(order):
-        _raise_bound(search, min(lowest, bounds[closing]))
-        if search.is_done or bounds[closing] >= ceiling(search):
-            break
-        try:
-            lowest = min(lowest, offer_walks(search, to_come, closing))
-        except TooManyLabelsError:
-            detail = f"closing {place + 1} of {len(order)} needs more labels than memory should hold"
-            return Ending(Stop.WORK_LIMIT, detail=f"{detail}; use --solver cp-sat")
-    if search.objective is None and not math.isfinite(lowest):
-        return Ending(Stop.PROOF, infeasible=True)
-    _raise_bound(search, lowest)
-    if search.is_done:
-        return Ending(Stop.GAP)
-    return Ending(Stop.WORK_LIMIT, detail="the best walk that rounding lets in breaks a limit")
-
-
-def _raise_bound(search: Search, least: float) -> None:
-    """Raise the bound to the least objective of a walk that is not excluded, or to the ceiling."""
-    bound = min(least * (1 - _ROUNDING), ceiling(search))
-    if math.isfinite(bound):
-        search.raise_bound(bound)
+    closings = closings_of(search, walk)
+    settle(search, states, closings, polish=polish)
+    return ending_of(closings, search)
 
 
 def _explained(search: Search) -> Ending:

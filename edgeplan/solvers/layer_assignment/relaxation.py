@@ -191,6 +191,7 @@ class Relaxation:
         until: float = math.inf,
         max_steps: int = 200,
         multipliers: Floats | None = None,
+        senders: Ints | None = None,
     ) -> Ascent:
         """Raise the bound by subgradient steps until `target`, or until time is over.
 
@@ -205,6 +206,8 @@ class Relaxation:
             Most steps.
         multipliers
             Where to begin; zero by default.
+        senders
+            First senders of the plans that it is about; all by default.
 
         Raises
         ------
@@ -212,7 +215,7 @@ class Relaxation:
             When time is over before a first bound.
         """
         multipliers = self.no_multipliers() if multipliers is None else multipliers
-        senders = self.arcs.first_senders
+        senders = self.arcs.first_senders if senders is None else senders
         walk = self.walk(multipliers, senders)
         best, scale, stalled = Ascent(multipliers, walk, senders), 1.0, 0
         for count in range(max_steps):

@@ -13,6 +13,7 @@ from edgeplan.solvers.layer_assignment.at_size.bounding import ROUNDING, Boundin
 from edgeplan.solvers.layer_assignment.at_size.columns import Group, parts_of
 from edgeplan.solvers.layer_assignment.candidates import arcs_over
 from edgeplan.solvers.layer_assignment.cp_sat import prove_over
+from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.search import Ending, Search
 
 _ROUNDS = 8
@@ -36,7 +37,10 @@ def finish(bounding: Bounding, branches: list[Branch], alone: Alone, search: Sea
             Stop.WORK_LIMIT, detail="multipliers raise the bound no further, and many nodes are left"
         )
     branches.clear()  # their tables are as large as those of the exact search
-    ending = prove_over(arcs_over(search.problem, nodes), search, effort=None)
+    arcs = arcs_over(search.problem, nodes)
+    ending = improve_and_prove(arcs, search)
+    if ending.stop is Stop.WORK_LIMIT:
+        ending = prove_over(arcs, search, effort=None)
     assert not ending.infeasible, "the best plan's nodes are among those searched"
     return Ending(ending.stop, detail=f"searched {len(nodes)} nodes; no better plan uses others")
 

@@ -15,11 +15,12 @@ from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_ta
 from edgeplan.solvers.layer_assignment.cp_sat import prove_over
 from edgeplan.solvers.layer_assignment.exact_search import MARGIN_S
 from edgeplan.solvers.layer_assignment.heuristic import FULL
+from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
-_SHARE_OF_SIZE, _LEAST_S, _S_PER_STEP = 0.5, 1.0, 1e-4
+_SHARE_OF_SIZE, _LEAST_S, _S_PER_STEP = 0.6, 1.0, 5e-7
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,12 @@ def _search(search: Search) -> Ending:
     arcs = candidates(problem).arcs
     if not arcs.num_nodes:
         return prove_over(arcs, search, effort=None)
-    most_s = _LEAST_S + _S_PER_STEP * arcs.num_steps
+    most_s = _LEAST_S + _S_PER_STEP * arcs.num_steps * max(1, problem.instance.limits.min_nodes)
     ending = _by_size(search, limits.share(_SHARE_OF_SIZE, most_s=most_s))
+    if not search.is_done and search.plan is not None and not search.problem.is_pipeline:
+        ending = improve_and_prove(arcs, search)
+        if ending.stop is not Stop.WORK_LIMIT:
+            return ending
     if search.is_done:
         return ending
     return prove_over(arcs, search, effort=None if search.plan else FULL)

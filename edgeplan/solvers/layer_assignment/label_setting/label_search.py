@@ -25,7 +25,7 @@ _ROUNDING = 1e-9
 
 
 class TooManyLabelsError(Exception):
-    """Dominance keeps more labels than memory should hold."""
+    """Dominance keeps more labels than asked for."""
 
 
 Stages = tuple[tuple[int, int, int], ...]
@@ -77,6 +77,8 @@ class LabelSearch:
     width
         Most labels kept at a position, the most promising ones; None keeps all, so that no better walk
         than those found exists.
+    most_labels
+        Labels held at once beyond which to give up.
     """
 
     to_come: ToCome
@@ -84,6 +86,7 @@ class LabelSearch:
     below: float
     until: float = math.inf
     width: int | None = None
+    most_labels: int = MAX_LABELS
 
     @property
     def _walk(self) -> Walk:
@@ -110,7 +113,7 @@ class LabelSearch:
         OutOfTimeError
             When time runs out.
         TooManyLabelsError
-            When memory might.
+            When there are more labels than asked for.
         """
         n = self._walk.num_positions
         course: list[Labels | None] = []
@@ -163,6 +166,7 @@ class LabelSearch:
         if labels is None or not len(kinds):
             return
         num_labels = max(1, _BLOCK // (len(rows) * len(kinds)))
+        held = sum(len(part) for part in course if part is not None)
         for first in range(0, len(labels), num_labels):
             if time.monotonic() > self.until:
                 raise OutOfTimeError
@@ -172,10 +176,9 @@ class LabelSearch:
                 waiting[end].add(dataclasses.replace(part, parent=parents))
                 if waiting[end].is_due:
                     waiting[end].settle(self._states, self._width)
-        held = sum(len(part) for part in course if part is not None)
-        held += sum(place.num_settled + place.num_new for place in waiting[position + 1 :])
-        if held > MAX_LABELS:
-            raise TooManyLabelsError
+            ahead = sum(place.num_settled + place.num_new for place in waiting[position + 1 :])
+            if held + ahead > self.most_labels:
+                raise TooManyLabelsError
 
     def _successors(self, block: Labels, position: int, kinds: Ints) -> Iterator[tuple[int, Labels]]:
         """Yield the end and the labels of all steps from a block; parents are places in the block."""

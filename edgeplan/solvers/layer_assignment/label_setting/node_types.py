@@ -7,6 +7,7 @@ that all differ are types of one.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,18 +31,24 @@ class NodeTypes:
     members: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, problem: LayerAssignment, *, at_most: int) -> NodeTypes | None:
-        """Group the nodes but the server; where their order is given, every node is a type.
+    def of(
+        cls, problem: LayerAssignment, nodes: Sequence[int] | None = None, *, at_most: int
+    ) -> NodeTypes | None:
+        """Group nodes but the server; where their order is given, every node is a type.
 
         Parameters
         ----------
+        nodes
+            Indices in ``network.nodes``, ascending; all by default.
         at_most
             Types beyond which the answer is None.
         """
         linked = _linked(problem)
         pinned, forbidden = _pinned(problem), _forbidden(problem)
         types: dict[object, list[int]] = defaultdict(list)
-        for index, node in enumerate(problem.instance.network.nodes):
+        network = problem.instance.network
+        for index in range(len(network.nodes)) if nodes is None else nodes:
+            node = network.nodes[index]
             if node.id == problem.server:
                 continue
             alone = problem.instance.node_order == "given" or node.id in linked

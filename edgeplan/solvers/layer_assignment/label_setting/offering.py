@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 
 from edgeplan.models.layer_assignment import Plan, Stage
-from edgeplan.solvers.layer_assignment.label_setting.label_search import LabelSearch, Stages
+from edgeplan.solvers.layer_assignment.label_setting.label_search import MAX_LABELS, LabelSearch, Stages
 from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
 from edgeplan.solvers.search import Search
@@ -24,21 +24,31 @@ def ceiling(search: Search) -> float:
     return search.objective * (1 - max(_NO_GAIN, search.limits.gap))
 
 
-def offer_walks(search: Search, to_come: ToCome, closing: int, *, width: int | None = None) -> float:
+def offer_walks(
+    search: Search, to_come: ToCome, closing: int, *, width: int | None = None, most_labels: int = MAX_LABELS
+) -> float:
     """Offer the best walk with this closing that the problem accepts.
 
     Parameters
     ----------
     width
         Labels kept at a position; None for all.
+    most_labels
+        Labels held at once beyond which to give up.
 
     Returns
     -------
     float
         With all labels kept, the least objective of a walk below the ceiling, infinite without any.
+
+    Raises
+    ------
+    TooManyLabelsError
+        When there are more labels than asked for.
     """
     lowest, until, walk = math.inf, search.limits.deadline - _MARGIN_S, to_come.walk
-    for objective, stages in LabelSearch(to_come, closing, ceiling(search), until, width).walks():
+    labels = LabelSearch(to_come, closing, ceiling(search), until, width, most_labels)
+    for objective, stages in labels.walks():
         lowest = min(lowest, objective)
         claimed = None if walk.has_windows else objective  # a rounding may move a stage to another window
         if search.offer(_plan(walk, stages), claimed=claimed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,68 +11,118 @@ from edgeplan.solvers.layer_assignment.arcs import Arcs
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.dualised import Dualised
 from edgeplan.solvers.layer_assignment.heuristic import FULL, QUICK, construct_and_improve
+from edgeplan.solvers.layer_assignment.label_setting.closings import Closings
+from edgeplan.solvers.layer_assignment.label_setting.label_search import MAX_LABELS
 from edgeplan.solvers.layer_assignment.label_setting.offering import offer_walks
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.to_come import Prices, ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
 from edgeplan.solvers.layer_assignment.relaxation import Ascent, Relaxation
-from edgeplan.solvers.layer_assignment.stage_table import Bools
-from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
+from edgeplan.solvers.layer_assignment.stage_table import Bools, Ints
 from edgeplan.solvers.search import Search
 
 _PRUNE_FROM = 1e6  # labels; below, pruning takes longer than it saves
-_ASCENTS, _ASCENT_S, _WORTH = 8, 5.0, 0.1  # most ascents, their time, and the gain in gaps for another
-_DIVES, _NARROW = 6, 500  # closings, and labels kept at a position, to find better plans before the proof
+_FIRST_ASCENT_S, _LONGER = 2.0, 1.6  # time of the first ascent, and how much longer each next one takes
+_FIRST_LABELS, _MORE = 40_000, 2.0
+_WORTH = 0.02  # gain of an ascent in gaps below which labels have to do the rest
+_MOST_VAIN = 3
+_DIVES, _NARROW = 3, 500  # closings, and labels kept at a position, to find better plans before the proof
 
 
-def prepared(search: Search, states: States) -> ToCome:
-    """Let the heuristic offer a plan, and drop stages and price nodes by what it says."""
-    walk, prune = states.walk, states.effort() > _PRUNE_FROM
-    chosen, everything = candidates(search.problem), ToCome(walk, walk.allowed)
-    arcs, limits = chosen.arcs, search.limits
-    if not arcs.num_nodes:
-        return everything
-    until = limits.share(0.2, most_s=2.0)
-    construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=FULL if prune else QUICK)
-    if not (prune and chosen.complete) or search.objective is None:
-        return everything
-    try:
-        return _pruned(search, walk, arcs)
-    except OutOfTimeError:
-        return everything
+def settle(search: Search, states: States, closings: Closings, *, polish: bool) -> None:
+    """Search the closings, with a plan of the heuristic and with prices where that saves labels.
 
+    Parameters
+    ----------
+    polish
+        Whether to use plan and prices at all.
 
-def _pruned(search: Search, walk: Walk, arcs: Arcs) -> ToCome:
-    """Keep the stages that a better plan may have, and price the nodes that walks use too often.
-
-    Between ascents of the prices narrow searches look for better plans, which makes the next better.
+    Raises
+    ------
+    OutOfTimeError
+        When time runs out.
     """
-    assert search.objective is not None
-    relaxation = Relaxation(arcs, search.limits.share(0.7, most_s=math.inf))
-    ascent, bound = Ascent(relaxation.no_multipliers(), None, arcs.first_senders), -math.inf
-    for _ in range(_ASCENTS):
-        until = search.limits.share(0.15, most_s=_ASCENT_S)
-        ascent = relaxation.ascend(search.objective, until=until, multipliers=ascent.multipliers)
-        before, bound = bound, relaxation.bound(ascent.walk)
-        search.raise_bound(min(bound, search.objective))
-        if search.is_done or bound - before < _WORTH * (search.objective - bound):
-            break
-        to_come = _priced(walk, arcs, relaxation, ascent, walk.allowed)
-        for closing in sorted(walk.closings, key=to_come.bound)[:_DIVES]:
-            offer_walks(search, to_come, closing, width=_NARROW)
-    useful = relaxation.useful_arcs(search.objective, ascent)
-    kept = np.stack([useful[:, :, mine].any(axis=(1, 2)) for mine in _columns(walk, arcs)], axis=1)
-    return _priced(walk, arcs, relaxation, ascent, walk.allowed & kept)
+    walk, everything = states.walk, ToCome(states.walk, states.walk.allowed)
+    if polish:
+        prune = states.effort() > _PRUNE_FROM
+        chosen, until = candidates(search.problem), search.limits.share(0.2, most_s=2.0)
+        if chosen.arcs.num_nodes:
+            effort = FULL if prune else QUICK
+            construct_and_improve(chosen.arcs, Relaxation(chosen.arcs), search, until=until, effort=effort)
+        if prune and chosen.complete and search.objective is not None:
+            Pruning(search, walk, chosen.arcs, closings).run()
+            return
+    closings.learn(everything)
+    closings.settle(everything, most_labels=MAX_LABELS)
 
 
-def _columns(walk: Walk, arcs: Arcs) -> list[list[int]]:
-    """Columns of each type's nodes."""
-    column_of = {node: column for column, node in enumerate(arcs.table.nodes)}
-    return [[column_of[node] for node in members] for members in walk.types.members]
+class Pruning:
+    """Prices on the nodes that walks use too often, and the stages that a better plan may have.
 
+    Between ascents of the prices narrow searches look for better plans, which makes the next ascent better,
+    and closings are searched that few labels settle.
+    """
 
-def _priced(walk: Walk, arcs: Arcs, relaxation: Relaxation, ascent: Ascent, allowed: Bools) -> ToCome:
-    """Take the relaxation's prices, on average for the nodes of a type."""
-    pays = relaxation.per_stage(ascent.multipliers)
-    mean = np.array([pays[mine].mean() for mine in _columns(walk, arcs)])
-    return ToCome(walk, allowed, Prices(mean, Dualised.of(arcs).refund(ascent.multipliers)))
+    def __init__(self, search: Search, walk: Walk, arcs: Arcs, closings: Closings) -> None:
+        self.search, self.walk, self.arcs, self.closings = search, walk, arcs, closings
+        self.relaxation = Relaxation(arcs, search.limits.deadline)
+        column_of = {node: column for column, node in enumerate(arcs.table.nodes)}
+        self.columns = [[column_of[node] for node in members] for members in walk.types.members]
+
+    def run(self) -> None:
+        """Raise prices and settle closings in turn, until all are settled or prices rise no more.
+
+        Raises
+        ------
+        OutOfTimeError
+            When time runs out.
+        """
+        ascent = Ascent(self.relaxation.no_multipliers(), None, self.arcs.first_senders)
+        seconds, most_labels, bound, num_vain = _FIRST_ASCENT_S, float(_FIRST_LABELS), -math.inf, 0
+        while self.closings.open and not self.search.is_done:
+            assert self.search.objective is not None
+            until = self.search.limits.share(0.2, most_s=seconds)
+            ascent = self.relaxation.ascend(
+                self.search.objective, until=until, multipliers=ascent.multipliers, senders=self._senders()
+            )
+            before, bound = bound, self.relaxation.bound(ascent.walk)
+            is_vain = bound - before < _WORTH * (self.search.objective - bound)
+            num_vain = num_vain + 1 if is_vain else 0
+            useful = self._useful(ascent)
+            self.relaxation = replace(self.relaxation, kept=useful)
+            to_come = self._to_come(ascent, useful)
+            self.closings.learn(to_come)
+            for closing in sorted(self.closings.open, key=self.closings.lowest.__getitem__)[:_DIVES]:
+                offer_walks(self.search, to_come, closing, width=_NARROW)
+            is_last = num_vain == _MOST_VAIN
+            self.closings.settle(to_come, most_labels=MAX_LABELS if is_last else int(most_labels))
+            if is_last:
+                return
+            seconds, most_labels = _LONGER * seconds, min(_MORE * most_labels, MAX_LABELS)
+
+    def _senders(self) -> Ints:
+        """Sender classes that the open closings begin with."""
+        classes = self.arcs.class_of
+        if not self.walk.is_round:
+            return self.arcs.first_senders
+        groups = self.walk.groups.tolist()
+        of_open = {
+            int(classes[column])
+            for group, columns in zip(groups, self.columns, strict=True)
+            if group in self.closings.open
+            for column in columns
+        }
+        return np.array([sender for sender in self.arcs.first_senders if sender in of_open], dtype=np.int64)
+
+    def _useful(self, ascent: Ascent) -> Bools:
+        """Steps that a better plan with an open closing may take."""
+        assert self.search.objective is not None
+        return self.relaxation.useful_arcs(self.search.objective, ascent)
+
+    def _to_come(self, ascent: Ascent, useful: Bools) -> ToCome:
+        """Keep the stages of these steps; prices are the relaxation's, on average for the nodes of a type."""
+        pays = self.relaxation.per_stage(ascent.multipliers)
+        mean = np.array([pays[mine].mean() for mine in self.columns])
+        kept: Bools = np.stack([useful[:, :, mine].any(axis=(1, 2)) for mine in self.columns], axis=1)
+        prices = Prices(mean, Dualised.of(self.arcs).refund(ascent.multipliers))
+        return ToCome(self.walk, self.walk.allowed & kept, prices)
