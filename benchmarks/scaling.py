@@ -1,10 +1,11 @@
-"""Time and memory over four decades of nodes and two of layers: ``python -m benchmarks.scaling``.
+"""Time and memory over four decades of nodes, two of layers, and by case: ``python -m benchmarks.scaling``.
 
-Each measurement runs in a fresh process, one after another. Time is that of solving, with reading beside
-it. Memory is the larger of two peaks: what getrusage says of the solving process, and the resident memory of
-it and its back-ends together, read from /proc every hundredth of a second. Instances are those of
-at_size_instances.py, with limits that ask for ten nodes. Prints a Markdown table and draws
-docs/figures/scaling.svg.
+Each measurement runs in a fresh process, one after another. Time is that of solving to a proven gap,
+0.5 % unless told otherwise, with reading beside it. Memory is the larger of two peaks: what getrusage says
+of the solving process, and the resident memory of it and its back-ends together, read from /proc every
+hundredth of a second. The sweeps take the case bar of at_size_instances.py, with limits that ask for ten
+nodes, and are drawn in docs/figures/scaling.svg; ``--sweep cases`` takes every case, 100 layers on 100,000
+nodes. Prints a Markdown table.
 """
 
 # This process stays small on purpose: on Linux a child's peak begins at what its parent holds.
@@ -22,7 +23,9 @@ from typing import Any
 SCHEDULES = ("server", "peer", "gpipe", "1f1b")
 NODES = (10, 32, 100, 316, 1_000, 3_162, 10_000, 31_623, 100_000)
 LAYERS = (4, 10, 25, 50, 100, 200, 400)
+CASES = ("bar", "many", "free", "equal", "types5", "fasttight")
 LAYERS_OF_NODE_SWEEP, NODES_OF_LAYER_SWEEP = 100, 10_000
+LAYERS_OF_CASES, NODES_OF_CASES = 100, 100_000
 ROOT = Path(__file__).parents[1]
 FIGURE = ROOT / "docs" / "figures" / "scaling.svg"
 _PAGE_BYTES = 4096
@@ -36,26 +39,27 @@ def points(schedules: tuple[str, ...], thin: int) -> Iterator[Point]:
     """Yield what to measure: the sweep over nodes, then that over layers, every `thin`-th size."""
     for schedule in schedules:
         for num_nodes in NODES[::thin]:
-            yield {
-                "sweep": "nodes",
-                "schedule": schedule,
-                "layers": LAYERS_OF_NODE_SWEEP,
-                "nodes": num_nodes,
-            }
+            yield _point("nodes", "bar", schedule, LAYERS_OF_NODE_SWEEP, num_nodes)
         for num_layers in LAYERS[::thin]:
-            yield {
-                "sweep": "layers",
-                "schedule": schedule,
-                "layers": num_layers,
-                "nodes": NODES_OF_LAYER_SWEEP,
-            }
+            yield _point("layers", "bar", schedule, num_layers, NODES_OF_LAYER_SWEEP)
 
 
-def measured(point: Point, time_limit_s: float) -> Point:
+def cases(schedules: tuple[str, ...]) -> Iterator[Point]:
+    """Yield every case of at_size_instances.py."""
+    for schedule in schedules:
+        for case in CASES:
+            yield _point("cases", case, schedule, LAYERS_OF_CASES, NODES_OF_CASES)
+
+
+def _point(sweep: str, case: str, schedule: str, num_layers: int, num_nodes: int) -> Point:
+    return {"sweep": sweep, "case": case, "schedule": schedule, "layers": num_layers, "nodes": num_nodes}
+
+
+def measured(point: Point, time_limit_s: float, gap: float) -> Point:
     """Measure one point in a fresh process."""
-    arguments = [point["schedule"], point["layers"], point["nodes"], time_limit_s]
+    asked = point | {"time_limit_s": time_limit_s, "gap": gap}
     child = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.scaling_point", *map(str, arguments)],
+        [sys.executable, "-m", "benchmarks.scaling_point", json.dumps(asked)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -90,11 +94,12 @@ def _resident_bytes(process: int) -> int:
 
 def table(rows: list[Point]) -> Iterator[str]:
     """Yield the Markdown table."""
-    yield "| schedule | layers | nodes | reading | solving | peak | status | gap | stages | solver |"
-    yield "| --- |" + " --- |" * 9
+    yield "| case | schedule | layers | nodes | reading | solving | peak | status | objective | bound | gap | by |"
+    yield "| --- |" + " --- |" * 11
     for row in rows:
         gap = row.get("gap")
         cells = (
+            row["case"],
             row["schedule"],
             row["layers"],
             f"{row['nodes']:,}",
@@ -102,8 +107,9 @@ def table(rows: list[Point]) -> Iterator[str]:
             _seconds(row.get("solving_s")),
             f"{row['peak_bytes'] / 2**20:,.0f} MiB",
             row["status"],
+            _number(row.get("objective")),
+            _number(row.get("bound")),
             "no bound" if gap is None else f"{100 * gap:.2g} %",
-            row.get("num_stages") or "",
             row.get("solver", ""),
         )
         yield "| " + " | ".join(map(str, cells)) + " |"
@@ -113,10 +119,16 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} s"
 
 
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.7g}"
+
+
 def main() -> None:
     """Measure every point, print the table and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--time-limit", type=float, default=60.0, help="seconds for each solve")
+    parser.add_argument("--gap", type=float, default=0.005, help="relative gap at which a solve may end")
+    parser.add_argument("--sweep", choices=("sizes", "cases"), default="sizes", help="what to measure")
     parser.add_argument("--only", choices=SCHEDULES, help="one schedule alone")
     parser.add_argument("--thin", type=int, default=1, help="take every n-th size alone")
     parser.add_argument("--out", type=Path, help="file for the measurements as JSON, written as they come")
@@ -125,8 +137,9 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[Point] = json.loads(arguments.draw.read_text(encoding="utf-8")) if arguments.draw else []
     schedules = SCHEDULES if arguments.only is None else (arguments.only,)
-    for point in () if arguments.draw else points(schedules, arguments.thin):
-        rows.append(measured(point, arguments.time_limit))
+    chosen = cases(schedules) if arguments.sweep == "cases" else points(schedules, arguments.thin)
+    for point in () if arguments.draw else chosen:
+        rows.append(measured(point, arguments.time_limit, arguments.gap))
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
         if arguments.out is not None:
             arguments.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -135,7 +148,8 @@ def main() -> None:
     from benchmarks.scaling_figure import draw
 
     print(f"\n{provenance()}")
-    draw(rows, arguments.figure)
+    if arguments.sweep == "sizes":
+        draw(rows, arguments.figure)
 
 
 if __name__ == "__main__":

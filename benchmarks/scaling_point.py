@@ -1,6 +1,6 @@
 """One measurement of scaling.py, in a fresh process: draw an instance, read it, solve it, print what it took.
 
-Arguments: schedule, number of layers, number of nodes, time limit in seconds. Prints one JSON object.
+The argument is a point of scaling.py as JSON, with case, time limit and gap. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ def limits(num_layers: int, num_nodes: int) -> dict[str, int]:
     return {"min_nodes": fewest, "max_layers_per_node": round(_SLACK * num_layers / fewest)}
 
 
-def measure(schedule: Schedule, num_layers: int, num_nodes: int, time_limit_s: float) -> dict[str, Any]:
+def measure(point: dict[str, Any]) -> dict[str, Any]:
     """Return times in seconds, what the solver knows in the end, and the peak of this process in bytes."""
-    document = at_size_document("bar", schedule, num_layers=num_layers, num_nodes=num_nodes)
+    schedule, num_layers, num_nodes = cast(Schedule, point["schedule"]), point["layers"], point["nodes"]
+    document = at_size_document(point["case"], schedule, num_layers=num_layers, num_nodes=num_nodes)
+    if point["sweep"] != "cases":
+        document |= {"limits": limits(num_layers, num_nodes)}
     started = time.monotonic()
-    problem = problem_from_document(document | {"limits": limits(num_layers, num_nodes)})
+    problem = problem_from_document(document)
     read = time.monotonic()
-    result = solve(problem, time_limit_s=time_limit_s, workers=2)
+    result = solve(problem, time_limit_s=point["time_limit_s"], gap=point["gap"], workers=2)
     return {
         "reading_s": read - started,
         "solving_s": time.monotonic() - read,
@@ -51,5 +54,4 @@ def measure(schedule: Schedule, num_layers: int, num_nodes: int, time_limit_s: f
 
 
 if __name__ == "__main__":
-    kind, layers, nodes, limit = sys.argv[1:]
-    print(json.dumps(measure(cast(Schedule, kind), int(layers), int(nodes), float(limit))))
+    print(json.dumps(measure(json.loads(sys.argv[1]))))

@@ -99,6 +99,16 @@ class LayerAssignment:
         """Id of the server; None with transport peer, and for a pipeline, which has none."""
         return None if self.is_pipeline else self.instance.server
 
+    @property
+    def energy_matters(self) -> bool:
+        """Whether a weight or a limit asks for energy."""
+        return self.instance.objective.energy_j > 0 or self.instance.limits.budget_energy_j is not None
+
+    @property
+    def price_matters(self) -> bool:
+        """Whether a weight or a limit asks for the price."""
+        return self.instance.objective.price > 0 or self.instance.limits.budget_price is not None
+
     @cached_property
     def figures(self) -> StageFigures:
         """Memory and compute time of single stages."""

@@ -119,13 +119,11 @@ class Arcs(ABC):
 
     def _sender_key(self, node: Node) -> object:
         """Nodes without links of their own and with equal keys cost the same as senders."""
-        instance = self.table.problem.instance
-        energy_matters = instance.objective.energy_j > 0 or instance.limits.budget_energy_j is not None
-        price_matters = instance.objective.price > 0 or instance.limits.budget_price is not None
+        problem = self.table.problem
         return (
             *self._link_key(node),
-            node.transmit_power_w if energy_matters else None,
-            node.price_per_s if price_matters else None,
+            node.transmit_power_w if problem.energy_matters else None,
+            node.price_per_s if problem.price_matters else None,
         )
 
     @property

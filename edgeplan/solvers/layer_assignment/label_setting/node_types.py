@@ -96,25 +96,30 @@ class NodeTypes:
 
 
 def _figures(problem: LayerAssignment, node: Node) -> tuple[object, ...]:
+    """What the rules and a weight or a limit ask of a node."""
     timed = "type" in node.model_fields_set and node.type in problem.instance.network.timings
     return (
         node.type if timed else node.flops_per_s,
         timed,
         node.memory_bytes,
-        node.compute_power_w,
-        node.available_s,
-        node.num_samples,
+        None if problem.is_pipeline else node.available_s,
         node.uplink_bit_per_s,
         node.downlink_bit_per_s,
         node.latency_s,
-        node.transmit_power_w,
-        node.price_per_s,
+        node.num_samples if problem.instance.limits.min_samples > 0 else 0,
+        (node.compute_power_w, node.transmit_power_w) if problem.energy_matters else None,
+        node.price_per_s if problem.price_matters else None,
     )
 
 
 def _as_neighbour(problem: LayerAssignment, node: Node) -> object:
     """What a transfer's cost depends on: in a serial round its sender, in a pipeline both ends."""
-    sending = (node.uplink_bit_per_s, node.latency_s, node.transmit_power_w, node.price_per_s)
+    sending = (
+        node.uplink_bit_per_s,
+        node.latency_s,
+        node.transmit_power_w if problem.energy_matters else None,
+        node.price_per_s if problem.price_matters else None,
+    )
     return (*sending, node.downlink_bit_per_s) if problem.is_pipeline else sending
 
 

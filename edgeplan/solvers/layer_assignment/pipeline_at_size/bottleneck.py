@@ -21,8 +21,7 @@ from edgeplan.solvers.search import Ending, Search
 _FIRST_STEP = 1e-3
 _GROWTH = 1.6
 _WIDEST_STEP = 1e9
-_FAR = 1.1
-_CLOSE = 1.0005
+_CLOSE = 5e-4
 _ROUNDS = 15
 _WIDTH = 30
 _WORK = 30_000
@@ -59,32 +58,29 @@ class BottleneckSearch:
     missed_s: float = 0.0
     """Highest threshold at which the search has lately found neither proof nor plan."""
     effort: int = 1
+    step: float = _FIRST_STEP
+    """How far above the lowest possible threshold to look next, relatively."""
 
     def run(self) -> Ending:
         """Search until the gap is closed or no plan is left; raises when the time is up."""
         self._prove(self.reuse.highest_impossible_s)
         if self.reuse.highest_impossible_s == 0:
             self._probe(self.reuse.lowest_possible_s)
-        step = _FIRST_STEP
-        while self._is_far():
-            self._probe(self.reuse.lowest_possible_s * (1.0 + step) if step < _WIDEST_STEP else math.inf)
-            step *= _GROWTH
-        if self.low_s == math.inf:
-            return none_left()
         while not self.search.is_done:
-            begun = max(self.low_s, self.missed_s)
-            if self.high_s > _CLOSE * begun:
-                self._probe(math.sqrt(begun * self.high_s))
-            else:
-                self.missed_s, self.effort = 0.0, min(2 * self.effort, _MOST_EFFORT)
-                self._probe(math.sqrt(self.low_s * self.high_s))
+            if self.low_s == math.inf:
+                return none_left()
+            self._probe(self._next_s())
         return Ending(Stop.GAP)
 
-    def _is_far(self) -> bool:
-        """Whether the best plan is the first one, or there is none."""
-        if self.search.is_done or self.low_s == math.inf:
-            return False
-        return self.high_s > _FAR * max(self.low_s, self.missed_s)
+    def _next_s(self) -> float:
+        """Threshold to look at: a little more each time till one is missed, then between it and the plan."""
+        begun_s, next_s = max(self.low_s, self.missed_s), self.reuse.lowest_possible_s * (1.0 + self.step)
+        if self.high_s == math.inf or (self.missed_s == 0.0 and next_s < self.high_s):
+            self.step *= _GROWTH
+            return next_s if self.step < _WIDEST_STEP else math.inf
+        if self.high_s <= (1.0 + max(_CLOSE, self.search.limits.gap / 2)) * begun_s:
+            self.missed_s, self.effort, begun_s = 0.0, min(2 * self.effort, _MOST_EFFORT), self.low_s
+        return math.sqrt(begun_s * self.high_s)
 
     @property
     def high_s(self) -> float:
@@ -107,7 +103,7 @@ class BottleneckSearch:
 
     def _decide(self, threshold_s: float, stages_behind: Ints) -> bool:
         """Try to decide the threshold by enumeration; whether that worked."""
-        decision = self.decider.decide(threshold_s, stages_behind, work=_WORK * self.effort)
+        decision = self.decider.decide(threshold_s, stages_behind, work=_WORK * self.effort**2)
         if decision.is_impossible:
             self._prove(threshold_s)
             return True
