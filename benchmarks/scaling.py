@@ -94,7 +94,8 @@ def _resident_bytes(process: int) -> int:
 
 def table(rows: list[Point]) -> Iterator[str]:
     """Yield the Markdown table."""
-    yield "| case | schedule | layers | nodes | reading | solving | peak | status | objective | bound | gap | by |"
+    columns = "reading | solving | peak | status | objective | bound | gap | by"
+    yield f"| case | schedule | layers | nodes | {columns} |"
     yield "| --- |" + " --- |" * 11
     for row in rows:
         gap = row.get("gap")
