@@ -15,8 +15,8 @@ from typing import Any
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problems import problem_from_document
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
-from edgeplan.solvers.layer_assignment.heuristic import Heuristic
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import Heuristic
 from edgeplan.solvers.limits import SolveLimits
 
 CASES = [(24, 8, 4), (24, 24, 4), (24, 24, 12), (48, 48, 4)]

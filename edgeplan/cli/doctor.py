@@ -42,10 +42,10 @@ def doctor() -> None:
 
 def _solvers() -> Iterator[tuple[str, Solver]]:
     """Every solver, without a heuristic's plan where it must do the work itself; milp on every engine."""
-    from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+    from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
     from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
-    from edgeplan.solvers.layer_assignment.milp import Milp
-    from edgeplan.solvers.layer_assignment.pulp_process import engines
+    from edgeplan.solvers.layer_assignment.milp.milp import Milp
+    from edgeplan.solvers.layer_assignment.milp.pulp_process import engines
     from edgeplan.solvers.registry import SOLVERS
 
     alone: dict[str, Solver] = {

@@ -82,7 +82,7 @@ def solve(
 
 def _write_model(instance: Path, path: Path) -> None:
     """Write the instance's integer programme, with every step that is allowed and none pruned."""
-    from edgeplan.solvers.layer_assignment.written_model import check_suffix, write_model
+    from edgeplan.solvers.layer_assignment.milp.written_model import check_suffix, write_model
 
     check_suffix(path)
     check_output(path)

@@ -11,10 +11,10 @@ from edgeplan.models.result import Result
 from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
 from edgeplan.solvers.layer_assignment.brute_force import BruteForce
 from edgeplan.solvers.layer_assignment.choice import choose
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
-from edgeplan.solvers.layer_assignment.heuristic import Heuristic
-from edgeplan.solvers.layer_assignment.milp import Milp
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import Heuristic
+from edgeplan.solvers.layer_assignment.milp.milp import Milp
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import OnIncumbent
 

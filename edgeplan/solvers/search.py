@@ -21,7 +21,7 @@ from edgeplan.models.result import (
     Stop,
     gap_between,
 )
-from edgeplan.solvers.layer_assignment.repair import repair
+from edgeplan.solvers.layer_assignment.heuristic.repair import repair
 from edgeplan.solvers.limits import SolveLimits
 
 OnIncumbent = Callable[[Incumbent], None]

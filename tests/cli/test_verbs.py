@@ -17,7 +17,8 @@ from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
 from edgeplan.solvers import registry
-from edgeplan.solvers.layer_assignment import cp_sat, infeasibility
+from edgeplan.solvers.layer_assignment.circulation import cp_sat
+from edgeplan.solvers.layer_assignment.infeasible import infeasibility
 
 TIGHT = document(nodes=[node(name, memory_bytes=240) for name in "pqr"])
 BEST = plan("p:a", "q:b", "r:c")

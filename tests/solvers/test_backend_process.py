@@ -14,7 +14,7 @@ from small_instances import node, plan, problem
 from edgeplan.errors import BackendError
 from edgeplan.models.result import Status, Stop
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
-from edgeplan.solvers.layer_assignment import cp_sat
+from edgeplan.solvers.layer_assignment.circulation import cp_sat
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import SOLVERS
 

@@ -11,8 +11,8 @@ from independent.pipeline_instances import random_pipeline
 from random_problems import problem_of
 from small_instances import node, problem
 
+from edgeplan.solvers.layer_assignment.bounds.chain_bound import LIMIT_OF_TERM, least, shows_no_plan
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.chain_bound import LIMIT_OF_TERM, least, shows_no_plan
 
 makers = st.sampled_from([random_instance, random_pipeline])
 

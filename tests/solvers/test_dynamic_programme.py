@@ -14,7 +14,7 @@ from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Status, Stop
 from edgeplan.solvers.layer_assignment import dynamic_programme
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme, states_of
 from edgeplan.solvers.layer_assignment.label_setting import pruning
 from edgeplan.solvers.layer_assignment.label_setting.labels import undominated

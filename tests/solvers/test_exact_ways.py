@@ -11,10 +11,10 @@ from tier import chunks
 from warm_backends import WarmBackends
 
 from edgeplan.models.result import Status, Stop
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
 from edgeplan.solvers.layer_assignment.label_setting import pruning
-from edgeplan.solvers.layer_assignment.milp import Milp
+from edgeplan.solvers.layer_assignment.milp.milp import Milp
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import Solver
 

@@ -11,11 +11,11 @@ from tier import chunks
 
 from edgeplan.models.layer_assignment import Plan
 from edgeplan.models.result import Status, Stop
+from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation
+from edgeplan.solvers.layer_assignment.bounds.spans import Narrowing
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
-from edgeplan.solvers.layer_assignment.route import RouteCost
-from edgeplan.solvers.layer_assignment.spans import Narrowing
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.steps.route import RouteCost
 from edgeplan.solvers.limits import SolveLimits
 
 RANDOM = [

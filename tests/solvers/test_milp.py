@@ -17,8 +17,9 @@ from edgeplan import extras
 from edgeplan.errors import MissingExtraError, UsageError
 from edgeplan.models.result import Result, Status, Stop
 from edgeplan.solvers.backend_process import BackendProcess
-from edgeplan.solvers.layer_assignment import exact_search, pulp_process
-from edgeplan.solvers.layer_assignment.milp import Milp
+from edgeplan.solvers.layer_assignment.circulation import exact_search
+from edgeplan.solvers.layer_assignment.milp import pulp_process
+from edgeplan.solvers.layer_assignment.milp.milp import Milp
 from edgeplan.solvers.limits import SolveLimits
 
 ENGINES = ["HiGHS", "PULP_CBC_CMD"]

@@ -12,7 +12,7 @@ from benchmarks.at_size_instances import at_size_document
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
-from edgeplan.solvers.layer_assignment.pipeline_at_size.labels import Copies
+from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.labels import Copies
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, Search

@@ -14,8 +14,8 @@ from random_problems import DRAWS, near, problem_of, solve
 from tier import chunks
 
 from edgeplan.models.result import Result
+from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
 
 instances = st.one_of(
     st.builds(draw, st.integers(0, 10**9), max_layers=st.just(4), max_nodes=st.just(4))

@@ -10,7 +10,7 @@ from small_instances import document, problem
 import edgeplan
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.solvers.layer_assignment.milp import Milp
+from edgeplan.solvers.layer_assignment.milp.milp import Milp
 from edgeplan.solvers.registry import SOLVERS, solver_named
 
 

@@ -17,8 +17,8 @@ from random_problems import near, problem_of
 from small_instances import document, node, plan, problem
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
-from edgeplan.solvers.layer_assignment.neighbours import neighbours
-from edgeplan.solvers.layer_assignment.repair import repair
+from edgeplan.solvers.layer_assignment.heuristic.neighbours import neighbours
+from edgeplan.solvers.layer_assignment.heuristic.repair import repair
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import SOLVERS
 

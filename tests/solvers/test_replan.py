@@ -17,7 +17,7 @@ import edgeplan as ep
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.layer_assignment.migration import migration
 from edgeplan.models.result import Result, Status
-from edgeplan.solvers.layer_assignment.repair import repair
+from edgeplan.solvers.layer_assignment.heuristic.repair import repair
 
 
 def tight(nodes: str, **members: object) -> LayerAssignment:

@@ -10,12 +10,12 @@ from tier import chunks
 from benchmarks.at_size_instances import at_size_document
 from edgeplan.models.problems import problem_from_document
 from edgeplan.models.result import Result, Status, Stop
-from edgeplan.solvers.layer_assignment.at_size.columns import Columns, parts_of
+from edgeplan.solvers.layer_assignment.at_size.groups.columns import Columns, parts_of
+from edgeplan.solvers.layer_assignment.at_size.groups.partition import first_columns
+from edgeplan.solvers.layer_assignment.at_size.groups.work import Work
 from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
-from edgeplan.solvers.layer_assignment.at_size.partition import first_columns
 from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
-from edgeplan.solvers.layer_assignment.at_size.work import Work
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.limits import SolveLimits
 
 random_seeds = pytest.mark.parametrize("seeds", chunks(20, commit=40, large=4_000), ids=str)

@@ -16,8 +16,8 @@ from small_instances import document, node, problem
 from tier import cases
 
 from edgeplan.errors import UsageError
-from edgeplan.solvers.layer_assignment import written_model
-from edgeplan.solvers.layer_assignment.written_model import write_model
+from edgeplan.solvers.layer_assignment.milp import written_model
+from edgeplan.solvers.layer_assignment.milp.written_model import write_model
 
 READ_BY_HIGHS = """
 import json, sys, highspy

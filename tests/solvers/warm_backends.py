@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from edgeplan.solvers.layer_assignment import cp_sat, infeasibility, milp
+from edgeplan.solvers.layer_assignment.circulation import cp_sat
+from edgeplan.solvers.layer_assignment.infeasible import infeasibility
+from edgeplan.solvers.layer_assignment.milp import milp
 
 Made = Callable[[str], Any]
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.network import Node
-from edgeplan.solvers.layer_assignment.arcs import Arcs
-from edgeplan.solvers.layer_assignment.pipeline_arcs import PipelineArcs
-from edgeplan.solvers.layer_assignment.pipeline_table import PipelineTable
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation, Span
-from edgeplan.solvers.layer_assignment.serial_arcs import SerialArcs
-from edgeplan.solvers.layer_assignment.serial_table import SerialTable
+from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation, Span
+from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
+from edgeplan.solvers.layer_assignment.steps.pipeline_arcs import PipelineArcs
+from edgeplan.solvers.layer_assignment.steps.pipeline_table import PipelineTable
+from edgeplan.solvers.layer_assignment.steps.serial_arcs import SerialArcs
+from edgeplan.solvers.layer_assignment.steps.serial_table import SerialTable
 
 MAX_STEPS = 6_000_000
 _CHOSEN_PER_LENGTH = 10

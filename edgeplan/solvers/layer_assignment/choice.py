@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
 from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_table
-from edgeplan.solvers.layer_assignment.cp_sat import CpSat
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme, states_of
 
 FEW_LABELS = 5e8  # with more, CP-SAT was as fast or faster

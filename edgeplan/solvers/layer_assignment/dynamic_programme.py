@@ -15,14 +15,14 @@ from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
+from edgeplan.solvers.layer_assignment.bounds.walks import OutOfTimeError
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.infeasibility import explain_by_cp_sat
+from edgeplan.solvers.layer_assignment.infeasible.infeasibility import explain_by_cp_sat
 from edgeplan.solvers.layer_assignment.label_setting.node_types import NodeTypes
 from edgeplan.solvers.layer_assignment.label_setting.proving import closings_of, ending_of
 from edgeplan.solvers.layer_assignment.label_setting.pruning import settle
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 

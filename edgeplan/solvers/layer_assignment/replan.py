@@ -8,7 +8,7 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.layer_assignment.migration import migration
 from edgeplan.models.replanned import Replanned
 from edgeplan.models.result import Result
-from edgeplan.solvers.layer_assignment.repair import repair
+from edgeplan.solvers.layer_assignment.heuristic.repair import repair
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import Solver
 from edgeplan.solvers.search import OnIncumbent

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from edgeplan.models.layer_assignment import Plan, Stage
-from edgeplan.solvers.layer_assignment.at_size.kinds import ROW
-from edgeplan.solvers.layer_assignment.at_size.work import Work
-from edgeplan.solvers.layer_assignment.stage_table import Floats
+from edgeplan.solvers.layer_assignment.at_size.groups.kinds import ROW
+from edgeplan.solvers.layer_assignment.at_size.groups.work import Work
+from edgeplan.solvers.layer_assignment.steps.stage_table import Floats
 
 
 @dataclass(frozen=True)

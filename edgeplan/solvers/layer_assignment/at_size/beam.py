@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeplan.models.layer_assignment import Plan, Stage
 from edgeplan.solvers.layer_assignment.at_size.walks import Closing, Step, Walks
-from edgeplan.solvers.layer_assignment.stage_table import Floats, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Floats, Ints
 
 
 @dataclass(frozen=True, order=True)

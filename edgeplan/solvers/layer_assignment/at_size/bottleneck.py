@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.at_size.columns import Columns
-from edgeplan.solvers.layer_assignment.at_size.kinds import ROW
+from edgeplan.solvers.layer_assignment.at_size.groups.columns import Columns
+from edgeplan.solvers.layer_assignment.at_size.groups.kinds import ROW
 
 
 def least_bottleneck_s(columns: Columns) -> float:

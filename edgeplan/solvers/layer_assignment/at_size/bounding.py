@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.at_size.columns import Columns, Group, parts_of
-from edgeplan.solvers.layer_assignment.at_size.kinds import ROW
+from edgeplan.solvers.layer_assignment.at_size.groups.columns import Columns, Group, parts_of
+from edgeplan.solvers.layer_assignment.at_size.groups.kinds import ROW
+from edgeplan.solvers.layer_assignment.at_size.groups.work import Work
 from edgeplan.solvers.layer_assignment.at_size.walks import Closing, PeerWalks, ServerWalks, Walk, Walks
-from edgeplan.solvers.layer_assignment.at_size.work import Work
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints
 
 ROUNDING = 1e-9  # relative; float sums of some hundred terms err by far less
 MAX_CELLS = 6_000_000  # of a table of runs x columns, 8 bytes each

@@ -10,9 +10,9 @@ import numpy as np
 from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.at_size.alone import Alone
 from edgeplan.solvers.layer_assignment.at_size.bounding import ROUNDING, Bounding, Branch
-from edgeplan.solvers.layer_assignment.at_size.columns import Group, parts_of
+from edgeplan.solvers.layer_assignment.at_size.groups.columns import Group, parts_of
 from edgeplan.solvers.layer_assignment.candidates import arcs_over
-from edgeplan.solvers.layer_assignment.cp_sat import prove_over
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import prove_over
 from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.search import Ending, Search
 

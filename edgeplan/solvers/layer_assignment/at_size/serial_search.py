@@ -12,15 +12,15 @@ from edgeplan.solvers.layer_assignment.at_size.alone import Alone
 from edgeplan.solvers.layer_assignment.at_size.beam import Beam
 from edgeplan.solvers.layer_assignment.at_size.bottleneck import least_bottleneck_s
 from edgeplan.solvers.layer_assignment.at_size.bounding import ROUNDING, Bounding, Branch
-from edgeplan.solvers.layer_assignment.at_size.columns import Columns
 from edgeplan.solvers.layer_assignment.at_size.finishing import finish
-from edgeplan.solvers.layer_assignment.at_size.partition import first_columns
+from edgeplan.solvers.layer_assignment.at_size.groups.columns import Columns
+from edgeplan.solvers.layer_assignment.at_size.groups.partition import first_columns
+from edgeplan.solvers.layer_assignment.at_size.groups.work import Work
 from edgeplan.solvers.layer_assignment.at_size.walks import Closing, Walks
-from edgeplan.solvers.layer_assignment.at_size.work import Work
+from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.heuristic import QUICK, construct_and_improve
-from edgeplan.solvers.layer_assignment.relaxation import Relaxation
-from edgeplan.solvers.layer_assignment.stage_table import Floats
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import QUICK, construct_and_improve
+from edgeplan.solvers.layer_assignment.steps.stage_table import Floats
 from edgeplan.solvers.search import Ending, Search
 
 # Gaps at which to aim in turn; the work of one rung prepares the next.

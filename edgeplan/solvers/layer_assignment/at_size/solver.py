@@ -12,9 +12,9 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
 from edgeplan.solvers.layer_assignment.at_size.serial_search import SerialSearch
 from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_table
-from edgeplan.solvers.layer_assignment.cp_sat import prove_over
-from edgeplan.solvers.layer_assignment.exact_search import MARGIN_S
-from edgeplan.solvers.layer_assignment.heuristic import FULL
+from edgeplan.solvers.layer_assignment.circulation.cp_sat import prove_over
+from edgeplan.solvers.layer_assignment.circulation.exact_search import MARGIN_S
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL
 from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
 from edgeplan.solvers.limits import SolveLimits

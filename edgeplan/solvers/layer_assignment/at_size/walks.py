@@ -15,9 +15,9 @@ from functools import cached_property
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.at_size.columns import Columns
-from edgeplan.solvers.layer_assignment.at_size.kinds import ROW
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
+from edgeplan.solvers.layer_assignment.at_size.groups.columns import Columns
+from edgeplan.solvers.layer_assignment.at_size.groups.kinds import ROW
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints
 
 Step = tuple[int, int]  # run, column
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Incumbent, Result, Status, Stop
-from edgeplan.solvers.layer_assignment.chain_bound import shows_no_plan
+from edgeplan.solvers.layer_assignment.bounds.chain_bound import shows_no_plan
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import Solver
 from edgeplan.solvers.search import EnoughError

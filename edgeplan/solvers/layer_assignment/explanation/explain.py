@@ -18,7 +18,7 @@ from edgeplan.models.explanation import (
 )
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Result, SolverInfo, Status, gap_between
-from edgeplan.solvers.layer_assignment.chain_bound import shows_no_plan
+from edgeplan.solvers.layer_assignment.bounds.chain_bound import shows_no_plan
 from edgeplan.solvers.layer_assignment.explanation.asking import Questions
 from edgeplan.solvers.layer_assignment.explanation.conflict.groups import conflict_of_groups, single_changes
 from edgeplan.solvers.layer_assignment.explanation.conflict.verified import Blame, verified_conflict

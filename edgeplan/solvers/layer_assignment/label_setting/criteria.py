@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
 from edgeplan.models.network import Window
-from edgeplan.solvers.layer_assignment.stage_table import Floats, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Floats, Ints
 
 _ROUNDING = 1e-12  # relative; a window that is missed by less is left to the problem's judgement
 

@@ -11,13 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
+from edgeplan.solvers.layer_assignment.bounds.walks import OutOfTimeError
 from edgeplan.solvers.layer_assignment.label_setting.criteria import Steps
 from edgeplan.solvers.layer_assignment.label_setting.labels import Counts, Labels, undominated
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
-from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints
 
 MAX_LABELS = 6_000_000  # held at once, about 40 bytes each
 _BLOCK = 400_000  # steps extended at once

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeplan.solvers.layer_assignment.stage_table import Floats, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Floats, Ints
 
 Counts = npt.NDArray[np.signedinteger[Any]]
 

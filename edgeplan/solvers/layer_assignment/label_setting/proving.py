@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from edgeplan.models.result import Stop
-from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.bounds.walks import OutOfTimeError
 from edgeplan.solvers.layer_assignment.label_setting.closings import Closings
 from edgeplan.solvers.layer_assignment.label_setting.node_types import NodeTypes
 from edgeplan.solvers.layer_assignment.label_setting.offering import offer_alone
 from edgeplan.solvers.layer_assignment.label_setting.pruning import Pruning
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.layer_assignment.walks import OutOfTimeError
+from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.search import Ending, Search
 
 

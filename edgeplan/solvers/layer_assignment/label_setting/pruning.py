@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.arcs import Arcs
+from edgeplan.solvers.layer_assignment.bounds.dualised import Dualised
+from edgeplan.solvers.layer_assignment.bounds.relaxation import Ascent, Relaxation
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.dualised import Dualised
-from edgeplan.solvers.layer_assignment.heuristic import FULL, QUICK, construct_and_improve
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, QUICK, construct_and_improve
 from edgeplan.solvers.layer_assignment.label_setting.closings import Closings
 from edgeplan.solvers.layer_assignment.label_setting.label_search import MAX_LABELS
 from edgeplan.solvers.layer_assignment.label_setting.offering import offer_walks
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.to_come import Prices, ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.layer_assignment.relaxation import Ascent, Relaxation
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Ints
+from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Ints
 from edgeplan.solvers.search import Search
 
 _PRUNE_FROM = 1e6  # labels; below, pruning takes longer than it saves

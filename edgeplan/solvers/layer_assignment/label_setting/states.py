@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeplan.solvers.layer_assignment.label_setting.labels import Labels
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Ints
 
 _WORD = 2**62
 _LABELS_PER_CRITERION = 20.0  # beyond the first; measured on random instances of 24 layers

@@ -14,9 +14,9 @@ import numpy as np
 from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.label_setting.criteria import Amounts
 from edgeplan.solvers.layer_assignment.label_setting.node_types import NodeTypes
-from edgeplan.solvers.layer_assignment.pipeline_table import PipelineTable
-from edgeplan.solvers.layer_assignment.serial_table import SerialTable
-from edgeplan.solvers.layer_assignment.stage_table import Floats, StageTable
+from edgeplan.solvers.layer_assignment.steps.pipeline_table import PipelineTable
+from edgeplan.solvers.layer_assignment.steps.serial_table import SerialTable
+from edgeplan.solvers.layer_assignment.steps.stage_table import Floats, StageTable
 
 
 @dataclass(frozen=True)

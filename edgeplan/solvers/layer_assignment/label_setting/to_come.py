@@ -15,7 +15,7 @@ import numpy as np
 from edgeplan.solvers.layer_assignment.label_setting.criteria import Amounts, Criterion, Steps, Sum
 from edgeplan.solvers.layer_assignment.label_setting.labels import Counts
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from edgeplan.solvers.layer_assignment.label_setting.step_costs import (
     pipeline_costs,
     serial_costs,
 )
-from edgeplan.solvers.layer_assignment.stage_table import Bools, Floats, Ints
+from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints
 
 _ROUNDING = 1e-12  # relative; what a limit is missed by less is left to the problem's judgement
 

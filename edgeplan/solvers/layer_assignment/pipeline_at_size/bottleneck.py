@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
-from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
-from edgeplan.solvers.layer_assignment.pipeline_at_size.feasibility import none_left
-from edgeplan.solvers.layer_assignment.pipeline_at_size.nodes import Ints
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.nodes import Ints
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
-from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
-from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.exact import Decider
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.feasibility import none_left
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.scarcity import Scarcity
 from edgeplan.solvers.search import Ending, Search
 
 _FIRST_STEP = 1e-3

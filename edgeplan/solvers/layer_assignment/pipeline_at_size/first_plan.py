@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from edgeplan.solvers.layer_assignment.pipeline_at_size.alike import Alike
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
-from edgeplan.solvers.layer_assignment.pipeline_at_size.field import Field
-from edgeplan.solvers.layer_assignment.pipeline_at_size.ground import Ground
-from edgeplan.solvers.layer_assignment.pipeline_at_size.nodes import Floats, Ints
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.alike import Alike
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.field import Field
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.ground import Ground
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.nodes import Floats, Ints
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.terms import Terms
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
-from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
-from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
 from edgeplan.solvers.search import Search
 
 _GOOD_AT_ALL = 120

@@ -8,16 +8,16 @@ from functools import cached_property
 import numpy as np
 
 from edgeplan.models.layer_assignment import Plan
-from edgeplan.solvers.layer_assignment.pipeline_at_size.beam import Beam
-from edgeplan.solvers.layer_assignment.pipeline_at_size.candidates import Candidates
+from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.beam import Beam
+from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.candidates import Candidates
+from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.priced import Chain, Charges, cheapest
+from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.supply import run_prices
+from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.track import Track
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
-from edgeplan.solvers.layer_assignment.pipeline_at_size.field import Stages
-from edgeplan.solvers.layer_assignment.pipeline_at_size.ground import Ground
-from edgeplan.solvers.layer_assignment.pipeline_at_size.nodes import Bools, Floats, Ints, NodeColumns
-from edgeplan.solvers.layer_assignment.pipeline_at_size.priced import Chain, Charges, cheapest
-from edgeplan.solvers.layer_assignment.pipeline_at_size.supply import run_prices
-from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
-from edgeplan.solvers.layer_assignment.pipeline_at_size.track import Track
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.field import Stages
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.ground import Ground
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.nodes import Bools, Floats, Ints, NodeColumns
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.terms import Terms
 from edgeplan.solvers.search import Search
 
 POOL = 700

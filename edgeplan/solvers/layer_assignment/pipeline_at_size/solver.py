@@ -7,16 +7,16 @@ import numpy as np
 from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.bottleneck import BottleneckSearch
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock, OutOfTimeError
-from edgeplan.solvers.layer_assignment.pipeline_at_size.exact import Decider
-from edgeplan.solvers.layer_assignment.pipeline_at_size.feasibility import without_chain
-from edgeplan.solvers.layer_assignment.pipeline_at_size.field import Field
 from edgeplan.solvers.layer_assignment.pipeline_at_size.first_plan import offer_first_plan
-from edgeplan.solvers.layer_assignment.pipeline_at_size.ground import bounding_ground, real_ground
-from edgeplan.solvers.layer_assignment.pipeline_at_size.ledger import Ledger
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.field import Field
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.ground import bounding_ground, real_ground
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.terms import Terms
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
-from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
-from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
-from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.exact import Decider
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.feasibility import without_chain
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.ledger import Ledger
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.scarcity import Scarcity
 from edgeplan.solvers.layer_assignment.pipeline_at_size.weighted import WeightedSearch
 from edgeplan.solvers.search import Ending, Search
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.pipeline_at_size.clock import Clock
-from edgeplan.solvers.layer_assignment.pipeline_at_size.feasibility import none_left
-from edgeplan.solvers.layer_assignment.pipeline_at_size.ledger import Prices
+from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.terms import Terms
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
-from edgeplan.solvers.layer_assignment.pipeline_at_size.reuse import Reuse
-from edgeplan.solvers.layer_assignment.pipeline_at_size.scarcity import Scarcity
-from edgeplan.solvers.layer_assignment.pipeline_at_size.terms import Terms
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.feasibility import none_left
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.ledger import Prices
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
+from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.scarcity import Scarcity
 from edgeplan.solvers.search import Ending, Search
 
 _ROUNDS = 12

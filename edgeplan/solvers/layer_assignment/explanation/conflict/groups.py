@@ -21,7 +21,7 @@ from edgeplan.solvers.layer_assignment.explanation.conflict.mending import (
     with_limit_at,
 )
 from edgeplan.solvers.layer_assignment.explanation.conflict.verified import Blame, OnQuestion
-from edgeplan.solvers.layer_assignment.named_limits import NamedLimit, named_limits, without
+from edgeplan.solvers.layer_assignment.infeasible.named_limits import NamedLimit, named_limits, without
 
 _SHARE_OF_DELETION = 0.6
 _COSTS = ("time_s", "energy_j", "price")

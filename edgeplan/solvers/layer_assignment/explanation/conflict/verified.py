@@ -21,7 +21,7 @@ from edgeplan.solvers.layer_assignment.explanation.conflict.mending import (
     share_of_change,
     with_limit_at,
 )
-from edgeplan.solvers.layer_assignment.named_limits import NamedLimit, named_limits, without
+from edgeplan.solvers.layer_assignment.infeasible.named_limits import NamedLimit, named_limits, without
 
 OnQuestion = Callable[[str], None]
 """Called with each question in words."""

@@ -1,0 +1,1 @@
+"""Equal nodes as kinds, kinds as columns, and how columns split."""

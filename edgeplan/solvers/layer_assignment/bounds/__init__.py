@@ -1,0 +1,1 @@
+"""Lower bounds from cheapest walks, and the steps that they prove useless."""

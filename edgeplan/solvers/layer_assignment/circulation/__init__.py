@@ -1,0 +1,1 @@
+"""The plan as a circulation over pruned steps, and CP-SAT on it."""

@@ -1,0 +1,1 @@
+"""Plans without proof: beams, descents, and old plans repaired."""

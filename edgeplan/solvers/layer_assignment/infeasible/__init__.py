@@ -1,0 +1,1 @@
+"""That no plan exists: second reasons, and smallest conflicts of limits."""

@@ -1,0 +1,1 @@
+"""The same steps as a mixed-integer programme through PuLP."""

@@ -1,0 +1,1 @@
+"""Why no plan keeps a threshold: reuse, prices on scarce nodes, enumeration."""

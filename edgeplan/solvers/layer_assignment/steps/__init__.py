@@ -1,0 +1,1 @@
+"""Runs on nodes as steps of a walk, and what each step costs, by schedule."""
