@@ -1,7 +1,8 @@
 """Which solver ``auto`` takes, and why: by the states of a dynamic programme and the size of the table.
 
 Measured on two cores with 24 to 96 layers: where its states are few, the dynamic programme is the
-fastest proof by a factor of two and more; otherwise CP-SAT on the pruned programme is.
+fastest proof by a factor of two and more. Otherwise a serial round is first bounded by groups of nodes,
+and a pipeline goes to CP-SAT on the pruned programme.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def choose(problem: LayerAssignment) -> Choice:
     if fits and (problem.is_pipeline or candidates(problem).arcs.num_steps <= FEW_STEPS):
         return Choice(CpSat.name, "too many states for a dynamic programme, and all steps fit one table")
     if fits:
-        return Choice(AtSize.name, "many steps: groups of nodes bound them, and CP-SAT gets what is left")
+        return Choice(AtSize.name, "many steps: groups of nodes bound them, and labels settle what is left")
     return Choice(AtSize.name, "too many states for a dynamic programme and too many steps for one table")
 
 
