@@ -24,7 +24,7 @@ def solve(
         str,
         typer.Option(
             help="auto, cp-sat (exact), milp (exact, any PuLP engine: milp:HiGHS, milp:PULP_CBC_CMD, ...), "
-            "dp (exact, label setting), at-size (many nodes), heuristic (fast, no bound) or brute-force (tiny)."
+            "dp (exact, label setting), at-size (many nodes), heuristic (no bound) or brute-force (tiny)."
         ),
     ] = "auto",
     time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for everything.")] = 60.0,

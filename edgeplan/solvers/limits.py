@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from edgeplan.models.layer_assignment import Plan
 
+MARGIN_S = 0.1  # kept back for judging and writing the last plan
+
 
 @dataclass(frozen=True)
 class SolveLimits:
@@ -42,6 +44,11 @@ class SolveLimits:
     def deadline(self) -> float:
         """Monotonic time at which to have answered."""
         return self.started + self.time_limit_s
+
+    @property
+    def work_until(self) -> float:
+        """Monotonic time at which to stop searching."""
+        return self.deadline - MARGIN_S
 
     @property
     def elapsed_s(self) -> float:

@@ -13,7 +13,6 @@ from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
 from edgeplan.solvers.layer_assignment.at_size.serial_search import SerialSearch
 from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_table
 from edgeplan.solvers.layer_assignment.circulation.cp_sat import prove_over
-from edgeplan.solvers.layer_assignment.circulation.exact_search import MARGIN_S
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL
 from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
@@ -40,7 +39,7 @@ class AtSize:
 def _search(search: Search) -> Ending:
     problem, limits = search.problem, search.limits
     if not fits_one_table(problem):
-        return _by_size(search, limits.deadline - MARGIN_S)
+        return _by_size(search, limits.work_until)
     arcs = candidates(problem).arcs
     if not arcs.num_nodes:
         return prove_over(arcs, search, effort=None)

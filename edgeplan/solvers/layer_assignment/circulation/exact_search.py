@@ -19,13 +19,12 @@ from edgeplan.solvers.layer_assignment.heuristic.priced_beams import priced_beam
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.layer_assignment.steps.route import RouteCost
 from edgeplan.solvers.layer_assignment.steps.stage_table import Bools
-from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.limits import MARGIN_S, SolveLimits
 from edgeplan.solvers.search import CLAIM_TOLERANCE, Ending, Search
 
 MAX_BACKEND_STEPS = 400_000
 LIMIT_OF_TERM = {"time_s": "deadline_s", "energy_j": "budget_energy_j", "price": "budget_price"}
 _LIMIT_SLACK = 1e-8  # beyond the tolerance of formats.md, so that pruning keeps every plan within a limit
-MARGIN_S = 0.1  # kept back for judging and writing the last plan
 
 
 def prove(arcs: Arcs, search: Search, backend: BackendProcess, *, effort: Effort | None) -> Ending:
@@ -56,7 +55,7 @@ def prove(arcs: Arcs, search: Search, backend: BackendProcess, *, effort: Effort
         if search.objective is None:
             useful = steps_within_budgets(arcs, search.limits)
         else:
-            until = search.limits.deadline - MARGIN_S
+            until = search.limits.work_until
             most_s = 10.0 if arcs.peak_weight == 0 else 40.0
             useful = useful_steps(arcs, search, search.objective, most_s=most_s, until=until)
     except OutOfTimeError:
@@ -94,7 +93,7 @@ def steps_within_budgets(arcs: Arcs, limits: SolveLimits) -> Bools:
         target = limit + _LIMIT_SLACK * max(1.0, limit)
         if least(arcs, term) > target:
             return np.zeros_like(useful)
-        narrowing = Narrowing(arcs.minimising(term), partial(float, target), limits.deadline - MARGIN_S)
+        narrowing = Narrowing(arcs.minimising(term), partial(float, target), limits.work_until)
         useful = useful & narrowing.run(until=limits.share(0.2, most_s=2.0)).useful
     return useful
 
@@ -157,7 +156,7 @@ def _run_backend(
         "gap": limits.gap,
     }
     status = "unknown"
-    for message in backend.messages(job, until=limits.deadline - MARGIN_S):
+    for message in backend.messages(job, until=limits.work_until):
         chosen = message.get("chosen")
         if chosen is not None and not search.offer(cost.to_plan(programme.route(chosen))):
             excluded.append(chosen)

@@ -13,7 +13,6 @@ from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
 from edgeplan.solvers.search import Search
 
-_MARGIN_S = 0.1
 _NO_GAIN = 1e-9  # relative; a plan better by less is not looked for
 
 
@@ -46,7 +45,7 @@ def offer_walks(
     TooManyLabelsError
         When there are more labels than asked for.
     """
-    lowest, until, walk = math.inf, search.limits.deadline - _MARGIN_S, to_come.walk
+    lowest, until, walk = math.inf, search.limits.work_until, to_come.walk
     labels = LabelSearch(to_come, closing, ceiling(search), until, width, most_labels)
     for objective, stages in labels.walks():
         lowest = min(lowest, objective)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +22,7 @@ from edgeplan.solvers.search import Search
 
 _PRUNE_FROM = 1e6  # labels; below, pruning takes longer than it saves
 _FIRST_ASCENT_S, _LONGER = 2.0, 1.6  # time of the first ascent, and how much longer each next one takes
-_FIRST_LABELS, _MORE = 40_000, 2.0
+_FIRST_LABELS, _MORE = 40_000, 2
 _WORTH = 0.02  # gain of an ascent in gaps below which labels have to do the rest
 _MOST_VAIN = 3
 _DIVES, _NARROW = 3, 500  # closings, and labels kept at a position, to find better plans before the proof
@@ -65,7 +64,8 @@ class Pruning:
 
     def __init__(self, search: Search, walk: Walk, arcs: Arcs, closings: Closings) -> None:
         self.search, self.walk, self.arcs, self.closings = search, walk, arcs, closings
-        self.relaxation = Relaxation(arcs, search.limits.deadline)
+        self.relaxation = Relaxation(arcs, search.limits.work_until)
+        self.ascent = Ascent(self.relaxation.no_multipliers(), None, arcs.first_senders)
         column_of = {node: column for column, node in enumerate(arcs.table.nodes)}
         self.columns = [[column_of[node] for node in members] for members in walk.types.members]
 
@@ -77,28 +77,32 @@ class Pruning:
         OutOfTimeError
             When time runs out.
         """
-        ascent = Ascent(self.relaxation.no_multipliers(), None, self.arcs.first_senders)
-        seconds, most_labels, bound, num_vain = _FIRST_ASCENT_S, float(_FIRST_LABELS), -math.inf, 0
-        while self.closings.open and not self.search.is_done:
-            assert self.search.objective is not None
-            until = self.search.limits.share(0.2, most_s=seconds)
-            ascent = self.relaxation.ascend(
-                self.search.objective, until=until, multipliers=ascent.multipliers, senders=self._senders()
-            )
-            before, bound = bound, self.relaxation.bound(ascent.walk)
-            is_vain = bound - before < _WORTH * (self.search.objective - bound)
-            num_vain = num_vain + 1 if is_vain else 0
-            useful = self._useful(ascent)
-            self.relaxation = replace(self.relaxation, kept=useful)
-            to_come = self._to_come(ascent, useful)
+        seconds, most_labels, num_vain = _FIRST_ASCENT_S, _FIRST_LABELS, 0
+        while self.closings.open and not self.search.is_done and num_vain < _MOST_VAIN:
+            num_vain = 0 if self._raise_prices(seconds) else num_vain + 1
+            to_come = self._to_come()
             self.closings.learn(to_come)
-            for closing in sorted(self.closings.open, key=self.closings.lowest.__getitem__)[:_DIVES]:
-                offer_walks(self.search, to_come, closing, width=_NARROW)
-            is_last = num_vain == _MOST_VAIN
-            self.closings.settle(to_come, most_labels=MAX_LABELS if is_last else int(most_labels))
-            if is_last:
-                return
+            self._dive(to_come)
+            self.closings.settle(to_come, most_labels=most_labels if num_vain < _MOST_VAIN else MAX_LABELS)
             seconds, most_labels = _LONGER * seconds, min(_MORE * most_labels, MAX_LABELS)
+
+    def _raise_prices(self, seconds: float) -> bool:
+        """Raise the prices for some time; whether that was worth it."""
+        before, objective = self.relaxation.bound(self.ascent.walk), self.search.objective
+        assert objective is not None
+        if self.ascent.walk is None:
+            before = 0.0
+        until, multipliers = self.search.limits.share(0.2, most_s=seconds), self.ascent.multipliers
+        self.ascent = self.relaxation.ascend(
+            objective, until=until, multipliers=multipliers, senders=self._senders()
+        )
+        bound = self.relaxation.bound(self.ascent.walk)
+        return bound - before >= _WORTH * (objective - bound)
+
+    def _dive(self, to_come: ToCome) -> None:
+        """Look for better plans among a few labels of the most promising closings."""
+        for closing in sorted(self.closings.open, key=self.closings.lowest.__getitem__)[:_DIVES]:
+            offer_walks(self.search, to_come, closing, width=_NARROW)
 
     def _senders(self) -> Ints:
         """Sender classes that the open closings begin with."""
@@ -114,15 +118,16 @@ class Pruning:
         }
         return np.array([sender for sender in self.arcs.first_senders if sender in of_open], dtype=np.int64)
 
-    def _useful(self, ascent: Ascent) -> Bools:
-        """Steps that a better plan with an open closing may take."""
-        assert self.search.objective is not None
-        return self.relaxation.useful_arcs(self.search.objective, ascent)
+    def _to_come(self) -> ToCome:
+        """Keep the steps that a better plan with an open closing may take, at the relaxation's prices.
 
-    def _to_come(self, ascent: Ascent, useful: Bools) -> ToCome:
-        """Keep the stages of these steps; prices are the relaxation's, on average for the nodes of a type."""
-        pays = self.relaxation.per_stage(ascent.multipliers)
+        The nodes of a type have one price, that of their mean.
+        """
+        assert self.search.objective is not None
+        useful = self.relaxation.useful_arcs(self.search.objective, self.ascent)
+        self.relaxation = replace(self.relaxation, kept=useful)
+        pays = self.relaxation.per_stage(self.ascent.multipliers)
         mean = np.array([pays[mine].mean() for mine in self.columns])
         kept: Bools = np.stack([useful[:, :, mine].any(axis=(1, 2)) for mine in self.columns], axis=1)
-        prices = Prices(mean, Dualised.of(self.arcs).refund(ascent.multipliers))
+        prices = Prices(mean, Dualised.of(self.arcs).refund(self.ascent.multipliers))
         return ToCome(self.walk, self.walk.allowed & kept, prices)
