@@ -24,6 +24,7 @@ from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, I
 # CP-SAT 9.15 denies feasible models whose enforced rows hold numbers of 2^43, so times stay far below.
 _COST_UNITS = 2.0**36  # of the largest useful cost; 100 roundings err by 1.5e-9 of it
 _TIME_UNITS = 2.0**33  # of the latest time that matters
+_MOST_ENTRIES = 2_000_000  # of the rows of the bottleneck
 _NO_SENDER = -1  # the source, as back-ends know it
 
 
@@ -55,6 +56,11 @@ class Circulation:
         """Run, sender class and node of every step."""
         rows, senders, columns = np.nonzero(self.useful & self._affordable)
         return rows, senders, columns
+
+    @property
+    def num_steps(self) -> int:
+        """Number of steps."""
+        return len(self.steps[0])
 
     @cached_property
     def _affordable(self) -> Bools:
@@ -184,10 +190,17 @@ class Circulation:
         return self.arcs.table.run_starts[rows], self.arcs.table.run_ends[rows]
 
     def largest_of(self, needs: list[int]) -> list[dict[str, list[int]]]:
-        """Return rows whose largest sum is the largest need of a chosen step: one a position."""
+        """Return rows whose largest sum is the largest need of a chosen step.
+
+        One row a position, of the steps that cover it; where that makes too many entries, of those
+        that begin there, which says the same in integers.
+        """
         starts, ends = self._ends_of_steps
+        begun_only = int((ends - starts).sum()) > _MOST_ENTRIES
         crossing = (
-            np.flatnonzero((starts <= position) & (position < ends)).tolist()
+            np.flatnonzero(
+                starts == position if begun_only else (starts <= position) & (position < ends)
+            ).tolist()
             for position in range(self.arcs.table.num_positions)
         )
         return _rows([[(k, needs[k]) for k in steps] for steps in crossing])

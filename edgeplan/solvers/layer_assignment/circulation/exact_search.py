@@ -23,6 +23,7 @@ from edgeplan.solvers.limits import MARGIN_S, SolveLimits
 from edgeplan.solvers.search import CLAIM_TOLERANCE, Ending, Search
 
 MAX_BACKEND_STEPS = 400_000
+_S_PER_STEP = 2e-5  # of writing the programme down and handing it over
 LIMIT_OF_TERM = {"time_s": "deadline_s", "energy_j": "budget_energy_j", "price": "budget_price"}
 _LIMIT_SLACK = 1e-8  # beyond the tolerance of formats.md, so that pruning keeps every plan within a limit
 
@@ -126,6 +127,8 @@ def useful_steps(arcs: Arcs, search: Search, target: float, *, most_s: float, un
 def _search_steps(programme: Circulation, search: Search, backend: BackendProcess) -> Ending:
     """Solve the programme; repeat without plans that only rounding lets in, and at a finer scale."""
     excluded: list[list[int]] = []
+    if search.limits.remaining_s < MARGIN_S + _S_PER_STEP * programme.num_steps:
+        return Ending(Stop.TIME_LIMIT)
     while search.limits.remaining_s > MARGIN_S:
         status = _run_backend(programme, search, backend, excluded)
         if search.is_done:

@@ -16,6 +16,7 @@ from edgeplan.solvers.search import Search
 
 _ROUNDING = 1e-9
 _MOST_FAILURES = 3
+_DIVES = 3
 
 
 @dataclass
@@ -49,6 +50,11 @@ class Closings:
             if self.lowest[closing] >= ceiling(self.search):
                 self.open.discard(closing)
         self.raise_bound()
+
+    def dive(self, to_come: ToCome, *, width: int) -> None:
+        """Look for better plans among so many labels a position of the most promising closings."""
+        for closing in sorted(self.open, key=self.lowest.__getitem__)[:_DIVES]:
+            offer_walks(self.search, to_come, closing, width=width)
 
     def settle(self, to_come: ToCome, *, most_labels: int) -> None:
         """Find the best walk of the open closings, the most promising first.
