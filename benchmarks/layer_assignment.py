@@ -1,8 +1,8 @@
 """Benchmarks of layer_assignment solvers, side by side in one run: ``make bench``.
 
 Instances are random (layers of 1 to 10 million parameters, speeds and rates log-uniform over two
-decades, memory for a twentieth to a half of the trained model). Rivals: our exact solver; its CP-SAT
-programme alone, on all steps without a plan, bound or pruning; and the heuristic.
+decades, memory for a twentieth to a half of the trained model). Rivals: what auto takes; our CP-SAT solver;
+its programme alone, on all steps without a plan, bound or pruning; and the heuristic.
 Prints a table in Markdown; the last one with date, hardware and command is in RESULTS.md.
 """
 
@@ -18,9 +18,19 @@ from edgeplan.models.problems import problem_from_document
 from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import Heuristic
 from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.registry import Auto
 
-CASES = [(24, 8, 4), (24, 24, 4), (24, 24, 12), (48, 48, 4)]
-SEEDS = (1, 2, 3)
+PEERS = [
+    (24, 8, 4),
+    (24, 24, 4),
+    (24, 24, 12),
+    (24, 24, 16),
+    (24, 24, 20),
+    (48, 48, 4),
+    (96, 32, 4),
+    (96, 32, 20),
+]
+SERVERS = [(24, 24, 4), (24, 24, 12), (48, 48, 4), (96, 32, 4)]
 
 
 def random_problem(
@@ -77,7 +87,7 @@ def row(problem: LayerAssignment, label: str, time_limit_s: float) -> str:
     """One line of the table: every rival on one instance."""
     cells = []
     best = None
-    for solver in (CpSat(), CpSat(polish=False), Heuristic()):
+    for solver in (Auto(), CpSat(), CpSat(polish=False), Heuristic()):
         started = time.monotonic()
         result = solver.solve(problem, SolveLimits(time_limit_s=time_limit_s, workers=2))
         seconds = time.monotonic() - started
@@ -92,12 +102,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--time-limit", type=float, default=60.0, help="seconds for each solve")
+    parser.add_argument("--seeds", type=int, default=3, help="instances of each size")
     arguments = parser.parse_args()
-    print("| instance | cp-sat | CP-SAT alone, all steps | heuristic |")
-    print("| --- | --- | --- | --- |")
-    for num_layers, num_nodes, min_nodes in CASES:
-        for transport in ("peer", "server"):
-            for seed in SEEDS:
+    print("| instance | auto | cp-sat | CP-SAT alone, all steps | heuristic |")
+    print("| --- | --- | --- | --- | --- |")
+    for transport, cases in (("peer", PEERS), ("server", SERVERS)):
+        for num_layers, num_nodes, min_nodes in cases:
+            for seed in range(1, arguments.seeds + 1):
                 problem = random_problem(num_layers, num_nodes, min_nodes, transport, seed)
                 label = f"{transport} {num_layers} x {num_nodes}, min_nodes {min_nodes}, seed {seed}"
                 print(row(problem, label, arguments.time_limit), flush=True)

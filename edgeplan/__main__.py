@@ -1,5 +1,20 @@
-"""``python -m edgeplan``."""
+"""The script ``edgeplan``, and ``python -m edgeplan``."""
 
-from edgeplan.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command line; an interrupt ends it quietly even while it is being loaded."""
+    try:
+        from edgeplan.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

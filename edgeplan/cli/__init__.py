@@ -40,9 +40,6 @@ def main() -> None:
         for line in error.lines() if isinstance(error, InvalidInputError) else [str(error)]:
             print(line, file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from edgeplan.cli.console import stderr
+from edgeplan.cli.console import stdout
+from edgeplan.cli.files import STANDARD, write_json
 from edgeplan.errors import EdgeplanError
 from edgeplan.extras import EXTRA_OF_MODULE, is_installed
 from edgeplan.models.result import Stop
@@ -20,24 +21,36 @@ if TYPE_CHECKING:
 
 _CORE = ("edgeplan", "pydantic", "ortools", "numpy", "scipy", "typer", "rich")
 _PACKAGE_OF_MODULE = {"sklearn": "scikit-learn"}
+_COLUMNS = ("part", "version", "state")
 _BROKEN = 7
 
 
-def doctor() -> None:
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
     """Show versions and extras, and solve a tiny instance with every solver and every MILP engine."""
-    table = Table("part", "version", "state")
-    table.add_row("python", platform.python_version(), "ok")
-    for package in _CORE:
-        table.add_row(package, version(package), "ok")
-    for module, extra in EXTRA_OF_MODULE.items():
-        table.add_row(*_extra_row(_PACKAGE_OF_MODULE.get(module, module), extra))
+    rows = [("python", platform.python_version(), "ok")]
+    rows += [(package, version(package), "ok") for package in _CORE]
+    rows += [
+        _extra_row(_PACKAGE_OF_MODULE.get(module, module), extra) for module, extra in EXTRA_OF_MODULE.items()
+    ]
     broken = False
     for name, solver in _solvers():
         *row, failed = _tried(name, solver)
-        table.add_row(*row)
+        rows.append((row[0], row[1], row[2]))
         broken |= failed
-    stderr.print(table)
+    if json:
+        write_json([dict(zip(_COLUMNS, row, strict=True)) for row in rows], STANDARD)
+    else:
+        stdout.print(_table(rows))
     raise typer.Exit(_BROKEN if broken else 0)
+
+
+def _table(rows: list[tuple[str, str, str]]) -> Table:
+    table = Table(*_COLUMNS)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _solvers() -> Iterator[tuple[str, Solver]]:

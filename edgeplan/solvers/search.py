@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edgeplan.errors import BackendError
+from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import (
     OPTIMALITY_GAP,
@@ -64,6 +64,8 @@ class Search:
     objective: float | None = None
     bound: float | None = None
     history: list[Incumbent] = field(default_factory=list)
+    beyond: UsageError | None = None
+    """Why a plan could not be judged."""
 
     def offer(self, plan: Plan, *, claimed: float | None = None) -> bool:
         """Judge a plan and keep it if it is better.
@@ -83,7 +85,11 @@ class Search:
         BackendError
             When the claim differs from the problem's own figure.
         """
-        check = self.problem.check(plan)
+        try:
+            check = self.problem.check(plan)
+        except UsageError as error:  # figures beyond a float
+            self.beyond = error
+            return False
         if not check.feasible or check.objective is None:
             return False
         if claimed is not None and abs(claimed - check.objective) > CLAIM_TOLERANCE * max(
@@ -207,4 +213,6 @@ def run_search(
         ending = body(search)
     except (KeyboardInterrupt, EnoughError):
         ending = Ending(Stop.INTERRUPT)
+    if search.beyond is not None and search.plan is None and not ending.infeasible:
+        raise search.beyond
     return search.result(ending, solver)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgeplan.cli import main
+from edgeplan.__main__ import main
 
 
 @dataclass(frozen=True)

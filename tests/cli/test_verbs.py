@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,13 @@ def test_doctor_solves_in_every_solver(edgeplan: CommandLine) -> None:
     called = edgeplan("doctor")
     assert called.code == 0
     for name in (*registry.SOLVERS, "milp:HiGHS", "milp:PULP_CBC_CMD"):
-        assert any(name in line and "objective 4.0" in line for line in called.lines)
+        assert any(name in line and "objective 4.0" in line for line in called.out.splitlines())
+
+
+def test_doctor_prints_json_where_asked(edgeplan: CommandLine) -> None:
+    rows = json.loads(edgeplan("doctor", "--json").out)
+    assert {"part": "python", "version": platform.python_version(), "state": "ok"} in rows
+    assert {*registry.SOLVERS} - {"milp"} <= {row["part"].removeprefix("solver ") for row in rows}
 
 
 def test_doctor_ends_with_7_where_the_exact_back_end_is_broken(

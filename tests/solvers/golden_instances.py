@@ -147,6 +147,7 @@ GOLDEN: dict[str, Golden] = {
     ),
     "no memory": Golden(document(nodes=[node(name, memory_bytes=239) for name in "pqr"]), None),
     "too few nodes": Golden(document(nodes="pq", limits={"min_nodes": 3}), None),
+    "more nodes than fit a short integer": Golden(document(limits={"min_nodes": 2**40}), None),
     "counts that contradict": Golden(document(limits={"min_nodes": 3, "max_nodes": 2}), None),
     "no window": Golden(document(nodes=[node("p", available_s=[]), node("q", available_s=[[0, 3]])]), None),
     "a deadline too early": Golden(document(limits={"deadline_s": 7.9}), None),
@@ -168,6 +169,17 @@ GOLDEN: dict[str, Golden] = {
     # the first of two stages holds two micro-batches, 160 + 200 bytes, the last one 160 + 100: so q is the
     # last, although it would be better with a: 6 + 1.5 s, and 6 s of the other micro-batch
     "in flight by position": Golden(_in_flight(), 13.5),
+    # p, q and r hold a layer and two micro-batches, so none of them is third from the end: s first, with
+    # two layers, 6 s
+    "in flight by position on equal nodes": Golden(
+        _pipeline(
+            [layer(name, saved_bytes=100) for name in "abcd"],
+            [*(node(name, memory_bytes=360) for name in "pqr"), node("s")],
+            micro_batches=4,
+            objective={"bottleneck_s": 1},
+        ),
+        6,
+    ),
     "in flight all at once": Golden(_in_flight(in_flight="gpipe"), None),
     # cut behind a: 1 + 2 + 2 s; behind b a chain would take 3 + 1 s, here it takes 3 + 3 s
     "a skip connection": Golden(_skip(), 5),

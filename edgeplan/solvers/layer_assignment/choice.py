@@ -1,8 +1,8 @@
 """Which solver ``auto`` takes, and why: by the states of a dynamic programme and the size of the table.
 
 Measured on two cores with 24 to 96 layers: where its states are few, the dynamic programme is the
-fastest proof by a factor of two and more. Otherwise a serial round is first bounded by groups of nodes,
-and a pipeline goes to CP-SAT on the pruned programme.
+fastest proof by a factor of two and more. Otherwise CP-SAT on the pruned programme proves small tables in a
+second, and larger ones are first bounded by groups of nodes or thresholds.
 """
 
 from __future__ import annotations
@@ -44,10 +44,13 @@ def choose(problem: LayerAssignment) -> Choice:
         what = "nodes in given order" if states.in_order else _types(len(states.walk.types))
         reason = f"{what} make about {_about(states.number())} states, few for a dynamic programme"
         return Choice(DynamicProgramme.name, reason)
-    if fits and (problem.is_pipeline or candidates(problem).arcs.num_steps <= FEW_STEPS):
+    if fits and candidates(problem).arcs.num_steps <= FEW_STEPS:
         return Choice(CpSat.name, "too many states for a dynamic programme, and all steps fit one table")
     if fits:
-        return Choice(AtSize.name, "many steps: groups of nodes bound them, and labels settle what is left")
+        return Choice(
+            AtSize.name,
+            "many steps: groups or thresholds bound them, and an exact search settles the rest",
+        )
     return Choice(AtSize.name, "too many states for a dynamic programme and too many steps for one table")
 
 

@@ -19,7 +19,7 @@ from edgeplan.solvers.layer_assignment.at_size.groups.work import Work
 from edgeplan.solvers.layer_assignment.at_size.walks import Closing, Walks
 from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.candidates import candidates
-from edgeplan.solvers.layer_assignment.heuristic.heuristic import QUICK, construct_and_improve
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, construct_and_improve
 from edgeplan.solvers.layer_assignment.steps.stage_table import Floats
 from edgeplan.solvers.search import Ending, Search
 
@@ -75,7 +75,7 @@ class SerialSearch:
         self.branches = [self.bounding.first_branch(self.columns)]
         self._construct(self.branches[0], _NARROW, math.inf)
         self._construct(self.branches[0], _WIDTH, self.until)
-        if self.search.objective is None:
+        if self.search.objective is None or self._bottleneck_cost > 0:
             self._construct_within_limits()
         num_rounds = num_stuck = 0
         while time.monotonic() < self.until and num_stuck < _MAX_STUCK:
@@ -141,7 +141,7 @@ class SerialSearch:
         arcs = candidates(self.search.problem).arcs
         if arcs.num_nodes:
             until = self.search.limits.share(0.3, most_s=10.0)
-            construct_and_improve(arcs, Relaxation(arcs), self.search, until=until, effort=QUICK)
+            construct_and_improve(arcs, Relaxation(arcs), self.search, until=until, effort=FULL)
 
     def _construct(self, branch: Branch, width: int, until: float) -> None:
         """Offer plans of a beam led by the multipliers of a branch."""

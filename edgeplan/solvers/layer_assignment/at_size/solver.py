@@ -11,9 +11,11 @@ from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.solvers.layer_assignment.at_size.no_chain import has_no_chain
 from edgeplan.solvers.layer_assignment.at_size.serial_search import SerialSearch
+from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_table
 from edgeplan.solvers.layer_assignment.circulation.cp_sat import prove_over
-from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL
+from edgeplan.solvers.layer_assignment.circulation.exact_search import search_promising
+from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, construct_and_improve
 from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
 from edgeplan.solvers.limits import SolveLimits
@@ -39,19 +41,31 @@ class AtSize:
 def _search(search: Search) -> Ending:
     problem, limits = search.problem, search.limits
     if not fits_one_table(problem):
-        return _by_size(search, limits.work_until)
+        ending = _by_size(search, limits.work_until)
+        if ending.stop is Stop.WORK_LIMIT and not ending.infeasible and not search.is_done:
+            search_promising(candidates(problem).arcs, search)
+        return ending
     arcs = candidates(problem).arcs
     if not arcs.num_nodes:
         return prove_over(arcs, search, effort=None)
     most_s = _LEAST_S + _S_PER_STEP * arcs.num_steps * max(1, problem.instance.limits.min_nodes)
     ending = _by_size(search, limits.share(_SHARE_OF_SIZE, most_s=most_s))
-    if not search.is_done and search.plan is not None and not search.problem.is_pipeline:
+    if search.is_done:
+        return ending
+    construct_and_improve(arcs, Relaxation(arcs), search, until=limits.share(0.2, most_s=2.0), effort=FULL)
+    if search.plan is not None and _adds_up(problem):
         ending = improve_and_prove(arcs, search)
         if ending.stop is not Stop.WORK_LIMIT:
             return ending
     if search.is_done:
         return ending
-    return prove_over(arcs, search, effort=None if search.plan else FULL)
+    return prove_over(arcs, search, effort=None)
+
+
+def _adds_up(problem: LayerAssignment) -> bool:
+    """Whether the objective has more than the bottleneck, which labels cannot bound."""
+    weights = problem.instance.objective
+    return weights.time_s > 0 or weights.energy_j > 0 or weights.price > 0
 
 
 def _by_size(search: Search, until: float) -> Ending:

@@ -25,7 +25,13 @@ from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, I
 _COST_UNITS = 2.0**36  # of the largest useful cost; 100 roundings err by 1.5e-9 of it
 _TIME_UNITS = 2.0**33  # of the latest time that matters
 _MOST_ENTRIES = 2_000_000  # of the rows of the bottleneck
+_LARGEST_SCALE = 2.0**900
 _NO_SENDER = -1  # the source, as back-ends know it
+
+
+def _scale(units: float, largest: float) -> float:
+    """Units of one where the largest figure has so many; finite even for the smallest figures."""
+    return min(units / largest, _LARGEST_SCALE) if largest > 0 else 1.0
 
 
 def _within(limit: float) -> float:
@@ -86,9 +92,9 @@ class Circulation:
     def scale(self) -> float:
         """Integer units of one unit of the objective."""
         largest = self._largest_cost if self.target is None else self.target
-        scale = _COST_UNITS / largest if largest > 0 else 1.0
+        scale = _scale(_COST_UNITS, largest)
         waiting = self._time_weight * self._horizon_s if self.has_windows else 0.0
-        return min(scale, _TIME_UNITS / waiting) if waiting > 0 else scale
+        return min(scale, _scale(_TIME_UNITS, waiting)) if waiting > 0 else scale
 
     @property
     def _time_weight(self) -> float:
@@ -116,7 +122,7 @@ class Circulation:
         """Integer units of one second."""
         if self._time_weight > 0:
             return self.scale * self._time_weight
-        return _TIME_UNITS / self._horizon_s if self._horizon_s > 0 else 1.0
+        return _scale(_TIME_UNITS, self._horizon_s)
 
     @cached_property
     def _last_window_start(self) -> float:
@@ -163,7 +169,7 @@ class Circulation:
         budgets = []
         for term, limit, peaks in self._limited():
             allowed = _within(limit)
-            scale = _COST_UNITS / allowed
+            scale = _scale(_COST_UNITS, allowed)
             needs = np.minimum(term[self.steps], 2 * allowed)
             budgets.append(
                 {

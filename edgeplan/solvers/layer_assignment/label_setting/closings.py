@@ -7,8 +7,10 @@ better prices.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, field
 
+from edgeplan.solvers.layer_assignment.bounds.walks import OutOfTimeError
 from edgeplan.solvers.layer_assignment.label_setting.label_search import TooManyLabelsError
 from edgeplan.solvers.layer_assignment.label_setting.offering import ceiling, offer_walks
 from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
@@ -44,8 +46,16 @@ class Closings:
         self.open = set(self.lowest)
 
     def learn(self, to_come: ToCome) -> None:
-        """Take over what cheapest ways to the end say, and close what cannot be better."""
+        """Take over what cheapest ways to the end say, and close what cannot be better.
+
+        Raises
+        ------
+        OutOfTimeError
+            When time runs out.
+        """
         for closing in sorted(self.open):
+            if time.monotonic() > self.search.limits.work_until:
+                raise OutOfTimeError
             self.lowest[closing] = max(self.lowest[closing], to_come.bound(closing))
             if self.lowest[closing] >= ceiling(self.search):
                 self.open.discard(closing)

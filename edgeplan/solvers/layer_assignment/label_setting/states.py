@@ -69,7 +69,7 @@ class States:
         natural = min(walk.num_positions, sum(walk.types.capacities))
         if walk.most_stages < natural or walk.may_have_tail_limits:
             return natural
-        return limits.min_nodes if limits.min_nodes > 1 else 0
+        return min(limits.min_nodes, natural) if limits.min_nodes > 1 else 0
 
     def key(self, labels: Labels) -> Ints:
         """Members of each label's state, few for fast sorting, shape [labels, members]."""

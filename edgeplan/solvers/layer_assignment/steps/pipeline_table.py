@@ -92,8 +92,8 @@ class PipelineTable(StageTable):
         room = np.array([nodes[index].memory_bytes for index in self.nodes]) - self._fixed_bytes[:, None]
         most = np.maximum(room, 0) // np.maximum(self._saved_bytes, 1)[:, None]
         unlimited = (most >= self.problem.instance.micro_batches) | (self._saved_bytes == 0)[:, None]
-        most_stages = self.problem.instance.limits.max_nodes or n
-        unlimited |= most >= np.minimum(n - self.run_starts, min(len(self.nodes), most_stages))[:, None]
+        most_stages = min(len(nodes), self.problem.instance.limits.max_nodes or n)
+        unlimited |= most >= np.minimum(n - self.run_starts, most_stages)[:, None]
         limits = np.where(unlimited, n, most)
         return limits if (limits[self.allowed] < n).any() else None
 
