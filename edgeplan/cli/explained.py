@@ -201,7 +201,7 @@ def _binding(explanation: Explanation) -> Iterator[str]:
 
 def _nodes(explanation: Explanation) -> Table:
     has_windows = any(use.window_slack_s is not None for use in explanation.nodes)
-    columns = ("node", "layers>", "compute>", "memory>", "of>", "free>", "takes one more")
+    columns = ("node", "layers>", "compute>", "memory>", "of>", "free>", "room for one more")
     table = _table(*columns, *(["window slack>"] if has_windows else []))
     for use in explanation.nodes[:_MOST_NODES]:
         table.add_row(*_node_row(use), *([seconds_text(use.window_slack_s)] if has_windows else []))

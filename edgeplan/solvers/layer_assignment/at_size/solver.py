@@ -22,6 +22,7 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
 
 _SHARE_OF_SIZE, _LEAST_S, _S_PER_STEP = 0.6, 1.0, 5e-7
+_FEW_RUNS = 10_000  # with more, a first beam of the heuristic takes long
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def _search(search: Search) -> Ending:
     ending = _by_size(search, limits.share(_SHARE_OF_SIZE, most_s=most_s))
     if search.is_done:
         return ending
-    construct_and_improve(arcs, Relaxation(arcs), search, until=limits.share(0.2, most_s=2.0), effort=FULL)
+    if search.plan is None or len(arcs.table.run_starts) <= _FEW_RUNS:
+        until = limits.share(0.2, most_s=2.0)
+        construct_and_improve(arcs, Relaxation(arcs), search, until=until, effort=FULL)
     if search.plan is not None and _adds_up(problem):
         ending = improve_and_prove(arcs, search)
         if ending.stop is not Stop.WORK_LIMIT:
