@@ -16,6 +16,7 @@ import pytest
 from command_line import write
 from small_instances import document, layer, node
 
+from edgeplan.__main__ import main
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 
 
@@ -85,3 +86,15 @@ def test_ctrl_c_ends_an_explanation_without_a_traceback(tmp_path: Path) -> None:
     assert b"Traceback" not in shown
     if out:  # the solver was at work already
         assert json.loads(out)["interrupted"]
+
+
+def test_an_interrupt_while_the_program_is_loaded_ends_it_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgeplan.cli.main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "interrupted\n")

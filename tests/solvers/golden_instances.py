@@ -146,6 +146,9 @@ GOLDEN: dict[str, Golden] = {
         11,
     ),
     "no memory": Golden(document(nodes=[node(name, memory_bytes=239) for name in "pqr"]), None),
+    "no memory and hardly any time": Golden(
+        document(nodes=[node(name, memory_bytes=100, flops_per_s=1e300) for name in "pqr"]), None
+    ),
     "too few nodes": Golden(document(nodes="pq", limits={"min_nodes": 3}), None),
     "more nodes than fit a short integer": Golden(document(limits={"min_nodes": 2**40}), None),
     "counts that contradict": Golden(document(limits={"min_nodes": 3, "max_nodes": 2}), None),

@@ -44,12 +44,17 @@ def test_all_exact_ways_agree_with_the_independent_brute_force(schedule: str, se
         agree(schedule, seed, ALONE)
 
 
+PRUNED = {"_PRUNE_FROM": 0, "_FIRST_ASCENT_S": 0.1, "_FIRST_LABELS": 3, "_NARROW": 2}
+DIVED = {"_PRUNE_FROM": 1e300, "_QUICK_STEPS": 0, "_WIDTHS": (1, 3)}
+
+
 @every_schedule
+@pytest.mark.parametrize("settings", [PRUNED, DIVED], ids=["prunes and prices", "dives"])
 @pytest.mark.parametrize("seeds", chunks(30, commit=60, large=2_100), ids=str)
-def test_the_dynamic_programme_agrees_where_it_prunes_and_prices(
-    schedule: str, seeds: range, monkeypatch: pytest.MonkeyPatch
+def test_the_dynamic_programme_agrees_where_it(
+    seeds: range, settings: dict[str, object], schedule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in (("_PRUNE_FROM", 0), ("_FIRST_ASCENT_S", 0.1), ("_FIRST_LABELS", 3), ("_NARROW", 2)):
+    for name, value in settings.items():
         monkeypatch.setattr(pruning, name, value)
     for seed in seeds:
         agree(schedule, seed, {"dp": DynamicProgramme()})
