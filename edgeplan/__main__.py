@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 
 
 def main() -> None:
     """Run the command line; an interrupt ends it quietly even while it is being loaded."""
+    begun = time.monotonic()
     try:
         from edgeplan.cli import main as run
 
-        run()
+        run(begun)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

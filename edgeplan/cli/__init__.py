@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from edgeplan.cli.begun import BEGUN
 from edgeplan.cli.check import check
 from edgeplan.cli.doctor import doctor
 from edgeplan.cli.explain import explain
@@ -32,8 +33,9 @@ for verb in (solve, check, explain, replan, profile, run, report, schema, doctor
     app.command()(verb)
 
 
-def main() -> None:
-    """Run the command line."""
+def main(begun: float) -> None:
+    """Run the command line; `begun` is the monotonic time from which time limits count."""
+    noted = BEGUN.set(begun)
     try:
         app()
     except EdgeplanError as error:
@@ -43,3 +45,5 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    finally:
+        BEGUN.reset(noted)

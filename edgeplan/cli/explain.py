@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from edgeplan.cli.begun import begun
 from edgeplan.cli.console import stderr
 from edgeplan.cli.explained import show
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
@@ -41,7 +41,7 @@ def explain(
 
     Example: edgeplan explain instance.json result.json --time-limit 30
     """
-    started = time.monotonic()
+    started = begun()
     if output is not None:
         check_output(output)
     problem = load(instance)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from edgeplan.cli.begun import begun
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
 from edgeplan.cli.outcome import exit_code, progress, summarise
 from edgeplan.models.problems import load
@@ -35,7 +35,7 @@ def replan(
 
     Example: edgeplan replan changed.json old-result.json -o new-result.json
     """
-    started = time.monotonic()
+    started = begun()
     check_output(output)
     problem = load(instance)
     old, _ = read_plan(result, problem)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from edgeplan.cli.begun import begun
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json, written_aside
 from edgeplan.cli.outcome import exit_code, progress, summarise
@@ -50,7 +50,7 @@ def solve(
 
     Example: edgeplan solve instances/layer_assignment/vgg11-6-nodes.json -o result.json
     """
-    started = time.monotonic()
+    started = begun()
     check_output(output)
     if write_model is not None:
         _write_model(instance, write_model)

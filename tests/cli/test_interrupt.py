@@ -91,7 +91,7 @@ def test_ctrl_c_ends_an_explanation_without_a_traceback(tmp_path: Path) -> None:
 def test_an_interrupt_while_the_program_is_loaded_ends_it_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted() -> None:
+    def interrupted(begun: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("edgeplan.cli.main", interrupted)

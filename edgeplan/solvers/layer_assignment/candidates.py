@@ -18,6 +18,7 @@ from edgeplan.solvers.layer_assignment.steps.serial_arcs import SerialArcs
 from edgeplan.solvers.layer_assignment.steps.serial_table import SerialTable
 
 MAX_STEPS = 6_000_000
+MAX_LINKED = 1_500  # nodes between which all links are looked at
 _CHOSEN_PER_LENGTH = 10
 _PRICING_S = 2.0
 
@@ -44,7 +45,9 @@ def candidates(problem: LayerAssignment) -> Candidates:
     num_positions = len(problem.figures.own)
     num_runs = num_positions * (num_positions + 1) // 2
     if len(nodes) * num_runs <= MAX_STEPS:
-        arcs = _without_idle_links(arcs_over(problem, nodes))
+        arcs = arcs_over(problem, nodes)
+        if len(nodes) <= MAX_LINKED:
+            arcs = _without_idle_links(arcs)
         if arcs.num_classes * len(nodes) * num_runs <= MAX_STEPS:
             return Candidates(arcs, complete=True)
     chosen = arcs_over(problem, _promising(problem, nodes))

@@ -16,10 +16,10 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
 from edgeplan.solvers.search import Search
 
-_GOOD_AT_ALL = 120
-_GOOD_AT_ONE = 25
+_GOOD_AT_ALL = 50
+_GOOD_AT_ONE = 10
 _RATIO = 1.1
-_WIDENINGS = (1.1, 1.4, 2.0, 4.0, 16.0, 256.0, math.inf)
+_WIDENINGS = (1.4, 2.0, 4.0, 16.0, 256.0, math.inf)
 _WIDTH = 10
 
 
