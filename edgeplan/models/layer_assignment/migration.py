@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from edgeplan.models.layer_assignment.plan import Plan
 from edgeplan.models.layer_assignment.problem import LayerAssignment
-from edgeplan.models.layer_assignment.stage_figures import exactly
+from edgeplan.models.numbers import exactly
 from edgeplan.models.replanned import Migration
 
 

@@ -2,30 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
-
-LIMIT_TOLERANCE = 1e-9
-
-
-def exceeds(value: float, limit: float) -> bool:
-    """Say whether `value` breaks an upper limit given as a float.
-
-    Examples
-    --------
-    >>> exceeds(10.0 + 1e-9, 10.0), exceeds(10.0 + 1e-7, 10.0)
-    (False, True)
-    """
-    return value > limit + LIMIT_TOLERANCE * max(1.0, limit)
-
-
-def nearest_float(number: Fraction) -> float:
-    """Return the nearest float, infinity beyond the largest."""
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf
 
 
 @dataclass(frozen=True, slots=True)

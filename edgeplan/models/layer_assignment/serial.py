@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit, VisitCost, exceeds, nearest_float
+from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit, VisitCost
 from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.network import Node
+from edgeplan.models.numbers import exceeds, nearest_float
 
 
 def earliest_start_s(node: Node, ready_s: float, compute_s: float) -> float | None:

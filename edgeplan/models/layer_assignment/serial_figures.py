@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from edgeplan.models.layer_assignment.stage_figures import StageFigures, exactly
+from edgeplan.models.layer_assignment.stage_figures import StageFigures
 from edgeplan.models.network import Node, Timing
+from edgeplan.models.numbers import exactly
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,7 @@ from functools import cached_property
 
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance
 from edgeplan.models.network import Node, Timing
-
-
-def exactly(number: float) -> Fraction:
-    """Return the decimal number that was written, not the nearest binary one.
-
-    Examples
-    --------
-    >>> exactly(0.1) * 10 == 1
-    True
-    """
-    return Fraction(repr(number))
+from edgeplan.models.numbers import exactly
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from itertools import pairwise
 from edgeplan.models.faults import Path
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance
 from edgeplan.models.layer_assignment.plan import Plan
-from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit, exceeds
+from edgeplan.models.layer_assignment.plan_cost import PlanCost, Visit
 from edgeplan.models.layer_assignment.stage_figures import StageFigures
+from edgeplan.models.numbers import exceeds
 from edgeplan.models.raw import repeated_values
 from edgeplan.models.violation import Violation
 

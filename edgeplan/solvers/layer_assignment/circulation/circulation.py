@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
+from edgeplan.models.numbers import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs, Route
 from edgeplan.solvers.layer_assignment.steps.serial_arcs import SerialArcs
 from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
 from edgeplan.models.network import Window
+from edgeplan.models.numbers import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.steps.stage_table import Floats, Ints
 
 _ROUNDING = 1e-12  # relative; a window that is missed by less is left to the problem's judgement

@@ -13,7 +13,7 @@ from functools import cached_property, reduce
 import numpy as np
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
+from edgeplan.models.numbers import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.label_setting.criteria import (
     Amounts,
     Clock,

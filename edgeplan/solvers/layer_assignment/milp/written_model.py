@@ -29,8 +29,8 @@ from typing import Any
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
 from edgeplan.models.network import Node
+from edgeplan.models.numbers import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation.circulation import Circulation
 from edgeplan.solvers.layer_assignment.milp.pulp_process import AUTO, PulpProcess

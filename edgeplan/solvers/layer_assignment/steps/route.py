@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from edgeplan.models.layer_assignment import Plan, Stage
-from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE
 from edgeplan.models.layer_assignment.serial import earliest_start_s
+from edgeplan.models.numbers import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs, Route, Steps
 from edgeplan.solvers.layer_assignment.steps.serial_arcs import SerialArcs
 

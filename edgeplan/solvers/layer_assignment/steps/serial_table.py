@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from edgeplan.models.layer_assignment.plan_cost import LIMIT_TOLERANCE, nearest_float
 from edgeplan.models.layer_assignment.serial_figures import SerialFigures
+from edgeplan.models.numbers import LIMIT_TOLERANCE, nearest_float
 from edgeplan.solvers.layer_assignment.steps.stage_table import (
     LARGEST_INT64,
     Bools,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby, pairwise
 
 from edgeplan.models.explanation import Condition
-from edgeplan.models.layer_assignment.plan_cost import exceeds
+from edgeplan.models.numbers import exceeds
 from edgeplan.solvers.layer_assignment.explanation.preflight.conditions import condition
 from edgeplan.solvers.layer_assignment.explanation.preflight.floors import Floors, joules, price, seconds
 from edgeplan.solvers.layer_assignment.explanation.units import figure_text
