@@ -8,7 +8,9 @@ STAMP := $(VENV)/.installed
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-$(STAMP): pyproject.toml
+KERNEL := $(wildcard edgeplan/solvers/segment_scheduling/kernel/*.[ch])
+
+$(STAMP): pyproject.toml $(KERNEL)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; name one with make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,test]'

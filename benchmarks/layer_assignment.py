@@ -15,10 +15,10 @@ from typing import Any
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problems import problem_from_document
+from edgeplan.solvers.layer_assignment.choice import Auto
 from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import Heuristic
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.registry import Auto
 
 PEERS = [
     (24, 8, 4),

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from edgeplan.models.layer_assignment import LayerAssignment, Plan, Stage
     from edgeplan.models.problems import load
     from edgeplan.models.result import Conflict, Incumbent, Result, Status, Stop
+    from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
     from edgeplan.models.violation import Check, Violation
+    from edgeplan.solvers.segment_scheduling.controller import (
+        Controller,
+    )
 
 _HOME = {
     "check": "edgeplan.api",
@@ -42,8 +46,11 @@ _HOME = {
     "Result": "edgeplan.models.result",
     "Status": "edgeplan.models.result",
     "Stop": "edgeplan.models.result",
+    "SegmentPlan": "edgeplan.models.segment_scheduling",
+    "SegmentScheduling": "edgeplan.models.segment_scheduling",
     "Check": "edgeplan.models.violation",
     "Violation": "edgeplan.models.violation",
+    "Controller": "edgeplan.solvers.segment_scheduling.controller",
     "BackendError": "edgeplan.errors",
     "EdgeplanError": "edgeplan.errors",
     "InvalidInputError": "edgeplan.errors",
@@ -58,6 +65,7 @@ __all__ = [
     "BackendError",
     "Check",
     "Conflict",
+    "Controller",
     "EdgeplanError",
     "Explanation",
     "Incumbent",
@@ -68,6 +76,8 @@ __all__ = [
     "Plan",
     "Result",
     "RunError",
+    "SegmentPlan",
+    "SegmentScheduling",
     "Stage",
     "Status",
     "Stop",

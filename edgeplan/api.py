@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from edgeplan.errors import UsageError
 from edgeplan.models.explanation import Explanation
-from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.layer_assignment import Plan as AssignmentPlan
+from edgeplan.models.problem import Plan, Problem
+from edgeplan.models.problems import as_layer_assignment
 from edgeplan.models.result import Result
 from edgeplan.models.violation import Check
-from edgeplan.solvers.layer_assignment.explanation import explain as explain_problem
-from edgeplan.solvers.layer_assignment.explanation.explain import OnStep
-from edgeplan.solvers.layer_assignment.replan import replan as replan_problem
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import AUTO, solver_named
-from edgeplan.solvers.search import OnIncumbent
+from edgeplan.solvers.search import OnIncumbent, OnStep
 
 
 def solve(
-    problem: LayerAssignment,
+    problem: Problem,
     solver: str = AUTO,
     *,
     time_limit_s: float = 60.0,
@@ -39,7 +40,8 @@ def solve(
     problem
         The instance.
     solver
-        ``auto``, ``cp-sat``, ``milp``, ``dp``, ``at-size``, ``heuristic`` or ``brute-force``.
+        ``auto``; of layer_assignment ``cp-sat``, ``milp``, ``dp``, ``at-size``, ``heuristic`` or
+        ``brute-force``; of segment_scheduling ``dssda``.
     time_limit_s
         Wall-clock limit in seconds.
     gap
@@ -49,7 +51,8 @@ def solve(
     workers
         Parallel workers of the back-end.
     warm_start
-        A plan to begin with, repaired where it breaks limits; the result is never worse.
+        A plan of the same problem to begin with, of layer_assignment repaired where it breaks limits; the
+        result is never worse.
     on_incumbent
         Called with every better objective or bound.
     started
@@ -58,7 +61,7 @@ def solve(
     Raises
     ------
     UsageError
-        When an option is out of range.
+        When an option is out of range, or the warm start is another problem's plan.
 
     Examples
     --------
@@ -68,6 +71,8 @@ def solve(
     ('optimal', 4.0)
     """
     _check_options(time_limit_s, gap, seed, workers)
+    if warm_start is not None:
+        _check_plan(problem, warm_start)
     limits = SolveLimits(
         time_limit_s=time_limit_s,
         gap=gap,
@@ -76,13 +81,12 @@ def solve(
         warm_start=warm_start,
         started=time.monotonic() if started is None else started,
     )
-
-    return solver_named(solver).solve(problem, limits, on_incumbent)
+    return solver_named(solver, problem.name).solve(problem, limits, on_incumbent)
 
 
 def replan(
-    problem: LayerAssignment,
-    old_plan: Plan,
+    problem: Problem,
+    old_plan: AssignmentPlan,
     solver: str = AUTO,
     *,
     time_limit_s: float = 60.0,
@@ -92,7 +96,7 @@ def replan(
     on_incumbent: OnIncumbent | None = None,
     started: float | None = None,
 ) -> Result:
-    """Plan anew after nodes left or joined: never worse than the old plan repaired.
+    """Plan layer_assignment anew after nodes left or joined: never worse than the old plan repaired.
 
     Parameters
     ----------
@@ -112,10 +116,11 @@ def replan(
     Raises
     ------
     UsageError
-        When an option is out of range.
+        When an option is out of range, or the problem is another one.
 
     Examples
     --------
+    >>> from edgeplan.models.layer_assignment import Plan
     >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
     >>> stages = [{"node": "gone", "layers": ["conv"]}, {"node": "slow", "layers": ["head"]}]
     >>> result = replan(two_layers_two_nodes(), Plan.from_document({"stages": stages}))
@@ -123,6 +128,8 @@ def replan(
     (('gone',), 12000)
     """
     _check_options(time_limit_s, gap, seed, workers)
+    assignment = as_layer_assignment(problem, "replan")
+    _check_plan(assignment, old_plan)
     limits = SolveLimits(
         time_limit_s=time_limit_s,
         gap=gap,
@@ -130,11 +137,14 @@ def replan(
         workers=workers,
         started=time.monotonic() if started is None else started,
     )
-    return replan_problem(problem, old_plan, solver_named(solver), limits, on_incumbent)
+    from edgeplan.solvers.layer_assignment.replan import replan as replan_assignment
+
+    named = solver_named(solver, assignment.name)
+    return replan_assignment(assignment, old_plan, named, limits, on_incumbent)
 
 
 def explain(
-    problem: LayerAssignment,
+    problem: Problem,
     plan: Plan | None = None,
     *,
     solver: str = AUTO,
@@ -176,13 +186,23 @@ def explain(
     ('1 GiB more memory on fast', 'saves 2.75 s (69 %)')
     """
     _check_options(time_limit_s, 0.0, seed, workers)
+    if plan is not None:
+        _check_plan(problem, plan)
+    named = solver_named(solver, problem.name)
     limits = SolveLimits(
         time_limit_s=time_limit_s,
         seed=seed,
         workers=workers,
         started=time.monotonic() if started is None else started,
     )
-    return explain_problem(problem, plan, solver_named(solver), limits, on_step)
+    if isinstance(problem, LayerAssignment):
+        from edgeplan.solvers.layer_assignment.explanation import explain as explain_assignment
+
+        assert plan is None or isinstance(plan, AssignmentPlan)
+        return explain_assignment(problem, plan, named, limits, on_step)
+    explanation = import_module("edgeplan.solvers.segment_scheduling.explanation")
+    said: Explanation = explanation.explain(problem, plan, limits, on_step)
+    return said
 
 
 def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> None:
@@ -196,13 +216,26 @@ def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> 
             raise UsageError(f"{name}: {value}: must be {rule}")
 
 
-def check(problem: LayerAssignment, plan: Plan) -> Check:
-    """Recompute metrics and objective of any plan and list every violation."""
+def _check_plan(problem: Problem, plan: Plan) -> None:
+    if not isinstance(plan, problem.plan_kind):
+        kind = type(plan).__name__
+        raise UsageError(f"plan: {kind}: must be a plan of {problem.name}; read it by plan_from_document")
+
+
+def check(problem: Problem, plan: Plan) -> Check:
+    """Recompute metrics and objective of any plan and list every violation.
+
+    Raises
+    ------
+    UsageError
+        When the plan is one of another problem.
+    """
+    _check_plan(problem, plan)
     return problem.check(plan)
 
 
-def run(problem: LayerAssignment, plan: Plan, *, out: Path, **settings: Any) -> dict[str, Any]:
-    """Execute a plan with torch.distributed and compare predicted with measured.
+def run(problem: Problem, plan: AssignmentPlan, *, out: Path, **settings: Any) -> dict[str, Any]:
+    """Execute a plan of layer_assignment with torch.distributed and compare predicted with measured.
 
     Parameters
     ----------
@@ -215,8 +248,15 @@ def run(problem: LayerAssignment, plan: Plan, *, out: Path, **settings: Any) -> 
     -------
     dict[str, Any]
         The run report as plain JSON values, also in ``out/run.json``.
+
+    Raises
+    ------
+    UsageError
+        When the problem is another one.
     """
+    assignment = as_layer_assignment(problem, "run")
+    _check_plan(assignment, plan)
     from edgeplan.runtime.snake import RunSettings
     from edgeplan.runtime.snake import run as run_plan
 
-    return run_plan(problem, plan, RunSettings(**settings), out=out)
+    return run_plan(assignment, plan, RunSettings(**settings), out=out)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import edgeplan
+from edgeplan.models.problems import PROBLEMS
 
 PACKAGE = Path(edgeplan.__file__).parent
 HEAVY = ("ortools", "torch", "scipy", "matplotlib", "sklearn", "transformers", "numpy", "pydantic", "typer")
@@ -42,7 +43,7 @@ def importers_of(target: str, room: str = "") -> list[str]:
     ("room", "target"),
     [
         *(("models", f"edgeplan.{room}") for room in ("solvers", "runtime", "report", "cli", "api")),
-        *(("models", package) for package in ("torch", "ortools", "scipy", "numpy")),
+        *(("models", package) for package in ("torch", "ortools", "scipy")),
         *(("solvers", f"edgeplan.{room}") for room in ("runtime", "report", "cli", "api")),
         ("solvers", "torch"),
         *(("runtime", f"edgeplan.{room}") for room in ("solvers", "report", "cli", "api")),
@@ -63,7 +64,13 @@ def test_no_arrow_runs_against_the_order_of_the_rooms(room: str, target: str) ->
     ],
 )
 def test_a_back_end_is_imported_only_in_the_files_that_run_it(package: str, homes: list[str]) -> None:
-    assert importers_of(package) == [f"solvers/layer_assignment/{home}" for home in homes]
+    room = "solvers/layer_assignment"
+    assert importers_of(package, room) == [f"{room}/{home}" for home in homes]
+    assert all(path.startswith("solvers/") for path in importers_of(package))
+
+
+def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:
+    assert importers_of("numpy", "models") == ["models/segment_scheduling/channels.py"]
 
 
 def test_the_search_for_importers_finds_the_imports_that_are_there() -> None:
@@ -84,7 +91,27 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_reading_an_instance_loads_no_solver_and_no_torch() -> None:
     loaded = loaded_by("import edgeplan as ep; ep.load")
-    assert loaded.isdisjoint({"ortools", "torch", "scipy", "matplotlib", "sklearn", "transformers"})
+    assert loaded.isdisjoint({"ortools", "torch", "scipy", "numpy", "matplotlib", "sklearn", "transformers"})
+
+
+def modules_loaded_by(statement: str) -> set[str]:
+    """Our own modules in a fresh process after a statement."""
+    code = f"import sys; {statement}; print(*(name for name in sys.modules if name.startswith('edgeplan.')))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+def test_the_functions_and_the_command_line_load_no_problem_s_solvers() -> None:
+    loaded = modules_loaded_by("import edgeplan.api, edgeplan.cli")
+    assert [name for name in loaded if name.startswith(tuple(SOLVER_ROOMS))] == []
+
+
+SOLVER_ROOMS = [f"edgeplan.solvers.{name}" for name in PROBLEMS]
+
+
+@pytest.mark.parametrize(("room", "other"), [SOLVER_ROOMS, SOLVER_ROOMS[::-1]])
+def test_the_solvers_of_one_problem_import_none_of_another(room: str, other: str) -> None:
+    assert importers_of(other, room.removeprefix("edgeplan.").replace(".", "/")) == []
 
 
 def test_solving_loads_no_back_end_into_this_process() -> None:
@@ -98,6 +125,7 @@ def test_the_public_names_are_these() -> None:
         "BackendError",
         "Check",
         "Conflict",
+        "Controller",
         "EdgeplanError",
         "Explanation",
         "Incumbent",
@@ -108,6 +136,8 @@ def test_the_public_names_are_these() -> None:
         "Plan",
         "Result",
         "RunError",
+        "SegmentPlan",
+        "SegmentScheduling",
         "Stage",
         "Status",
         "Stop",

@@ -10,9 +10,12 @@ from independent.evaluator import brute
 
 import edgeplan
 from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.segment_scheduling.generated import Size, fits_in_order, generated
 
-FOLDER = Path(__file__).parent.parent / "instances" / "layer_assignment"
+ROOT = Path(__file__).parent.parent / "instances"
+FOLDER = ROOT / "layer_assignment"
 INSTANCES = sorted(path.name for path in FOLDER.glob("*.json") if path.name != "devices.json")
+SCHEDULES = sorted(path.name for path in (ROOT / "segment_scheduling").glob("*.json"))
 
 
 def noted(key: str) -> list[str]:
@@ -22,6 +25,49 @@ def noted(key: str) -> list[str]:
 @pytest.mark.parametrize("name", INSTANCES)
 def test_every_instance_loads(name: str) -> None:
     assert edgeplan.load(FOLDER / name).instance.name
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_loads_and_its_clusters_can_hold_the_blocks(name: str) -> None:
+    problem = edgeplan.load(ROOT / "segment_scheduling" / name)
+    assert isinstance(problem, edgeplan.SegmentScheduling)
+    assert all(fits_in_order(problem.segments, cluster, 1) for cluster in problem.instance.clusters)
+
+
+@pytest.mark.parametrize("name", ["bert-base-3-clusters.json", "transformer-3-clusters.json"])
+def test_a_schedule_is_what_its_seed_generates(name: str) -> None:
+    document = edgeplan.load(ROOT / "segment_scheduling" / name).to_document()
+    seed, slots = document["channels"]["seed"], document["control"]["slots"]
+    again = generated(document["model"], Size(num_slots=slots), seed=seed)
+    assert document == again | {"name": document["name"]}
+
+
+ONE_EACH = [
+    ("fast", "slow", 2, 17.5, {"fast": 3.0, "slow": 5.0, "home": 6.0}),
+    ("fast", "slow", 1, 18.25, {"fast": 1.5, "slow": 2.5, "home": 5.0}),
+    ("slow", "fast", 1, 19.45, {"fast": 0.5, "slow": 4.5, "home": 5.0}),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "micro_batches", "objective", "energy_j"), ONE_EACH)
+def test_the_tiny_schedule_is_what_its_arithmetic_says(
+    first: str, second: str, micro_batches: int, objective: float, energy_j: dict[str, float]
+) -> None:
+    full = {"bandwidth_hz": 1000.0, "power_w": 1.0}
+    stages = [{"device": first, "layers": ["encoder.0"], **full}, {"device": second, "layers": ["encoder.1"]}]
+    entry = {"id": "home", "micro_batches": micro_batches, "uplink": full, "stages": stages}
+    problem = edgeplan.load(ROOT / "segment_scheduling" / "tiny.json")
+    verdict = problem.check(problem.plan_from_document({"slots": [{"clusters": [entry]}]}))
+    assert (verdict.violations, verdict.objective) == ((), pytest.approx(objective))
+    assert verdict.metrics is not None
+    assert verdict.metrics["mean_energy_j"] == pytest.approx(energy_j)
+
+
+def test_fast_cannot_hold_both_blocks_of_the_tiny_schedule_and_slow_can_exactly() -> None:
+    problem = edgeplan.load(ROOT / "segment_scheduling" / "tiny.json")
+    fast, slow = problem.instance.clusters[0].devices
+    assert problem.segments.memory_bytes(0, 1, 1) > fast.memory_bytes
+    assert problem.segments.memory_bytes(0, 1, 2) == slow.memory_bytes
 
 
 @pytest.mark.parametrize("name", noted("x-optimum"))

@@ -28,7 +28,8 @@ def test_the_python_snippet_prints_what_stands_below_it(monkeypatch: pytest.Monk
 
 def test_every_verb_of_the_table_exists_and_every_verb_is_in_it() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
-    assert listed == [command.callback.__name__ for command in app.registered_commands if command.callback]
+    verbs = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert listed == [*verbs, *(group.name for group in app.registered_groups)]
 
 
 @pytest.mark.parametrize("verb", re.findall(r"^edgeplan (\w+) ", README, re.MULTILINE))

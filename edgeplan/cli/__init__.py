@@ -10,6 +10,7 @@ from edgeplan.cli.begun import BEGUN
 from edgeplan.cli.check import check
 from edgeplan.cli.doctor import doctor
 from edgeplan.cli.explain import explain
+from edgeplan.cli.generate import generate
 from edgeplan.cli.profile import profile
 from edgeplan.cli.replan import replan
 from edgeplan.cli.report import report
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for verb in (solve, check, explain, replan, profile, run, report, schema, doctor):
     app.command()(verb)
+app.add_typer(generate, name="generate")
 
 
 def main(begun: float) -> None:

@@ -14,6 +14,8 @@ from edgeplan.cli.console import stdout
 from edgeplan.cli.files import STANDARD, write_json
 from edgeplan.errors import EdgeplanError
 from edgeplan.extras import EXTRA_OF_MODULE, is_installed
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import Problem
 from edgeplan.models.result import Stop
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ def doctor(
         _extra_row(_PACKAGE_OF_MODULE.get(module, module), extra) for module, extra in EXTRA_OF_MODULE.items()
     ]
     broken = False
-    for name, solver in _solvers():
-        *row, failed = _tried(name, solver)
+    for name, solver, tiny in _solvers():
+        *row, failed = _tried(name, solver, tiny)
         rows.append((row[0], row[1], row[2]))
         broken |= failed
     if json:
@@ -53,33 +55,36 @@ def _table(rows: list[tuple[str, str, str]]) -> Table:
     return table
 
 
-def _solvers() -> Iterator[tuple[str, Solver]]:
-    """Every solver, without a heuristic's plan where it must do the work itself; milp on every engine."""
+def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
+    """Every solver with a tiny instance; milp on every engine.
+
+    Those that can begin with a heuristic's plan do the work themselves here.
+    """
+    from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
     from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
     from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
     from edgeplan.solvers.layer_assignment.milp.milp import Milp
     from edgeplan.solvers.layer_assignment.milp.pulp_process import engines
-    from edgeplan.solvers.registry import SOLVERS
+    from edgeplan.solvers.registry import solvers_of
 
     alone: dict[str, Solver] = {
         CpSat.name: CpSat(polish=False),
         DynamicProgramme.name: DynamicProgramme(polish=False),
     }
-    for name, solver in SOLVERS.items():
+    for name, solver in solvers_of(LayerAssignment.name).items():
         if name != Milp.name:
-            yield name, alone.get(name, solver)
+            yield name, alone.get(name, solver), two_layers_two_nodes()
     if is_installed("pulp"):
         for engine in engines():
-            yield f"{Milp.name}:{engine}", Milp(engine, polish=False)
+            yield f"{Milp.name}:{engine}", Milp(engine, polish=False), two_layers_two_nodes()
 
 
-def _tried(name: str, solver: Solver) -> tuple[str, str, str, bool]:
+def _tried(name: str, solver: Solver, tiny: Problem) -> tuple[str, str, str, bool]:
     """Row of a solver after a tiny solve, and whether it is broken."""
-    from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
     from edgeplan.solvers.limits import SolveLimits
 
     try:
-        result = solver.solve(two_layers_two_nodes(), SolveLimits(time_limit_s=30))
+        result = solver.solve(tiny, SolveLimits(time_limit_s=30))
     except EdgeplanError as error:
         return f"solver {name}", "", str(error), True
     if result.stop is Stop.ERROR or result.objective is None:

@@ -12,7 +12,6 @@ from rich.markup import escape
 
 from edgeplan.cli.begun import begun
 from edgeplan.cli.console import stderr
-from edgeplan.cli.explained import show
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
 from edgeplan.models.explanation import Explanation
 from edgeplan.models.problems import load
@@ -36,8 +35,9 @@ def explain(
 ) -> None:
     """Say why there is no plan, or what holds the plan back and what to buy.
 
-    Every gain is found by solving the changed instance: a GiB, a Mbit/s, a tenth more speed, one more
-    node, one more unit of a limit. A conflict is checked by solving too.
+    Of layer_assignment every gain is found by solving the changed instance: a GiB, a Mbit/s, a tenth more
+    speed, one more node, one more unit of a limit. A conflict is checked by solving too. Of
+    segment_scheduling it names the budgets that no policy can meet on the given gains.
 
     Example: edgeplan explain instance.json result.json --time-limit 30
     """
@@ -68,6 +68,8 @@ def explain(
     if json:
         write_json(explanation.to_document(), STANDARD)
     elif output != STANDARD:
+        from edgeplan.cli.explained import show
+
         show(problem, explanation)
     raise typer.Exit(_exit_code(explanation))
 

@@ -11,10 +11,9 @@ from rich.table import Table
 
 from edgeplan.cli.console import stdout
 from edgeplan.models.explanation import Explanation, NodeUse, Outcome, WhatIf
-from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import Problem
 from edgeplan.report.units import bytes_text, percent_text, rate_text, seconds_text, shortened
-from edgeplan.solvers.layer_assignment.explanation.units import figure_text
-from edgeplan.solvers.layer_assignment.explanation.what_if.buying import objective_unit
+from edgeplan.solvers.units import figure_text
 
 _MOST_ROWS = 12
 _NAME_WIDTH = 28
@@ -29,9 +28,9 @@ _HELD_BACK = {
 }
 
 
-def show(problem: LayerAssignment, explanation: Explanation) -> None:
+def show(problem: Problem, explanation: Explanation) -> None:
     """Print an explanation to standard output."""
-    unit = objective_unit(problem)
+    unit = problem.objective_unit
     name = escape(problem.instance.name)
     stdout.print(f"[bold]{name}[/bold]: {_known(explanation, unit)}", soft_wrap=True)
     colour = "green" if explanation.plan_objective is not None and not explanation.violations else "red"
@@ -40,10 +39,13 @@ def show(problem: LayerAssignment, explanation: Explanation) -> None:
         stdout.print(escape(explanation.detail), style="dim", soft_wrap=True)
     for violation in explanation.violations:
         stdout.print(f"  {escape(violation['pointer'])}: {escape(violation['message'])}", soft_wrap=True)
+    _show_conflict(explanation)
+    if explanation.what_if or explanation.nodes:
+        _show_purchases(explanation, unit)
+    _list("What binds", list(_binding(explanation)))
+    _list("Limits with slack", [use.message for use in explanation.limits if not use.binds])
     if explanation.nodes:
-        _show_plan(explanation, unit)
-    else:
-        _show_conflict(explanation)
+        _show_nodes(explanation)
 
 
 def _known(explanation: Explanation, unit: str) -> str:
@@ -95,12 +97,13 @@ def _list(title: str, lines: Sequence[str]) -> None:
             stdout.print(f"  {escape(line)}", soft_wrap=True)
 
 
-def _show_plan(explanation: Explanation, unit: str) -> None:
+def _show_purchases(explanation: Explanation, unit: str) -> None:
     _titled("What to buy", _gains(explanation, unit))
     for line in _without_gain(explanation.what_if):
         stdout.print(line, soft_wrap=True)
-    _list("What binds", list(_binding(explanation)))
-    _list("Limits with slack", [use.message for use in explanation.limits if not use.binds])
+
+
+def _show_nodes(explanation: Explanation) -> None:
     _titled(
         f"Nodes, in stage order; {escape(str(explanation.most_loaded_node))} computes longest",
         _nodes(explanation),

@@ -14,7 +14,7 @@ from typing import Any
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.faults import Fault, in_document_order
-from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.problem import Plan, Problem
 from edgeplan.models.problems import read_bytes
 
 STANDARD = Path("-")
@@ -97,7 +97,7 @@ def read_document(path: Path) -> tuple[Any, str]:
     return document, source
 
 
-def read_plan(path: Path, problem: LayerAssignment) -> tuple[Plan, str | None]:
+def read_plan(path: Path, problem: Problem) -> tuple[Plan, str | None]:
     """Read the plan of a result, or of a bare ``{"plan": ...}``.
 
     Returns

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from edgeplan.cli.console import figures, stderr
-from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import Problem
 from edgeplan.models.result import Incumbent, Result, Status, Stop
+from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.report.units import counted, percent_text, seconds_text
 
 if TYPE_CHECKING:
     from edgeplan.solvers.search import OnIncumbent
@@ -48,14 +50,14 @@ def progress() -> Iterator[OnIncumbent | None]:
         yield show
 
 
-def summarise(problem: LayerAssignment, result: Result, more: dict[str, str] | None = None) -> None:
+def summarise(problem: Problem, result: Result, more: dict[str, str] | None = None) -> None:
     """Print status, objective, solver and conflicts of a result; and `more` rows."""
     rows = {"instance": escape(problem.instance.name), "status": f"{result.status} ({result.stop})"}
     if result.plan is not None:
         gap = "unknown" if result.gap is None else f"{100 * result.gap:.4g} %"
         bound = "unknown" if result.bound is None else f"{result.bound:.9g}"
         rows |= {"objective": f"{result.objective:.9g}  (bound {bound}, gap {gap})"}
-        rows |= {"stages": str(len(result.plan["stages"]))}
+        rows |= _plan_rows(result.problem, result.plan, result.metrics or {})
     if result.detail:
         rows["detail"] = escape(result.detail)
     warm = result.solver.options.get("warm_start")
@@ -68,3 +70,24 @@ def summarise(problem: LayerAssignment, result: Result, more: dict[str, str] | N
     stderr.print(figures(rows | (more or {})))
     for conflict in result.conflicts:
         stderr.print(f"  [red]conflict[/red] {escape(conflict.pointer)}: {escape(conflict.message)}")
+
+
+def _plan_rows(problem: str, plan: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
+    """What a plan is in a few words."""
+    if problem != SegmentScheduling.name:
+        return {"stages": str(len(plan["stages"]))}
+    return {
+        "slots": str(len(plan["slots"])),
+        "mean latency": seconds_text(metrics["mean_latency_s"]),
+        "budgets": _worst(metrics["budget_violation"]),
+    }
+
+
+def _worst(violation: dict[str, float]) -> str:
+    """Say which budget is exceeded most, and how many are."""
+    exceeded = {name: share for name, share in violation.items() if share > 0}
+    if not exceeded:
+        return "all kept"
+    name = max(exceeded, key=exceeded.__getitem__)
+    worst = f"{escape(name)} most, by {percent_text(exceeded[name])}"
+    return f"{len(exceeded)} of {counted(len(violation), 'budget')} exceeded, {worst}"

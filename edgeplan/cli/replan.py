@@ -11,7 +11,8 @@ from rich.markup import escape
 from edgeplan.cli.begun import begun
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
 from edgeplan.cli.outcome import exit_code, progress, summarise
-from edgeplan.models.problems import load
+from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.problems import as_layer_assignment, load
 from edgeplan.models.replanned import Migration, Replanned
 from edgeplan.report.units import bytes_text, counted
 
@@ -37,8 +38,9 @@ def replan(
     """
     started = begun()
     check_output(output)
-    problem = load(instance)
+    problem = as_layer_assignment(load(instance), "replan")
     old, _ = read_plan(result, problem)
+    assert isinstance(old, Plan)
     from edgeplan.api import replan as replan_problem
 
     with progress() as on_incumbent:

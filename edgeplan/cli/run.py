@@ -11,7 +11,8 @@ from rich.markup import escape
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, read_plan, write_json
 from edgeplan.extras import require
-from edgeplan.models.problems import load
+from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.problems import as_layer_assignment, load
 
 _MISSED = 6
 
@@ -42,10 +43,11 @@ def run(
 
     Example: edgeplan run instance.json result.json --rounds 3 --baseline fedavg --out run
     """
-    problem = load(instance)
+    problem = as_layer_assignment(load(instance), "run")
     plan, warning = read_plan(result, problem)
     if warning:
         stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    assert isinstance(plan, Plan)
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.snake import RunSettings, render
     from edgeplan.runtime.snake import run as run_plan

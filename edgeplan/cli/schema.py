@@ -11,7 +11,11 @@ from edgeplan.errors import UsageError
 from edgeplan.models.problems import PROBLEMS, schemas
 
 
-def schema(problem: Annotated[str, typer.Argument(help="Name of the problem: layer_assignment.")]) -> None:
+def schema(
+    problem: Annotated[
+        str, typer.Argument(help="Name of the problem: layer_assignment or segment_scheduling.")
+    ],
+) -> None:
     """Print the JSON Schema of a problem's instance and of its result.
 
     The schema states types, ranges and names; rules across members, such as ids that must exist, are

@@ -12,7 +12,7 @@ from edgeplan.cli.begun import begun
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json, written_aside
 from edgeplan.cli.outcome import exit_code, progress, summarise
-from edgeplan.models.problems import load
+from edgeplan.models.problems import as_layer_assignment, load
 
 
 def solve(
@@ -23,8 +23,9 @@ def solve(
     solver: Annotated[
         str,
         typer.Option(
-            help="auto, cp-sat (exact), milp (exact, any PuLP engine: milp:HiGHS, milp:PULP_CBC_CMD, ...), "
-            "dp (exact, label setting), at-size (many nodes), heuristic (no bound) or brute-force (tiny)."
+            help="auto; layer_assignment: cp-sat (exact), milp (exact, any PuLP engine: milp:HiGHS, "
+            "milp:PULP_CBC_CMD, ...), dp (exact, label setting), at-size (many nodes), heuristic (no bound) "
+            "or brute-force (tiny); segment_scheduling: dssda."
         ),
     ] = "auto",
     time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for everything.")] = 60.0,
@@ -86,7 +87,7 @@ def _write_model(instance: Path, path: Path) -> None:
 
     check_suffix(path)
     check_output(path)
-    problem = load(instance)
+    problem = as_layer_assignment(load(instance), "--write-model")
     with written_aside(path) as aside:
         count = write_model(problem, aside)
     stderr.print(f"{escape(str(path))}: {count} steps to choose from; nothing was solved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,20 @@ from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.explanation import Explanation
 from edgeplan.models.faults import Fault, in_document_order
-from edgeplan.models.layer_assignment import LayerAssignment, LayerAssignmentInstance, Plan
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import Problem
 from edgeplan.models.result import Result
+from edgeplan.models.segment_scheduling import SegmentScheduling
 
 FORMAT = "edgeplan/1"
-PROBLEMS = {LayerAssignment.name: LayerAssignment}
+_INSTEAD = {
+    "replan": "solve the changed instance, its initial_queues as they are now",
+    "run": "check says what a plan costs",
+    "--write-model": "leave it out",
+}
+PROBLEMS: dict[str, type[Problem]] = {
+    problem.name: problem for problem in (LayerAssignment, SegmentScheduling)
+}
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -35,7 +45,7 @@ def read_bytes(path: str | Path) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}; name a readable file") from None
 
 
-def load(path: str | Path) -> LayerAssignment:
+def load(path: str | Path) -> Problem:
     """Read an instance from a file, or from standard input for ``-``.
 
     Raises
@@ -50,7 +60,7 @@ def load(path: str | Path) -> LayerAssignment:
 
 def problem_from_document(
     document: Any, *, also: list[Fault] | None = None, source: str | None = None
-) -> LayerAssignment:
+) -> Problem:
     """Build the problem that a parsed instance document states.
 
     Raises
@@ -63,21 +73,42 @@ def problem_from_document(
         faults.append(Fault((), "must be an object that begins with {; write an instance", document))
         raise InvalidInputError(in_document_order(faults), source)
     name = document.get("problem")
-    if isinstance(name, str) and name not in PROBLEMS:
-        raise InvalidInputError(in_document_order([*faults, *_header_faults(document)]), source)
-    known = PROBLEMS[name] if isinstance(name, str) else LayerAssignment  # the only one so far
-    return known.from_document(document, also=faults, source=source)
+    if not isinstance(name, str) or name not in PROBLEMS:
+        taken = {fault.path for fault in faults}
+        faults += [fault for fault in _header_faults(document) if fault.path not in taken]
+        raise InvalidInputError(in_document_order(faults), source)
+    return PROBLEMS[name].from_document(document, also=faults, source=source)
 
 
-def _header_faults(document: dict[str, Any]) -> list[Fault]:
-    """Faults of a document of an unknown problem, whose other members nothing can be said of."""
-    known = " or ".join(repr(name) for name in PROBLEMS)
-    faults = [Fault(("problem",), f"must be {known}; name a known problem", document["problem"])]
-    if "format" not in document:
-        faults.append(Fault(("format",), f"required member is missing; add it, {FORMAT!r}"))
-    elif document["format"] != FORMAT:
-        faults.append(Fault(("format",), f"must be {FORMAT!r}", document["format"]))
-    return faults
+def _header_faults(document: dict[str, Any]) -> Iterator[Fault]:
+    """Yield what is wrong above the members of a problem, which of an unknown one nobody can judge."""
+    for name, known, remedy in (
+        ("format", repr(FORMAT), "write it so"),
+        ("problem", " or ".join(map(repr, PROBLEMS)), "name a known problem"),
+    ):
+        if name not in document:
+            yield Fault((name,), f"required member is missing; add it, {known}")
+        elif name == "problem" or document[name] != FORMAT:
+            yield Fault((name,), f"must be {known}; {remedy}", document[name])
+
+
+def as_layer_assignment(problem: Problem, verb: str) -> LayerAssignment:
+    """Return a problem that is layer_assignment, the only one that some verbs know.
+
+    Parameters
+    ----------
+    verb
+        What is asked: ``replan``, ``run`` or ``--write-model``.
+
+    Raises
+    ------
+    UsageError
+        When it is another problem.
+    """
+    if not isinstance(problem, LayerAssignment):
+        known, instead = LayerAssignment.name, _INSTEAD[verb]
+        raise UsageError(f'/problem: "{problem.name}": {verb} knows {known} only; {instead}')
+    return problem
 
 
 def schemas(name: str) -> dict[str, Any]:
@@ -85,13 +116,14 @@ def schemas(name: str) -> dict[str, Any]:
 
     Examples
     --------
-    >>> sorted(schemas("layer_assignment"))
+    >>> sorted(schemas("segment_scheduling"))
     ['explanation', 'instance', 'plan', 'result']
     """
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    known = PROBLEMS[name]
     kinds: dict[str, type[BaseModel]] = {
-        "instance": LayerAssignmentInstance,
-        "plan": Plan,
+        "instance": known.instance_kind,
+        "plan": known.plan_kind,
         "result": Result,
         "explanation": Explanation,
     }

@@ -10,9 +10,11 @@ from typing import Any
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import Problem
 from edgeplan.models.problems import problem_from_document, read_bytes
 from edgeplan.models.reading import read_document
 from edgeplan.models.result import Result
+from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.report.run_document import RunDocument
 
 _HASH_LETTERS = 12
@@ -33,9 +35,19 @@ class Inputs:
     """
 
     instance_sha256: str
-    problem: LayerAssignment | None = None
+    problem: Problem | None = None
     results: tuple[Result, ...] = ()
     runs: tuple[RunDocument, ...] = ()
+
+    @property
+    def assignment(self) -> LayerAssignment | None:
+        """The instance where it is one of layer_assignment."""
+        return self.problem if isinstance(self.problem, LayerAssignment) else None
+
+    @property
+    def scheduling(self) -> SegmentScheduling | None:
+        """The instance where it is one of segment_scheduling."""
+        return self.problem if isinstance(self.problem, SegmentScheduling) else None
 
 
 @dataclass
@@ -43,7 +55,7 @@ class _Collected:
     """The files of one instance read so far; `source` is the first of them."""
 
     source: str
-    problem: LayerAssignment | None = None
+    problem: Problem | None = None
     results: list[Result] = field(default_factory=list)
     runs: list[RunDocument] = field(default_factory=list)
 
@@ -102,8 +114,8 @@ def _read_file(path: Path, found: dict[str, _Collected]) -> None:
 
 
 _UNKNOWN = (
-    'is no instance ("model" and "network"), no result ("status") and no run report ("kind": "run"); '
-    "name one of these"
+    'is no instance ("model" and "network" or "clusters"), no result ("status") and no run report '
+    '("kind": "run"); name one of these'
 )
 
 
@@ -114,4 +126,4 @@ def _kind(document: Any) -> str | None:
         return "run" if document["kind"] == "run" else None
     if "status" in document:
         return "result"
-    return "instance" if "model" in document and "network" in document else None
+    return "instance" if "model" in document and document.keys() & {"network", "clusters"} else None

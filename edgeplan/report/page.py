@@ -18,6 +18,7 @@ from edgeplan.report.sections.model import model_section
 from edgeplan.report.sections.network import network_section
 from edgeplan.report.sections.plan import plan_section
 from edgeplan.report.sections.run import run_section
+from edgeplan.report.sections.schedule import clusters_section
 
 _SVG_ID = re.compile(r'(\bid="|href="#|url\(#)')
 
@@ -77,11 +78,16 @@ def _sections(inputs: Inputs, judged: Sequence[Judged]) -> list[Section]:
         sections.append(Section("results", "Results", lead, (head.comparison_of(judged),)))
     for k, entry in enumerate(judged, start=1):
         suffix = f"-{k}" if len(judged) > 1 else ""
-        memory = memory_section(entry, inputs.problem, inputs.runs, suffix)
+        memory = memory_section(entry, inputs.assignment, inputs.runs, suffix)
         sections += [plan_section(entry, inputs.problem, suffix), *([memory] if memory else [])]
     for k, run in enumerate(inputs.runs, start=1):
         sections.append(run_section(run, judged, f"-{k}" if len(inputs.runs) > 1 else ""))
-    if inputs.problem is not None:
+    if inputs.assignment is not None:
         shown = next((entry for entry in judged if entry.plan is not None), None)
-        sections += [network_section(inputs.problem, shown), model_section(inputs.problem, shown)]
+        instance = inputs.assignment.instance
+        sections.append(network_section(inputs.assignment, shown))
+        sections.append(model_section(instance.model, instance.shared_layers, shown))
+    if inputs.scheduling is not None:
+        sections.append(clusters_section(inputs.scheduling))
+        sections.append(model_section(inputs.scheduling.instance.model, (), None))
     return sections

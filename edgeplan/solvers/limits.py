@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.problem import Plan
 
 MARGIN_S = 0.1  # kept back for judging and writing the last plan
 

@@ -1,22 +1,18 @@
-"""The solvers of each problem by name, and the choice that ``auto`` makes."""
+"""The solvers of each problem by name; those of one problem are imported without the others'."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import cache
+from typing import Any, Protocol
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
-from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
-from edgeplan.solvers.layer_assignment.brute_force import BruteForce
-from edgeplan.solvers.layer_assignment.choice import choose
-from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
-from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
-from edgeplan.solvers.layer_assignment.heuristic.heuristic import Heuristic
-from edgeplan.solvers.layer_assignment.milp.milp import Milp
+from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import OnIncumbent
+
+AUTO = "auto"
 
 
 class Solver(Protocol):
@@ -26,40 +22,50 @@ class Solver(Protocol):
     def name(self) -> str:
         """Name on the command line."""
 
-    def solve(
-        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
-    ) -> Result:
-        """Solve one instance within the limits."""
+    def solve(self, problem: Any, limits: SolveLimits, on_incumbent: OnIncumbent | None = None) -> Result:
+        """Solve one instance of the solver's problem within the limits."""
 
 
-SOLVERS: dict[str, Solver] = {
-    solver.name: solver
-    for solver in (CpSat(), Milp(), DynamicProgramme(), AtSize(), Heuristic(), BruteForce())
+def _of_layer_assignment() -> tuple[Solver, ...]:
+    from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
+    from edgeplan.solvers.layer_assignment.brute_force import BruteForce
+    from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
+    from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
+    from edgeplan.solvers.layer_assignment.heuristic.heuristic import Heuristic
+    from edgeplan.solvers.layer_assignment.milp.milp import Milp
+
+    return CpSat(), Milp(), DynamicProgramme(), AtSize(), Heuristic(), BruteForce()
+
+
+def _of_segment_scheduling() -> tuple[Solver, ...]:
+    from edgeplan.solvers.segment_scheduling.dssda import (
+        Dssda,
+    )
+
+    return (Dssda(),)
+
+
+_SOLVERS_OF = {
+    LayerAssignment.name: _of_layer_assignment,
+    SegmentScheduling.name: _of_segment_scheduling,
 }
 
 
-@dataclass(frozen=True)
-class Auto:
-    """Takes a solver by size and structure, and says why in the result's options."""
-
-    name: ClassVar[str] = "auto"
-
-    def solve(
-        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
-    ) -> Result:
-        """Solve by the chosen solver, whose name the result bears."""
-        choice = choose(problem)
-        result = SOLVERS[choice.solver].solve(problem, limits, on_incumbent)
-        options = result.solver.options | {"auto": choice.reason}
-        solver = result.solver.model_copy(update={"options": options})
-        return result.model_copy(update={"solver": solver})
+@cache
+def solvers_of(problem: str) -> dict[str, Solver]:
+    """Return the solvers of a problem by name, imported on the first call."""
+    return {solver.name: solver for solver in _SOLVERS_OF[problem]()}
 
 
-AUTO = Auto.name
-
-
-def solver_named(name: str) -> Solver:
+def solver_named(name: str, problem: str) -> Solver:
     """Return the solver of this name; ``milp:ENGINE`` is milp on one of PuLP's engines.
+
+    Parameters
+    ----------
+    name
+        ``auto`` or the name of one of the problem's solvers.
+    problem
+        Name of the problem.
 
     Raises
     ------
@@ -68,14 +74,27 @@ def solver_named(name: str) -> Solver:
 
     Examples
     --------
-    >>> solver_named("auto").name, solver_named("milp:PULP_CBC_CMD").name
-    ('auto', 'milp')
+    >>> solver_named("milp:PULP_CBC_CMD", "layer_assignment").name
+    'milp'
     """
-    kind, separator, engine = name.partition(":")
-    if kind == Milp.name and separator and engine:
-        return Milp(engine=engine)
+    known = solvers_of(problem)
     if name == AUTO:
-        return Auto()
-    if name not in SOLVERS:
-        raise UsageError(f"--solver: {name!r}: must be one of {', '.join([AUTO, *SOLVERS])}")
-    return SOLVERS[name]
+        return _auto(problem)
+    kind, separator, engine = name.partition(":")
+    if kind == "milp" and kind in known and separator and engine:
+        from edgeplan.solvers.layer_assignment.milp.milp import Milp
+
+        return Milp(engine=engine)
+    if name not in known:
+        raise UsageError(f"--solver: {name!r}: must be one of {', '.join([AUTO, *known])}")
+    return known[name]
+
+
+def _auto(problem: str) -> Solver:
+    """Return the solver that chooses by size and structure, or the only one."""
+    if problem != LayerAssignment.name:
+        (only,) = solvers_of(problem).values()
+        return only
+    from edgeplan.solvers.layer_assignment.choice import Auto
+
+    return Auto()

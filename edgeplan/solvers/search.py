@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from edgeplan.errors import BackendError, UsageError
-from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.problem import Plan, Problem
 from edgeplan.models.result import (
     OPTIMALITY_GAP,
     Conflict,
@@ -21,12 +22,16 @@ from edgeplan.models.result import (
     Stop,
     gap_between,
 )
-from edgeplan.solvers.layer_assignment.heuristic.repair import repair
 from edgeplan.solvers.limits import SolveLimits
 
+ProblemType = TypeVar("ProblemType", bound=Problem)
+PlanType = TypeVar("PlanType", bound=Plan)
+
 OnIncumbent = Callable[[Incumbent], None]
+OnStep = Callable[[str], None]
+"""Called with what is being done, in words."""
+
 CLAIM_TOLERANCE = 1e-6
-_SHARE_OF_REPAIR, _LONGEST_REPAIR_S = 0.2, 3.0
 
 
 class EnoughError(Exception):
@@ -35,16 +40,31 @@ class EnoughError(Exception):
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a search ended; `infeasible` says that no plan exists, with proof."""
+    """Why a search ended.
+
+    Parameters
+    ----------
+    stop
+        What ended it.
+    infeasible
+        Whether it is proven that no plan exists.
+    conflicts
+        Limits that cannot hold together.
+    detail
+        What limits the answer.
+    proven
+        Whether the plan may be called optimal; a plan of several parts is so only if each part is.
+    """
 
     stop: Stop
     infeasible: bool = False
     conflicts: tuple[Conflict, ...] = ()
     detail: str | None = None
+    proven: bool = True
 
 
 @dataclass
-class Search:
+class Search(Generic[ProblemType, PlanType]):
     """What one solve knows so far.
 
     Parameters
@@ -57,17 +77,19 @@ class Search:
         Called with every better objective or bound; may raise `EnoughError` to end the search.
     """
 
-    problem: LayerAssignment
+    problem: ProblemType
     limits: SolveLimits
     on_incumbent: OnIncumbent | None = None
-    plan: Plan | None = None
+    plan: PlanType | None = None
     objective: float | None = None
     bound: float | None = None
     history: list[Incumbent] = field(default_factory=list)
     beyond: UsageError | None = None
     """Why a plan could not be judged."""
+    options: dict[str, str] = field(default_factory=dict)
+    """What the result says beside the solver's own options."""
 
-    def offer(self, plan: Plan, *, claimed: float | None = None) -> bool:
+    def offer(self, plan: PlanType, *, claimed: float | None = None) -> bool:
         """Judge a plan and keep it if it is better.
 
         Parameters
@@ -164,7 +186,7 @@ class Search:
             metrics=None if self.plan is None else self.problem.metrics(self.plan),
             conflicts=ending.conflicts,
             detail=ending.detail,
-            solver=solver,
+            solver=solver.model_copy(update={"options": solver.options | self.options}),
             incumbents=tuple(self.history),
             runtime_s=self.limits.elapsed_s,
         )
@@ -172,7 +194,7 @@ class Search:
     def _status(self, ending: Ending) -> tuple[Status, Stop]:
         if self.plan is not None and ending.infeasible:
             raise BackendError("a solver denies the plan that the problem accepts")
-        if self.is_proven:
+        if self.is_proven and ending.proven:
             return Status.OPTIMAL, Stop.PROOF
         if ending.infeasible:
             return Status.INFEASIBLE, Stop.PROOF
@@ -183,33 +205,16 @@ class Search:
         return Status.NO_PLAN, ending.stop
 
 
-def _start_warm(search: Search, plan: Plan) -> dict[str, str]:
-    """Offer the plan of a warm start, repaired where it must be, and say what became of it."""
-    violations = search.problem.violations(plan)
-    if not violations and search.offer(plan):
-        return {"warm_start": "accepted"}
-    reason = violations[0].message if violations else "its objective has no value"
-    until = search.limits.share(_SHARE_OF_REPAIR, most_s=_LONGEST_REPAIR_S)
-    repaired = repair(search.problem, plan, until=until)
-    if repaired is None or not search.offer(repaired):
-        return {"warm_start": f"rejected: {reason}"}
-    changed = sum(stage not in plan.stages for stage in repaired.stages)
-    return {"warm_start": f"repaired: {reason}; {changed} of {len(repaired.stages)} stages changed"}
-
-
 def run_search(
-    body: Callable[[Search], Ending],
-    problem: LayerAssignment,
+    body: Callable[[Search[ProblemType, PlanType]], Ending],
+    problem: ProblemType,
     limits: SolveLimits,
     solver: SolverInfo,
     on_incumbent: OnIncumbent | None,
 ) -> Result:
     """Run a solver's body on a fresh search; an interrupt keeps what is known."""
-    search = Search(problem, limits, on_incumbent)
+    search = Search[ProblemType, PlanType](problem, limits, on_incumbent)
     try:
-        if limits.warm_start is not None:
-            options = solver.options | _start_warm(search, limits.warm_start)
-            solver = solver.model_copy(update={"options": options})
         ending = body(search)
     except (KeyboardInterrupt, EnoughError):
         ending = Ending(Stop.INTERRUPT)

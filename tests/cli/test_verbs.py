@@ -17,10 +17,11 @@ from edgeplan.cli import files
 from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
-from edgeplan.solvers import registry
 from edgeplan.solvers.layer_assignment.circulation import cp_sat
 from edgeplan.solvers.layer_assignment.infeasible import infeasibility
+from edgeplan.solvers.registry import solvers_of
 
+SOLVERS = solvers_of("layer_assignment")
 TIGHT = document(nodes=[node(name, memory_bytes=240) for name in "pqr"])
 BEST = plan("p:a", "q:b", "r:c")
 
@@ -250,20 +251,23 @@ def test_schema_is_that_of_instance_plan_result_and_explanation(edgeplan: Comman
 
 def test_schema_of_an_unknown_problem_is_refused(edgeplan: CommandLine) -> None:
     called = edgeplan("schema", "sorting")
-    assert (called.code, called.lines) == (2, ["'sorting': must be one of layer_assignment"])
+    assert (called.code, called.lines) == (
+        2,
+        ["'sorting': must be one of layer_assignment, segment_scheduling"],
+    )
 
 
 def test_doctor_solves_in_every_solver(edgeplan: CommandLine) -> None:
     called = edgeplan("doctor")
     assert called.code == 0
-    for name in (*registry.SOLVERS, "milp:HiGHS", "milp:PULP_CBC_CMD"):
+    for name in (*SOLVERS, "milp:HiGHS", "milp:PULP_CBC_CMD"):
         assert any(name in line and "objective 4.0" in line for line in called.out.splitlines())
 
 
 def test_doctor_prints_json_where_asked(edgeplan: CommandLine) -> None:
     rows = json.loads(edgeplan("doctor", "--json").out)
     assert {"part": "python", "version": platform.python_version(), "state": "ok"} in rows
-    assert {*registry.SOLVERS} - {"milp"} <= {row["part"].removeprefix("solver ") for row in rows}
+    assert {*SOLVERS} - {"milp"} <= {row["part"].removeprefix("solver ") for row in rows}
 
 
 def test_doctor_ends_with_7_where_the_exact_back_end_is_broken(
@@ -297,7 +301,8 @@ def test_a_missing_extra_is_named_in_one_line(
 
 
 @pytest.mark.parametrize(
-    "verb", ["solve", "check", "explain", "replan", "run", "profile", "report", "schema", "doctor"]
+    "verb",
+    ["solve", "check", "explain", "replan", "run", "profile", "report", "schema", "doctor", "generate"],
 )
 def test_every_verb_explains_itself(edgeplan: CommandLine, verb: str) -> None:
     called = edgeplan(verb, "--help")

@@ -13,7 +13,9 @@ from small_instances import changed, document, layer, node
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.faults import MAX_FAULTS
+from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
 from edgeplan.models.problems import load, problem_from_document
+from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
 
 
 def faults(faulty: Any) -> dict[str, str]:
@@ -67,7 +69,7 @@ def test_a_document_with_every_field_is_read() -> None:
 
 SINGLE_FAULTS = [
     ("/format", "edgeplan/2", "must be 'edgeplan/1'"),
-    ("/problem", "sorting", "must be 'layer_assignment'; name a known problem"),
+    ("/problem", "sorting", "must be 'layer_assignment' or 'segment_scheduling'; name a known problem"),
     ("/name", "", "must not be empty"),
     ("/name", 3, "must be a string"),
     ("/schedule", "sideways", "must be 'serial' or 'pipeline'"),
@@ -224,9 +226,29 @@ def test_a_document_that_is_no_object_is_refused(other: Any) -> None:
     assert "must be an object" in faults(other)[""]
 
 
-def test_the_empty_object_lacks_every_required_member() -> None:
-    required = ["/format", "/model", "/network", "/problem", "/schedule", "/training"]
-    assert [*faults({})] == required
+def test_of_the_empty_object_no_more_is_asked_than_format_and_problem() -> None:
+    found, missing = faults({}), "required member is missing; add it,"
+    assert [*found] == ["/format", "/problem"]
+    assert found["/format"].endswith(f"{missing} 'edgeplan/1'")
+    assert found["/problem"].endswith(f"{missing} 'layer_assignment' or 'segment_scheduling'")
+
+
+@pytest.mark.parametrize("name", [3, None, [], {}, True, "", "Layer_assignment"])
+def test_of_an_unknown_problem_only_the_header_is_judged(name: Any) -> None:
+    faulty = COMPLETE | {"problem": name, "format": "edgeplan/2", "model": 3}
+    assert [*faults(faulty)] == ["/format", "/problem"]
+
+
+def test_nan_in_the_header_is_told_once() -> None:
+    parsed, also = parse('{"format": NaN, "problem": NaN}')
+    with pytest.raises(InvalidInputError) as caught:
+        problem_from_document(parsed, also=also)
+    assert [fault.pointer for fault in caught.value.faults] == ["/format", "/problem"]
+
+
+def test_a_problem_is_the_one_that_its_document_names() -> None:
+    for example in (two_layers_two_nodes(), two_blocks_two_phones()):
+        assert problem_from_document(example.to_document()) == example
 
 
 def test_notes_pass_anywhere() -> None:

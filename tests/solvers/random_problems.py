@@ -14,7 +14,9 @@ from independent.instances import random_instance, random_pipeline
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.registry import SOLVERS
+from edgeplan.solvers.registry import solvers_of
+
+SOLVERS = solvers_of("layer_assignment")
 
 DRAWS = {"serial": random_instance, "pipeline": random_pipeline}
 

@@ -16,7 +16,9 @@ from edgeplan.models.result import Status, Stop
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
 from edgeplan.solvers.layer_assignment.circulation import cp_sat
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.registry import SOLVERS
+from edgeplan.solvers.registry import solvers_of
+
+SOLVERS = solvers_of("layer_assignment")
 
 Backend = Callable[[str], str]
 

@@ -16,7 +16,9 @@ import edgeplan
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import OPTIMALITY_GAP, Result, Status, Stop
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.registry import SOLVERS
+from edgeplan.solvers.registry import solvers_of
+
+SOLVERS = solvers_of("layer_assignment")
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 every_instance = pytest.mark.parametrize("name", GOLDEN)

@@ -14,8 +14,9 @@ from edgeplan.models.result import Stop
 from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
 from edgeplan.solvers.layer_assignment.pipeline_at_size.chains.labels import Copies
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.search import Ending
 
 
 def searched(problem: LayerAssignment, *, time_limit_s: float = 1.0) -> tuple[Search, Ending]:

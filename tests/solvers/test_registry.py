@@ -11,7 +11,9 @@ import edgeplan
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.solvers.layer_assignment.milp.milp import Milp
-from edgeplan.solvers.registry import SOLVERS, solver_named
+from edgeplan.solvers.registry import solver_named, solvers_of
+
+SOLVERS = solvers_of("layer_assignment")
 
 
 def test_solvers_are_registered_under_their_own_names() -> None:
@@ -19,13 +21,17 @@ def test_solvers_are_registered_under_their_own_names() -> None:
 
 
 def test_an_engine_of_milp_is_named_behind_a_colon() -> None:
-    assert solver_named("milp:PULP_CBC_CMD") == Milp(engine="PULP_CBC_CMD")
+    assert solver_named("milp:PULP_CBC_CMD", "layer_assignment") == Milp(engine="PULP_CBC_CMD")
 
 
 @pytest.mark.parametrize("name", ["magic", "milp:", "cp-sat:HiGHS", ""])
 def test_an_unknown_solver_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError, match=f"{name!r}: must be one of auto, cp-sat, milp, dp, .*brute-force"):
-        solver_named(name)
+        solver_named(name, "layer_assignment")
+
+
+def test_auto_is_a_solver_of_every_problem_that_has_one() -> None:
+    assert solver_named("auto", "layer_assignment").name == "auto"
 
 
 @pytest.mark.parametrize(

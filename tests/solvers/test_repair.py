@@ -20,7 +20,9 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.solvers.layer_assignment.heuristic.neighbours import neighbours
 from edgeplan.solvers.layer_assignment.heuristic.repair import repair
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.registry import SOLVERS
+from edgeplan.solvers.registry import solvers_of
+
+SOLVERS = solvers_of("layer_assignment")
 
 TIGHT = document(nodes=[node(name, memory_bytes=360) for name in "pqrs"])  # two layers trained, one frozen
 makers = st.sampled_from([random_instance, random_pipeline])

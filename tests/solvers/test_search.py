@@ -11,9 +11,12 @@ import edgeplan
 from edgeplan.errors import BackendError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import Incumbent, Result, SolverInfo, Status, Stop
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.registry import SOLVERS
-from edgeplan.solvers.search import Ending, EnoughError, Search, run_search
+from edgeplan.solvers.registry import solvers_of
+from edgeplan.solvers.search import Ending, EnoughError
+
+SOLVERS = solvers_of("layer_assignment")
 
 BEST, WORSE = plan("p:abc"), plan("p:a", "q:b", "r:c")  # 8 s and 15 s
 

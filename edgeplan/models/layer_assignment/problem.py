@@ -38,6 +38,8 @@ class LayerAssignment:
     """
 
     name: ClassVar[str] = "layer_assignment"
+    instance_kind: ClassVar[type[LayerAssignmentInstance]] = LayerAssignmentInstance
+    plan_kind: ClassVar[type[Plan]] = Plan
 
     instance: LayerAssignmentInstance
     document: dict[str, Any] = field(repr=False)
@@ -108,6 +110,15 @@ class LayerAssignment:
     def price_matters(self) -> bool:
         """Whether a weight or a limit asks for the price."""
         return self.instance.objective.price > 0 or self.instance.limits.budget_price is not None
+
+    @property
+    def objective_unit(self) -> str:
+        """Unit of the objective; empty where it weighs several terms."""
+        weights = self.instance.objective
+        units = {"time_s": "s", "energy_j": "J", "bottleneck_s": "s", "price": ""}
+        weighed = [name for name in units if getattr(weights, name) > 0]
+        alone = len(weighed) == 1 and getattr(weights, weighed[0]) == 1
+        return units[weighed[0]] if alone else ""
 
     @cached_property
     def figures(self) -> StageFigures:

@@ -93,7 +93,7 @@ def _trace_faults(raw: Any) -> Iterator[Fault]:
             continue
         for name in dict.fromkeys(ids):
             if name is not None and name not in traces:
-                yield Fault(("channels", part, name), f"gains of {what} {name} are missing; add them")
+                yield Fault(("channels", part, name), f"gains of this {what} are missing; add them")
         for name, gains in traces.items():
             place: Path = ("channels", part, name)
             if name not in ids:

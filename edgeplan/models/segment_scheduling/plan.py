@@ -9,7 +9,7 @@ from edgeplan.models.reading import read_document
 
 
 class StagePlan(Document):
-    """One stage; band and power of the hop behind it are left out where no bits flow."""
+    """One stage, with band and power of the hop behind it; the last has none."""
 
     device: Name
     """Id of the device."""
@@ -40,7 +40,7 @@ class ClusterPlan(Document):
     micro_batches: PositiveCount | None = None
     """Number of micro-batches; left out if skipped."""
     uplink: UplinkPlan | None = None
-    """The upload; left out where no bits flow."""
+    """The upload; may be left out where no bits flow, or if skipped."""
     stages: Annotated[tuple[StagePlan, ...], ANY_ARRAY] = ()
     """Stages in pipeline order; empty if skipped."""
 

@@ -40,6 +40,7 @@ class SegmentScheduling:
     name: ClassVar[str] = "segment_scheduling"
     instance_kind: ClassVar[type[SegmentSchedulingInstance]] = SegmentSchedulingInstance
     plan_kind: ClassVar[type[SegmentPlan]] = SegmentPlan
+    objective_unit: ClassVar[str] = ""
 
     instance: SegmentSchedulingInstance
     document: dict[str, Any] = field(repr=False)
@@ -182,7 +183,6 @@ class SegmentScheduling:
 
     def _metrics(self, costs: list[SlotCost]) -> dict[str, Any]:
         slots, budgets = len(costs), budgets_j(self.instance)
-        noise_budget = self.instance.control.noise_budget
         mean_energy_j = {name: math.fsum(cost.energy_j[name] for cost in costs) / slots for name in budgets}
         mean_noise = math.fsum(cost.noise for cost in costs) / slots
         violation = {name: max(0.0, mean_energy_j[name] / budgets[name] - 1) for name in budgets}
@@ -194,6 +194,6 @@ class SegmentScheduling:
                 **{name: max(cost.queues.energy_j[name] for cost in costs) for name in budgets},
                 NOISE: max(cost.queues.noise for cost in costs),
             },
-            "budget_violation": {**violation, NOISE: max(0.0, mean_noise / noise_budget - 1)},
+            "budget_violation": violation,
             "slots": [cost.to_document() for cost in costs],
         }

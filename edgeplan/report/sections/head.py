@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from edgeplan.models.faults import show_value
 from edgeplan.models.result import OPTIMALITY_GAP, Result, Status
+from edgeplan.models.segment_scheduling import SegmentSchedulingInstance
 from edgeplan.report.content import Cell, Table, Tile, Tone
 from edgeplan.report.inputs import Inputs
 from edgeplan.report.run_document import RunDocument
+from edgeplan.report.schedule_metrics import ScheduleMetrics
 from edgeplan.report.sections.judged import Judged
 from edgeplan.report.units import (
     UNKNOWN,
@@ -42,14 +44,24 @@ def title_of(inputs: Inputs) -> str:
 def subtitle_of(inputs: Inputs) -> str:
     """Say in one line what the page holds."""
     parts = []
-    if inputs.problem is not None:
-        instance = inputs.problem.instance
+    if inputs.assignment is not None:
+        instance = inputs.assignment.instance
         nodes, layers = len(instance.network.nodes), len(instance.model.layers)
         size = f"{counted(layers, 'layer')} on {counted(nodes, 'node')}"
         parts.append(f"{instance.model.name}: {size}, {instance.schedule}")
+    if inputs.scheduling is not None:
+        parts.append(_size_of(inputs.scheduling.instance))
     parts += [f"{len(inputs.results)} results"] if len(inputs.results) > 1 else []
     parts += [f"{len(inputs.runs)} runs"] if len(inputs.runs) > 1 else []
     return " · ".join(parts)
+
+
+def _size_of(instance: SegmentSchedulingInstance) -> str:
+    clusters = instance.clusters
+    devices = sum(len(cluster.devices) for cluster in clusters)
+    where = f"{counted(devices, 'device')} in {counted(len(clusters), 'cluster')}"
+    blocks, slots = counted(len(instance.model.layers), "block"), counted(instance.control.slots, "slot")
+    return f"{instance.model.name}: {blocks} on {where}, {slots}"
 
 
 def badges_of(judged: Sequence[Judged], runs: Sequence[RunDocument]) -> tuple[Cell, ...]:
@@ -84,6 +96,8 @@ def _result_tiles(judged: Judged) -> list[Tile]:
         tiles.append(
             Tile("Planned round", seconds_text(metrics.time_s), counted(len(metrics.stages), "stage"))
         )
+    if judged.schedule is not None:
+        tiles += _schedule_tiles(judged.schedule)
     if result.objective is not None:
         tiles.append(Tile("Objective", number_text(result.objective)))
     if result.objective is not None or result.bound is not None:
@@ -93,6 +107,14 @@ def _result_tiles(judged: Judged) -> list[Tile]:
         tiles.append(Tile("Bytes moved", bytes_text(metrics.bytes_moved), "a round"))
         tiles += _memory_tile(judged)
     return tiles
+
+
+def _schedule_tiles(schedule: ScheduleMetrics) -> list[Tile]:
+    who, share = schedule.worst
+    kept = Tile("Budgets", "kept", "all of them", "good")
+    over = Tile("Budget exceeded most", percent_text(share), who, "bad")
+    latency = seconds_text(schedule.mean_latency_s)
+    return [Tile("Mean latency", latency, counted(len(schedule.slots), "slot")), over if share > 0 else kept]
 
 
 def _memory_tile(judged: Judged) -> list[Tile]:
@@ -160,12 +182,18 @@ def comparison_of(judged: Sequence[Judged]) -> Table:
     rows = []
     for entry in judged:
         result = entry.result
-        time_s = entry.metrics.time_s if entry.metrics else None
         status = Cell(result.status.value, _TONES[result.status])
         figures = (number_text(result.objective), number_text(result.bound), gap_text(result.gap))
-        rows.append((entry.solver, status, *figures, seconds_text(time_s), seconds_text(result.runtime_s)))
-    columns = ("solver", "status", "objective>", "bound>", "gap>", "planned round>", "solve time>")
+        rows.append((entry.solver, status, *figures, _planned(entry), seconds_text(result.runtime_s)))
+    time = "mean latency>" if any(entry.schedule for entry in judged) else "planned round>"
+    columns = ("solver", "status", "objective>", "bound>", "gap>", time, "solve time>")
     return Table.of("Results side by side", columns, rows)
+
+
+def _planned(judged: Judged) -> str:
+    if judged.schedule is not None:
+        return seconds_text(judged.schedule.mean_latency_s)
+    return seconds_text(judged.metrics.time_s if judged.metrics else None)
 
 
 def number_text(value: float | None) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.problem import Problem
 from edgeplan.models.result import Result
 from edgeplan.models.violation import Check
 from edgeplan.report.plan_metrics import PlanMetrics, metrics_of, plan_of
+from edgeplan.report.schedule_metrics import ScheduleMetrics, schedule_of
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,12 @@ class Judged:
     result
         The result.
     plan
-        Its plan; None where it has none, or one that is no assignment of the instance given.
+        Its plan of layer_assignment; None where it has none, or one that is no assignment of the instance
+        given.
     metrics
         Its metrics; None where it has none.
+    schedule
+        Its metrics of segment_scheduling; None where it has none.
     check
         The instance's verdict; None without an instance.
     """
@@ -29,6 +34,7 @@ class Judged:
     result: Result
     plan: Plan | None
     metrics: PlanMetrics | None
+    schedule: ScheduleMetrics | None
     check: Check | None
 
     @property
@@ -43,11 +49,10 @@ class Judged:
         return {stage.node: k for k, stage in enumerate(stages, start=1)}
 
 
-def judge(problem: LayerAssignment | None, result: Result) -> Judged:
+def judge(problem: Problem | None, result: Result) -> Judged:
     """Read the plan of a result, and have the instance judge it where it can."""
-    plan = plan_of(result)
-    check = None
-    if problem is not None and plan is not None:
-        check = problem.check(plan)
+    plan, check = plan_of(result), None
+    if problem is not None and result.plan is not None:
+        check = problem.check(problem.plan_from_document(result.plan, source="/plan of the result"))
         plan = None if check.metrics is None else plan
-    return Judged(result, plan, metrics_of(result), check)
+    return Judged(result, plan, metrics_of(result), schedule_of(result), check)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.model import Layer
+from edgeplan.models.model import Layer, Model
 from edgeplan.report.content import Cell, Picture, Section, Table, cut_note
 from edgeplan.report.figures.layers import layers_svg
 from edgeplan.report.sections.judged import Judged
@@ -12,16 +11,15 @@ from edgeplan.report.units import bytes_text, counted, decimal_text
 _MAX_LAYERS = 500
 
 
-def model_section(problem: LayerAssignment, judged: Judged | None) -> Section:
-    """Lay out the model, its layers coloured by owner where there is a plan."""
-    instance = problem.instance
-    layers, shared = instance.model.layers, instance.shared_layers
+def model_section(model: Model, shared: tuple[str, ...], judged: Judged | None) -> Section:
+    """Lay out the model, its layers coloured by owner where there is a plan of layer_assignment."""
+    layers = model.layers
     plan = judged.plan if judged else None
     owner = {name: k for k, stage in enumerate(plan.stages if plan else (), start=1) for name in stage.layers}
     svg = layers_svg("layers", layers, owner, shared)
     picture = Picture("Parameters and FLOPs by layer", svg, _caption(owner, shared))
     parameters = f"{sum(layer.parameters for layer in layers):,}"
-    lead = f"{instance.model.name}: {counted(len(layers), 'layer')} with {parameters} parameters together."
+    lead = f"{model.name}: {counted(len(layers), 'layer')} with {parameters} parameters together."
     return Section("model", "Model", lead, (picture, _table(layers, owner, shared)))
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from edgeplan.models.faults import show_value
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import Problem
 from edgeplan.models.result import Conflict
+from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.report.content import Block, Cell, Facts, Notice, Picture, Section, Source, Table, cut_note
 from edgeplan.report.figures.canvas import MAX_ROWS
 from edgeplan.report.figures.gantt import gantt_svg
@@ -17,6 +19,7 @@ from edgeplan.report.plan_metrics import PlanMetrics, StageMetrics
 from edgeplan.report.sections.change_over import change_over
 from edgeplan.report.sections.head import gap_text, number_text
 from edgeplan.report.sections.judged import Judged
+from edgeplan.report.sections.schedule import schedule_blocks
 from edgeplan.report.units import bytes_text, decimal_text, run_text, seconds_text
 
 _WITHOUT_PLAN = {
@@ -26,7 +29,7 @@ _WITHOUT_PLAN = {
 }
 
 
-def plan_section(judged: Judged, problem: LayerAssignment | None, suffix: str) -> Section:
+def plan_section(judged: Judged, problem: Problem | None, suffix: str) -> Section:
     """Lay out one result, with its instance if known; `suffix` keeps anchors of several apart."""
     result = judged.result
     title = f"Plan by {judged.solver}" if suffix else "Plan"
@@ -38,6 +41,9 @@ def plan_section(judged: Judged, problem: LayerAssignment | None, suffix: str) -
     if judged.metrics is not None:
         blocks += _stages(judged, judged.metrics, problem, suffix)
         blocks.append(_costs(judged.metrics))
+    elif judged.schedule is not None:
+        scheduling = problem if isinstance(problem, SegmentScheduling) else None
+        blocks += schedule_blocks(judged.schedule, scheduling, suffix)
     elif result.plan is not None:
         blocks.append(Source("Plan as it is", json.dumps(result.plan, indent=2, ensure_ascii=False)))
     blocks += change_over(result.replanned, result.objective)
@@ -89,12 +95,10 @@ def _verdict(judged: Judged) -> list[Block]:
     return [Table.of("Rules that this plan breaks", ("rule", "place", "message"), rows, note=note)]
 
 
-def _stages(
-    judged: Judged, metrics: PlanMetrics, problem: LayerAssignment | None, suffix: str
-) -> list[Block]:
+def _stages(judged: Judged, metrics: PlanMetrics, problem: Problem | None, suffix: str) -> list[Block]:
     if not metrics.stages:
         return []
-    if problem is not None and problem.is_pipeline and metrics.bottleneck_s is not None:
+    if isinstance(problem, LayerAssignment) and problem.is_pipeline and metrics.bottleneck_s is not None:
         picture = _batch(metrics.stages, problem.instance.micro_batches, metrics.bottleneck_s, suffix)
     else:
         picture = _round(metrics.stages, suffix)

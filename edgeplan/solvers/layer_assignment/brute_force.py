@@ -14,8 +14,9 @@ from typing import ClassVar
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan, Stage
 from edgeplan.models.result import Result, SolverInfo, Stop
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, OnIncumbent
 
 MAX_PLANS = 2_000_000
 

@@ -8,12 +8,17 @@ second, and larger ones are first bounded by groups of nodes or thresholds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.result import Result
 from edgeplan.solvers.layer_assignment.at_size.solver import AtSize
 from edgeplan.solvers.layer_assignment.candidates import candidates, fits_one_table
 from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
 from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme, states_of
+from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.registry import AUTO, solver_named
+from edgeplan.solvers.search import OnIncumbent
 
 FEW_LABELS = 5e8  # with more, CP-SAT was as fast or faster
 FEWEST_LABELS = 1e7  # with more on networks too large for one table, groups of nodes come first
@@ -52,6 +57,23 @@ def choose(problem: LayerAssignment) -> Choice:
             "many steps: groups or thresholds bound them, and an exact search settles the rest",
         )
     return Choice(AtSize.name, "too many states for a dynamic programme and too many steps for one table")
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Takes a solver by size and structure, and says why in the result's options."""
+
+    name: ClassVar[str] = AUTO
+
+    def solve(
+        self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
+    ) -> Result:
+        """Solve by the chosen solver, whose name the result bears."""
+        choice = choose(problem)
+        result = solver_named(choice.solver, problem.name).solve(problem, limits, on_incumbent)
+        options = result.solver.options | {"auto": choice.reason}
+        solver = result.solver.model_copy(update={"options": options})
+        return result.model_copy(update={"solver": solver})
 
 
 def _types(number: int) -> str:

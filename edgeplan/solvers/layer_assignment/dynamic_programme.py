@@ -23,8 +23,9 @@ from edgeplan.solvers.layer_assignment.label_setting.proving import closings_of,
 from edgeplan.solvers.layer_assignment.label_setting.pruning import settle
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, OnIncumbent
 
 MAX_TYPES = 2_000
 MAX_STEPS = 4_000_000  # runs x types

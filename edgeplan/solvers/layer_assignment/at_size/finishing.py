@@ -14,7 +14,8 @@ from edgeplan.solvers.layer_assignment.at_size.groups.columns import Group, part
 from edgeplan.solvers.layer_assignment.candidates import arcs_over
 from edgeplan.solvers.layer_assignment.circulation.cp_sat import prove_over
 from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.layer_assignment.search import Search
+from edgeplan.solvers.search import Ending
 
 _ROUNDS = 8
 _MAX_NODES = 250

@@ -20,8 +20,9 @@ from edgeplan.solvers.layer_assignment.at_size.walks import Closing, Walks
 from edgeplan.solvers.layer_assignment.bounds.relaxation import Relaxation
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, construct_and_improve
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.stage_table import Floats
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.search import Ending
 
 # Gaps at which to aim in turn; the work of one rung prepares the next.
 _RUNGS = (0.1, 0.05, 0.03, 0.02, 0.01, 0.007, 0.005, 0.003, 0.002, 0.001, 5e-4, 2e-4, 1e-4, 1e-5, 1e-6)

@@ -18,8 +18,9 @@ from edgeplan.solvers.layer_assignment.circulation.exact_search import search_pr
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, construct_and_improve
 from edgeplan.solvers.layer_assignment.label_setting.proving import improve_and_prove
 from edgeplan.solvers.layer_assignment.pipeline_at_size.solver import improve_and_bound
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, OnIncumbent
 
 _SHARE_OF_SIZE, _LEAST_S, _S_PER_STEP = 0.6, 1.0, 5e-7
 _FEW_RUNS = 10_000  # with more, a first beam of the heuristic takes long

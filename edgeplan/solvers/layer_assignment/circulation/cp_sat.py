@@ -14,9 +14,10 @@ from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation.exact_search import prove, search_promising
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, Effort
 from edgeplan.solvers.layer_assignment.infeasible.infeasibility import explain_infeasible
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, OnIncumbent
 
 BACKEND = "edgeplan.solvers.layer_assignment.circulation.cp_sat_backend"
 

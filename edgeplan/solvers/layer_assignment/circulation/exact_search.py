@@ -16,11 +16,12 @@ from edgeplan.solvers.layer_assignment.bounds.walks import OutOfTimeError
 from edgeplan.solvers.layer_assignment.circulation.circulation import Circulation
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, QUICK, Effort, construct_and_improve
 from edgeplan.solvers.layer_assignment.heuristic.priced_beams import priced_beams
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.layer_assignment.steps.route import RouteCost
 from edgeplan.solvers.layer_assignment.steps.stage_table import Bools
 from edgeplan.solvers.limits import MARGIN_S, SolveLimits
-from edgeplan.solvers.search import CLAIM_TOLERANCE, Ending, Search
+from edgeplan.solvers.search import CLAIM_TOLERANCE, Ending
 
 MAX_BACKEND_STEPS = 400_000
 _S_PER_STEP = 2e-5  # of writing the programme down and handing it over

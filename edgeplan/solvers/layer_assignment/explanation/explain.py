@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +23,14 @@ from edgeplan.solvers.layer_assignment.explanation.asking import Questions
 from edgeplan.solvers.layer_assignment.explanation.conflict.groups import conflict_of_groups, single_changes
 from edgeplan.solvers.layer_assignment.explanation.conflict.verified import Blame, verified_conflict
 from edgeplan.solvers.layer_assignment.explanation.preflight.preflight import preflight
-from edgeplan.solvers.layer_assignment.explanation.units import figure_text
 from edgeplan.solvers.layer_assignment.explanation.use.link_use import link_uses
 from edgeplan.solvers.layer_assignment.explanation.use.plan_use import limit_uses, node_uses
-from edgeplan.solvers.layer_assignment.explanation.what_if.buying import Known, buy, known_of, objective_unit
+from edgeplan.solvers.layer_assignment.explanation.what_if.buying import Known, buy, known_of
 from edgeplan.solvers.layer_assignment.explanation.what_if.changes import changes
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import Solver
-
-OnStep = Callable[[str], None]
-"""Called with what is being done, in words."""
+from edgeplan.solvers.search import OnStep
+from edgeplan.solvers.units import figure_text
 
 _SHARE_OF_FIRST_SOLVE, _SHARE_OF_SECOND_SOLVE, _SHARE_OF_BLAME = 0.35, 0.6, 0.4
 # of a changed instance: less than the first solve took would settle nothing
@@ -179,7 +177,7 @@ class _Course:
         limits, nodes, links = self._uses(shown)
         return self.close(
             Status.OPTIMAL if known.proven else Status.FEASIBLE,
-            _what_to_buy(found, objective_unit(self.problem)),
+            _what_to_buy(found, self.problem.objective_unit),
             conditions,
             result.solver,
             plan=shown.to_document(),

@@ -20,11 +20,12 @@ from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.heuristic.construction import BeamSearch
 from edgeplan.solvers.layer_assignment.heuristic.improvement import LocalSearch
 from edgeplan.solvers.layer_assignment.heuristic.priced_beams import priced_beams
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs, Route
 from edgeplan.solvers.layer_assignment.steps.route import IMPOSSIBLE, RouteCost, Value
 from edgeplan.solvers.layer_assignment.steps.stage_table import Floats
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, OnIncumbent
 
 _NARROW = 3  # of the first beam, whose plan is ready at once
 

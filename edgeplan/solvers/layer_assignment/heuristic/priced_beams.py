@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from edgeplan.solvers.layer_assignment.bounds.relaxation import Ascent, Relaxation
 from edgeplan.solvers.layer_assignment.heuristic.construction import BeamSearch
 from edgeplan.solvers.layer_assignment.heuristic.improvement import LocalSearch
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.layer_assignment.steps.route import RouteCost
 from edgeplan.solvers.layer_assignment.steps.stage_table import Floats
-from edgeplan.solvers.search import Search
 
 _WIDTH = 10
 _DESCENT_S = 0.3

@@ -24,11 +24,11 @@ from edgeplan.solvers.layer_assignment.circulation.exact_search import (
 )
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import QUICK, construct_and_improve
 from edgeplan.solvers.layer_assignment.infeasible.named_limits import NamedLimit
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.layer_assignment.steps.pipeline_table import PipelineTable
 from edgeplan.solvers.layer_assignment.steps.route import RouteCost
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Search
 
 
 class UnansweredError(Exception):

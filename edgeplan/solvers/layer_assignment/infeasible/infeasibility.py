@@ -22,9 +22,10 @@ from edgeplan.solvers.layer_assignment.circulation.exact_search import steps_wit
 from edgeplan.solvers.layer_assignment.infeasible.exhaustion import has_no_plan
 from edgeplan.solvers.layer_assignment.infeasible.feasibility import Feasibility, UnansweredError
 from edgeplan.solvers.layer_assignment.infeasible.named_limits import NamedLimit, named_limits, without
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.search import Ending
 
 FIRST_BACKEND = "edgeplan.solvers.layer_assignment.circulation.cp_sat_backend"
 SECOND_BACKEND = "edgeplan.solvers.layer_assignment.infeasible.scipy_backend"

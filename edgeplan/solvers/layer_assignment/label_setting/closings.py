@@ -14,7 +14,7 @@ from edgeplan.solvers.layer_assignment.bounds.walks import OutOfTimeError
 from edgeplan.solvers.layer_assignment.label_setting.label_search import TooManyLabelsError
 from edgeplan.solvers.layer_assignment.label_setting.offering import ceiling, offer_walks
 from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
-from edgeplan.solvers.search import Search
+from edgeplan.solvers.layer_assignment.search import Search
 
 _ROUNDING = 1e-9
 _MOST_FAILURES = 3

@@ -11,7 +11,7 @@ from edgeplan.models.layer_assignment import Plan, Stage
 from edgeplan.solvers.layer_assignment.label_setting.label_search import MAX_LABELS, LabelSearch, Stages
 from edgeplan.solvers.layer_assignment.label_setting.to_come import ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
-from edgeplan.solvers.search import Search
+from edgeplan.solvers.layer_assignment.search import Search
 
 _NO_GAIN = 1e-9  # relative; a plan better by less is not looked for
 

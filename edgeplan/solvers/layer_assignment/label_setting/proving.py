@@ -12,8 +12,9 @@ from edgeplan.solvers.layer_assignment.label_setting.offering import offer_alone
 from edgeplan.solvers.layer_assignment.label_setting.pruning import Pruning
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.search import Ending
 
 
 def closings_of(search: Search, walk: Walk) -> Closings:

@@ -15,9 +15,9 @@ from edgeplan.solvers.layer_assignment.label_setting.label_search import MAX_LAB
 from edgeplan.solvers.layer_assignment.label_setting.states import States
 from edgeplan.solvers.layer_assignment.label_setting.to_come import Prices, ToCome
 from edgeplan.solvers.layer_assignment.label_setting.walk import Walk
+from edgeplan.solvers.layer_assignment.search import Search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.layer_assignment.steps.stage_table import Bools, Floats, Ints
-from edgeplan.solvers.search import Search
 
 _PRUNE_FROM = 1e6  # labels; below, pruning takes longer than it saves
 _QUICK_STEPS = 200_000  # of a table on which the heuristic is quick enough

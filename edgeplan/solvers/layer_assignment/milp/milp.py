@@ -20,9 +20,10 @@ from edgeplan.solvers.layer_assignment.circulation.exact_search import prove, se
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL
 from edgeplan.solvers.layer_assignment.infeasible.infeasibility import explain_by_cp_sat
 from edgeplan.solvers.layer_assignment.milp.pulp_process import AUTO, PulpProcess
+from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.search import Ending, OnIncumbent, Search, run_search
+from edgeplan.solvers.search import Ending, OnIncumbent
 
 _PACKAGE = {"HiGHS": "highspy"}
 _START_S = 0.5  # for another engine to be ready

@@ -16,7 +16,8 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.exact import Deci
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.feasibility import none_left
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.scarcity import Scarcity
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.layer_assignment.search import Search
+from edgeplan.solvers.search import Ending
 
 _FIRST_STEP = 1e-3
 _GROWTH = 1.6

@@ -14,7 +14,7 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.nodes import Floa
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.terms import Terms
 from edgeplan.solvers.layer_assignment.pipeline_at_size.planner import Planner
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
-from edgeplan.solvers.search import Search
+from edgeplan.solvers.layer_assignment.search import Search
 
 _GOOD_AT_ALL = 50
 _GOOD_AT_ONE = 10

@@ -18,7 +18,7 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.field import Stag
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.ground import Ground
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.nodes import Bools, Floats, Ints, NodeColumns
 from edgeplan.solvers.layer_assignment.pipeline_at_size.ground.terms import Terms
-from edgeplan.solvers.search import Search
+from edgeplan.solvers.layer_assignment.search import Search
 
 POOL = 700
 _BASE_PRICE = 0.1

@@ -18,7 +18,8 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.ledger import Led
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.scarcity import Scarcity
 from edgeplan.solvers.layer_assignment.pipeline_at_size.weighted import WeightedSearch
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.layer_assignment.search import Search
+from edgeplan.solvers.search import Ending
 
 MOST_CLASSES = 1500
 MOST_WITH_SUMS = 700

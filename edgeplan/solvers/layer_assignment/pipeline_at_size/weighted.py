@@ -17,7 +17,8 @@ from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.feasibility impor
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.ledger import Prices
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.reuse import Reuse
 from edgeplan.solvers.layer_assignment.pipeline_at_size.proofs.scarcity import Scarcity
-from edgeplan.solvers.search import Ending, Search
+from edgeplan.solvers.layer_assignment.search import Search
+from edgeplan.solvers.search import Ending
 
 _ROUNDS = 12
 _WIDTH = 20

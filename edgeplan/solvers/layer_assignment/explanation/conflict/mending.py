@@ -6,8 +6,8 @@ from typing import Any
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Figure
-from edgeplan.solvers.layer_assignment.explanation.units import bytes_text, enough_text
 from edgeplan.solvers.layer_assignment.infeasible.named_limits import NamedLimit, without
+from edgeplan.solvers.units import bytes_text, enough_text
 
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-8  # beyond the tolerance within which limits in floats hold
 

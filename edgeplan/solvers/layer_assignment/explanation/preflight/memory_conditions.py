@@ -13,7 +13,7 @@ from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.network import Node
 from edgeplan.solvers.layer_assignment.explanation.preflight.conditions import condition
 from edgeplan.solvers.layer_assignment.explanation.preflight.floors import Floors
-from edgeplan.solvers.layer_assignment.explanation.units import compared_bytes
+from edgeplan.solvers.units import compared_bytes
 
 _MOST_NAMED = 5
 

@@ -11,7 +11,7 @@ from edgeplan.models.explanation import Condition
 from edgeplan.models.numbers import exceeds
 from edgeplan.solvers.layer_assignment.explanation.preflight.conditions import condition
 from edgeplan.solvers.layer_assignment.explanation.preflight.floors import Floors, joules, price, seconds
-from edgeplan.solvers.layer_assignment.explanation.units import figure_text
+from edgeplan.solvers.units import figure_text
 
 _ROUNDING = 1e-9
 

@@ -8,7 +8,7 @@ from edgeplan.models.explanation import LimitUse, NodeUse
 from edgeplan.models.layer_assignment import LayerAssignment, Plan, Stage
 from edgeplan.models.layer_assignment.plan_cost import PlanCost, VisitCost
 from edgeplan.models.numbers import exceeds
-from edgeplan.solvers.layer_assignment.explanation.units import figure_text
+from edgeplan.solvers.units import figure_text
 
 _TOLERANCE = 1e-9  # as limits in floats are judged
 

@@ -16,8 +16,8 @@ from edgeplan.models.explanation import Outcome, WhatIf
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.result import OPTIMALITY_GAP, Result
 from edgeplan.solvers.layer_assignment.explanation.asking import Questions
-from edgeplan.solvers.layer_assignment.explanation.units import figure_text, percent_text
 from edgeplan.solvers.layer_assignment.explanation.what_if.changes import Change
+from edgeplan.solvers.units import figure_text, percent_text
 
 OnChange = Callable[[int, int, str], None]
 """Called with how many changes are done, how many there are, and the next one in words."""
@@ -94,7 +94,7 @@ def buy(
     if before is not at_first:
         for entry in tried:
             entry.known = _not_worse_than(entry, before)
-    unit = objective_unit(problem)
+    unit = problem.objective_unit
     found = [_what_if(entry, before, unit) for entry in tried]
     return before, sorted(found, key=_rank)
 
@@ -183,12 +183,3 @@ def _rank(found: WhatIf) -> tuple[bool, float, float, bool]:
     open_gain = found.gain_at_most if found.gain_at_most is not None else 0.0
     not_tried = found.outcome is Outcome.NOT_TRIED
     return not_tried, -(found.gain or 0.0), -open_gain, found.outcome is not Outcome.SETTLED
-
-
-def objective_unit(problem: LayerAssignment) -> str:
-    """Unit of the objective; empty where it weighs several terms."""
-    weights = problem.instance.objective
-    units = {"time_s": "s", "energy_j": "J", "bottleneck_s": "s", "price": ""}
-    weighed = [name for name in units if getattr(weights, name) > 0]
-    alone = len(weighed) == 1 and getattr(weights, weighed[0]) == 1
-    return units[weighed[0]] if alone else ""

@@ -17,9 +17,9 @@ from edgeplan.models.explanation import LimitUse, LinkUse, NodeUse
 from edgeplan.models.faults import Path, to_pointer
 from edgeplan.models.fields import MAX_INTEGER
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
-from edgeplan.solvers.layer_assignment.explanation.units import figure_text
 from edgeplan.solvers.layer_assignment.explanation.what_if import changed
 from edgeplan.solvers.layer_assignment.explanation.what_if.promising import promising_unused
+from edgeplan.solvers.units import figure_text
 
 GIB, MBIT_PER_S, FASTER = 2**30, 1_000_000, 1.1
 _SHARE = 0.1  # of a deadline, a budget or the samples asked for

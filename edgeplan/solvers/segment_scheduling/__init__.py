@@ -1,0 +1,1 @@
+"""Solvers of segment_scheduling: slots with proof, and the controller over time."""

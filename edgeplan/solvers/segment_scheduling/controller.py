@@ -1,0 +1,341 @@
+"""DSSDA online: every slot decided for the gains and queues at hand, with proof of how good it is."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from edgeplan.errors import BackendError, InvalidInputError, UsageError
+from edgeplan.models.faults import Fault
+from edgeplan.models.fields import Count, Document, NonNegative
+from edgeplan.models.reading import read_document
+from edgeplan.models.segment_scheduling import Gains, Queues, SegmentScheduling, SlotPlan
+from edgeplan.models.segment_scheduling.instance import NOISE
+from edgeplan.models.segment_scheduling.plan import ClusterPlan
+from edgeplan.models.segment_scheduling.slot_cost import SlotCost, slot_cost
+from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
+from edgeplan.solvers.segment_scheduling.first_structures import Feasibility, UndecidedError
+from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices, SlotArrays, Structure
+from edgeplan.solvers.segment_scheduling.slot_search import OnBetter, SlotSearch
+from edgeplan.solvers.segment_scheduling.together import Noise, cluster_plans
+
+OPTIMAL_GAP = 1e-6
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the controller decided for a slot.
+
+    Parameters
+    ----------
+    slot
+        Which slot it was, from 0.
+    plan
+        What every cluster does.
+    cost
+        What it takes, and the queues behind it.
+    bound
+        Proven lower bound of the slot's objective over all decisions of the devices there.
+    skipped
+        Clusters that can do nothing with the devices there, each with the reason.
+    """
+
+    slot: int
+    plan: SlotPlan
+    cost: SlotCost
+    bound: float
+    skipped: Mapping[str, str]
+
+    @property
+    def objective(self) -> float:
+        """The slot's objective."""
+        return self.cost.objective
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of objective and bound."""
+        return max(0.0, self.objective - self.bound) / max(1e-12, abs(self.objective))
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the decision is proven the best one."""
+        return self.gap <= OPTIMAL_GAP
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the decision as plain JSON values."""
+        return {
+            "slot": self.slot,
+            **self.plan.to_document(),
+            "bound": self.bound,
+            "gap": self.gap,
+            "skipped": dict(self.skipped),
+            "metrics": self.cost.to_document(),
+        }
+
+
+class _State(Document):
+    """The state of a controller as it is saved."""
+
+    slot: Count
+    """Slots decided so far."""
+    queues: dict[str, NonNegative]
+    """Queues of every device and control unit, and of the noise."""
+
+
+class Controller:
+    """Decides slot after slot for other systems: gains in, decision out.
+
+    Parameters
+    ----------
+    problem
+        The instance; its channels and number of slots do not matter here.
+    gap
+        Relative gap at which a slot counts as solved.
+    slot_time_s
+        Wall-clock seconds for a decision; the best so far is taken then, with its bound.
+    workers
+        Clusters priced side by side.
+
+    Examples
+    --------
+    >>> from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
+    >>> controller = Controller(two_blocks_two_phones())
+    >>> gains = {"d2d": {"fast": 1e-9, "slow": 2e-9}, "uplink": {"home": 1e-10}}
+    >>> decision = controller.step(gains)
+    >>> [stage.device for stage in decision.plan.clusters[0].stages], decision.is_optimal
+    (['slow', 'fast'], True)
+    >>> saved = controller.state()
+    >>> controller.step(gains, devices=["fast"]).skipped["home"]
+    'no segmentation fits the memory of the devices that are there: fast'
+    >>> controller.restore(saved)
+    """
+
+    def __init__(
+        self,
+        problem: SegmentScheduling,
+        *,
+        gap: float = OPTIMAL_GAP,
+        slot_time_s: float = math.inf,
+        workers: int = 1,
+    ) -> None:
+        self._problem = problem
+        self._gap = min(max(gap, 1e-9), 1.0)
+        self._slot_time_s = slot_time_s
+        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._arrays = InstanceArrays(problem)
+        self._queues = problem.initial_queues
+        self._slot = 0
+        self._last: dict[int, Structure] = {}
+        self._prices: SlotPrices | None = None
+
+    @property
+    def queues(self) -> Queues:
+        """Queues that the next slot meets."""
+        return self._queues
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs, as plain JSON values."""
+        return {"slot": self._slot, "queues": self._queues.to_document()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back, or on, to a saved state.
+
+        Raises
+        ------
+        InvalidInputError
+            When it is no state of a controller of this instance.
+        """
+        read = read_document(dict(state), _State, source="state")
+        names = set(self._queues.to_document())
+        faults = [
+            Fault(("queues", name), "must be a device or cluster of the instance, or noise; drop it")
+            for name in read.queues.keys() - names
+        ]
+        faults += [
+            Fault(("queues", name), "required member is missing; add it")
+            for name in names - read.queues.keys()
+        ]
+        if faults:
+            raise InvalidInputError(faults, "state")
+        self._slot = read.slot
+        energy_j = {name: read.queues[name] for name in self._queues.energy_j}
+        self._queues = Queues(energy_j, read.queues[NOISE])
+
+    def step(
+        self,
+        gains: Gains | Mapping[str, Mapping[str, float]],
+        *,
+        devices: Collection[str] | Mapping[str, int] | None = None,
+        until: float | None = None,
+        hint: SlotPlan | None = None,
+        on_better: OnBetter | None = None,
+    ) -> Decision:
+        """Decide a slot, and move the queues on.
+
+        Parameters
+        ----------
+        gains
+            Gains of the devices that are there and of all control units: ``{"d2d": ..., "uplink": ...}``.
+        devices
+            Ids of the devices that are there, all by default; as a mapping, with the bytes that each has
+            left, at most what the instance says.
+        until
+            Monotonic time at which to decide at the latest; by default `slot_time_s` from now.
+        hint
+            A decision whose stages and micro-batches are tried too; the decision is never worse.
+        on_better
+            Called with every better objective or bound of the slot.
+
+        Raises
+        ------
+        UsageError
+            When a gain is missing or not above 0, or a device is unknown.
+        """
+        if until is None:
+            until = time.monotonic() + self._slot_time_s
+        present = self._present(devices)
+        slot_gains = self._gains(gains, present)
+        prices = Prices.of_queues(self._problem, self._queues)
+        slot = self._arrays_with(devices).slot(prices, slot_gains, present)
+        starts, skipped = self._starts(slot, present)
+        search = self._search(slot, starts, until)
+        search.on_better = on_better
+        plans, bound = self._solve(search, starts, None if hint is None else self._hinted(slot, hint, starts))
+        entries = tuple(
+            plans.get(n, ClusterPlan(id=cluster.id, skipped=True))
+            for n, cluster in enumerate(self._problem.instance.clusters)
+        )
+        plan = SlotPlan(clusters=entries)
+        cost = slot_cost(self._problem.segments, plan, slot_gains, self._queues)
+        decision = Decision(self._slot, plan, cost, min(bound, cost.objective), skipped)
+        self._slot, self._queues = self._slot + 1, cost.queues
+        return decision
+
+    def close(self) -> None:
+        """End the threads; a controller of one worker has none."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    # ---- what comes in ----
+
+    def _present(self, devices: Collection[str] | None) -> list[str]:
+        if devices is None:
+            return self._arrays.device_ids
+        unknown = sorted(set(devices) - set(self._arrays.device_ids))
+        if unknown:
+            raise UsageError(f"devices: {unknown[0]!r}: must be a device of the instance; drop it")
+        known = set(devices)
+        return [name for name in self._arrays.device_ids if name in known]
+
+    def _gains(self, gains: Gains | Mapping[str, Mapping[str, float]], present: Collection[str]) -> Gains:
+        if not isinstance(gains, Gains):
+            if set(gains) != {"d2d", "uplink"}:
+                raise UsageError(f'gains: {sorted(gains)}: must have "d2d" and "uplink"')
+            gains = Gains(gains["d2d"], gains["uplink"])
+        there = set(present)
+        clusters = [cluster.id for cluster in self._problem.instance.clusters]
+        for part, given, names in (("d2d", gains.d2d, present), ("uplink", gains.uplink, clusters)):
+            for name in names:
+                value = given.get(name)
+                if value is None or not 0 < value < math.inf:
+                    raise UsageError(f"gains: {part}: {name}: {value}: must be above 0 and finite")
+        d2d = {name: gains.d2d[name] if name in there else 1.0 for name in self._arrays.device_ids}
+        return Gains(d2d, dict(gains.uplink))
+
+    def _arrays_with(self, devices: Collection[str] | Mapping[str, int] | None) -> InstanceArrays:
+        """Arrays of the instance, with less memory where the caller says so."""
+        if not isinstance(devices, Mapping):
+            return self._arrays
+        for name, memory in devices.items():
+            if not isinstance(memory, int) or memory < 0:
+                raise UsageError(f"devices: {name}: {memory!r}: must be whole bytes, at least 0")
+        have = {d.id: d.memory_bytes for cluster in self._problem.instance.clusters for d in cluster.devices}
+        return self._arrays.with_memory({name: min(have[name], left) for name, left in devices.items()})
+
+    # ---- the slot ----
+
+    def _starts(
+        self, slot: SlotArrays, present: Collection[str]
+    ) -> tuple[dict[int, Structure], dict[str, str]]:
+        """Structures to begin with, of the slot before where they still fit, and who is skipped."""
+        starts, skipped, there = {}, {}, set(present)
+        for n, cluster in enumerate(self._problem.instance.clusters):
+            have = [device.id in there for device in cluster.devices]
+            last = self._last.get(n)
+            if last is not None and slot.instance.allows(n, last, have):
+                starts[n] = last
+                continue
+            try:
+                structure = Feasibility(slot.instance, n, have).structure()
+            except UndecidedError:
+                raise BackendError(
+                    f"whether cluster {cluster.id} can run the encoder could not be decided; "
+                    "its devices have too many different memories"
+                ) from None
+            if structure is not None:
+                starts[n] = structure
+            else:
+                skipped[cluster.id] = _why_skipped(Feasibility(slot.instance, n, have), cluster.id, there)
+        return starts, skipped
+
+    def _search(self, slot: SlotArrays, starts: dict[int, Structure], until: float) -> SlotSearch:
+        training, control = self._problem.instance.training, self._problem.instance.control
+        level = slot.prices.noise * control.noise_level / training.micro_batch_size
+        count = max(1, len(starts))
+        noise = Noise(level, count, count * training.max_micro_batches if starts else 1)
+        return SlotSearch(slot, noise, self._gap, until, self._pool)
+
+    def _hinted(
+        self, slot: SlotArrays, hint: SlotPlan, starts: dict[int, Structure]
+    ) -> dict[int, Structure] | None:
+        """Structures of the hint where they fit, and those to begin with elsewhere."""
+        hinted, entries = dict(starts), {entry.id: entry for entry in hint.clusters}
+        for n in starts:
+            cluster = self._problem.instance.clusters[n]
+            entry = entries.get(cluster.id)
+            index_of = {device.id: index for index, device in enumerate(cluster.devices)}
+            if entry is None or not entry.stages or not entry.micro_batches:
+                continue
+            if any(stage.device not in index_of for stage in entry.stages):
+                continue
+            ends = tuple(itertools.accumulate(len(stage.layers) for stage in entry.stages))
+            structure = Structure(
+                entry.micro_batches, tuple(index_of[stage.device] for stage in entry.stages), ends
+            )
+            have = [
+                bool(slot.arrays["present"][slot.instance.first_device[n] + i]) for i in index_of.values()
+            ]
+            if slot.instance.allows(n, structure, have):
+                hinted[n] = structure
+        return hinted
+
+    def _solve(
+        self, search: SlotSearch, starts: dict[int, Structure], hinted: dict[int, Structure] | None
+    ) -> tuple[dict[int, ClusterPlan], float]:
+        if not starts:
+            return {}, search.noise.cost(1)
+        if hinted is not None:
+            search.evaluate(hinted)
+        prices = self._prices
+        if prices is not None and prices.second.keys() != starts.keys():
+            prices = None
+        search.run(starts, prices)
+        if search.best is None or search.bound is None:
+            raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
+        self._last, self._prices = dict(search.best.structures), search.prices or prices
+        return cluster_plans(search.slot, search.best), search.bound
+
+
+def _why_skipped(feasibility: Feasibility, cluster: str, there: Collection[str]) -> str:
+    if not feasibility.uploads:
+        return "its control unit has no band or power to upload with"
+    devices = feasibility.arrays.problem.instance.clusters[feasibility.cluster].devices
+    names = [device.id for device in devices if device.id in there]
+    if not names:
+        return "none of its devices is there"
+    return f"no segmentation fits the memory of the devices that are there: {', '.join(names)}"

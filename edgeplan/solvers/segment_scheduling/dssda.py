@@ -1,0 +1,162 @@
+"""DSSDA over the horizon of an instance: the controller run slot by slot on the instance's gains."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from edgeplan.errors import BackendError
+from edgeplan.models.result import Incumbent, Result, SolverInfo, Stop
+from edgeplan.models.segment_scheduling import Gains, SegmentPlan, SegmentScheduling, SlotPlan
+from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.search import Ending, EnoughError, OnIncumbent, Search, run_search
+from edgeplan.solvers.segment_scheduling.controller import OPTIMAL_GAP, Controller, Decision
+from edgeplan.solvers.segment_scheduling.infeasibility import infeasibility
+from edgeplan.solvers.segment_scheduling.slot_search import OnBetter
+
+Horizon = Search[SegmentScheduling, SegmentPlan]
+"""The course of a solve of this problem."""
+
+_FINISHING_S = 0.002  # kept back for each slot that is left, of which a plan needs all
+_SHARES = 3  # even shares of the time left that one slot may take
+
+
+@dataclass(frozen=True)
+class Dssda:
+    """Solves every slot with proof, for the queues that it meets."""
+
+    name: ClassVar[str] = "dssda"
+
+    def solve(
+        self, problem: SegmentScheduling, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
+    ) -> Result:
+        """Decide all slots.
+
+        Of several slots `on_incumbent` gets the sums over those decided so far. When time is up, or on an
+        interrupt, the slots left keep the structures of the one before, with the best bands and powers.
+        """
+        info = SolverInfo(name=self.name, version="1", seed=limits.seed, workers=limits.workers)
+
+        def body(search: Horizon) -> Ending:
+            try:
+                return _Run(search, on_incumbent).decide()
+            except BackendError as error:
+                return Ending(Stop.ERROR, detail=str(error))
+
+        return run_search(body, problem, limits, info, None)
+
+
+@dataclass
+class _Run:
+    """One pass over the horizon."""
+
+    search: Horizon
+    on_incumbent: OnIncumbent | None
+    decisions: list[Decision] = field(default_factory=list)
+    _is_hurried: bool = False
+
+    def decide(self) -> Ending:
+        """Decide every slot and close the search with the sums."""
+        limits, problem = self.search.limits, self.search.problem
+        infeasible = infeasibility(problem)
+        if infeasible is not None:
+            detail = infeasible.second_reason
+            return Ending(Stop.PROOF, infeasible=True, conflicts=infeasible.conflicts, detail=detail)
+        hints = self._hints()
+        controller = Controller(problem, gap=max(limits.gap, OPTIMAL_GAP / 2), workers=limits.workers)
+        try:
+            for gains in problem.gains():
+                if not self._has_time:
+                    return self._out_of_time()
+                self._step(controller, gains, next(hints, None))
+        finally:
+            controller.close()
+        return self._close()
+
+    def _hints(self) -> Iterator[SlotPlan]:
+        """Slots of the warm start."""
+        plan = self.search.limits.warm_start
+        if isinstance(plan, SegmentPlan):
+            self.search.options["warm_start"] = "structures of every slot are tried"
+            yield from plan.slots
+
+    @property
+    def _slots_left(self) -> int:
+        return self.search.problem.instance.control.slots - len(self.decisions)
+
+    @property
+    def _has_time(self) -> bool:
+        return time.monotonic() < self.search.limits.deadline or self._is_hurried or not self.decisions
+
+    def _step(self, controller: Controller, gains: Gains, hint: SlotPlan | None) -> None:
+        now, limits = time.monotonic(), self.search.limits
+        left_s = max(0.0, limits.work_until - now - _FINISHING_S * self._slots_left)
+        until = now if self._is_hurried else now + min(left_s, _SHARES * left_s / self._slots_left)
+        state = controller.state()
+        try:
+            decision = controller.step(gains, until=until, hint=hint, on_better=self._on_better)
+            self._tell(decision)
+        except (KeyboardInterrupt, EnoughError):
+            if self._is_hurried:
+                raise
+            self._is_hurried = True
+            controller.restore(state)
+            decision = controller.step(gains, until=now, hint=hint)
+        self.decisions.append(decision)
+
+    @property
+    def _on_better(self) -> OnBetter | None:
+        """Of a single slot, plans and bounds are told as they come."""
+        if self.search.problem.instance.control.slots > 1:
+            return None
+
+        def on_better(objective: float | None, bound: float | None) -> None:
+            self._record(objective, bound)
+
+        return on_better
+
+    def _tell(self, decision: Decision) -> None:
+        """Tell the sums so far."""
+        if self.on_incumbent is None or self.search.problem.instance.control.slots == 1:
+            return
+        decided = [*self.decisions, decision]
+        self.on_incumbent(
+            Incumbent(
+                runtime_s=self.search.limits.elapsed_s,
+                objective=math.fsum(entry.objective for entry in decided),
+                bound=math.fsum(entry.bound for entry in decided),
+            )
+        )
+
+    def _record(self, objective: float | None, bound: float | None) -> None:
+        incumbent = Incumbent(runtime_s=self.search.limits.elapsed_s, objective=objective, bound=bound)
+        self.search.history.append(incumbent)
+        if self.on_incumbent is not None:
+            self.on_incumbent(incumbent)
+
+    def _out_of_time(self) -> Ending:
+        slots = self.search.problem.instance.control.slots
+        decided = f"time was up after {len(self.decisions)} of {slots} slots, and a plan has all of them"
+        return Ending(Stop.TIME_LIMIT, detail=f"{decided}; allow more time or fewer slots")
+
+    def _close(self) -> Ending:
+        search, gap = self.search, max(self.search.limits.gap, OPTIMAL_GAP)
+        plan = SegmentPlan(
+            slots=tuple(decision.plan for decision in self.decisions),
+            slot_bounds=tuple(decision.bound for decision in self.decisions),
+        )
+        claimed = math.fsum(decision.objective for decision in self.decisions)
+        if not search.offer(plan, claimed=claimed):
+            raise BackendError("the problem refuses the plan that the controller made")
+        search.raise_bound(math.fsum(decision.bound for decision in self.decisions))
+        proven = all(decision.is_optimal for decision in self.decisions)
+        reached = all(decision.gap <= gap for decision in self.decisions)
+        open_slots = sum(decision.gap > gap for decision in self.decisions)
+        detail = (
+            f"{open_slots} of {len(self.decisions)} slots were not solved to the gap" if open_slots else None
+        )
+        stop = Stop.INTERRUPT if self._is_hurried else Stop.GAP if reached else Stop.TIME_LIMIT
+        return Ending(stop, detail=detail, proven=proven)

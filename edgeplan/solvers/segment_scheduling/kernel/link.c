@@ -1,0 +1,148 @@
+/* One link: the cheapest seconds, band and power for given prices, equations (2) and (3).
+
+   With D bits in c seconds over w Hz, u = D ln 2 / (w c), the energy is unit_j phi(u), phi(u) = (e^u - 1) / u,
+   and the power unit_j phi(u) / c. Costs are convex in (log c, log w). */
+
+#include "kernel.h"
+
+#include <math.h>
+
+static const double MIN_LOG_U = -60.0, MAX_LOG_U = 6.39; /* e^6.39 is just below 600 */
+
+static double phi(double u) { return u < 1e-8 ? 1.0 + 0.5 * u : expm1(u) / u; }
+
+/* u phi'(u) = e^u - phi(u), without cancellation for small u. */
+double phi_rise(double u) {
+    if (u < 1e-3) return u * (0.5 + u * (1.0 / 3 + u * (0.125 + u / 30)));
+    return exp(u) - expm1(u) / u;
+}
+
+/* The u with (u - 1) e^u + 1 = y, that is 1 + W0((y - 1) / e): Newton from the right is monotone. */
+static double balanced_u(double y) {
+    double u = fmin(sqrt(2 * y), 1 + log1p(y));
+    for (int round = 0; round < 60 && u > 0; round++) {
+        double value = u < 1e-3 ? u * u * (0.5 + u * (1.0 / 3 + 0.125 * u)) : (u - 1) * exp(u) + 1;
+        double step = (value - y) / (u * exp(u));
+        u -= step;
+        if (fabs(step) <= 1e-14 * u) break;
+    }
+    return u;
+}
+
+/* The u with phi(u) = y > 1; Newton from the right is monotone. */
+static double u_of_phi(double y) {
+    double u = fmin(2 * (y - 1), 2 * log(y));
+    for (int round = 0; round < 60 && u > 0; round++) {
+        double step = (phi(u) - y) * u / phi_rise(u);
+        u -= step;
+        if (step <= 1e-14 * u) break;
+    }
+    return u;
+}
+
+typedef struct {
+    const Link *link;
+    double second_price, joule_price, hz_price;
+} Priced;
+
+/* Seconds for a given u, the cost there, and its slope in log u; no cap on the seconds. */
+static double cost_at(const Priced *p, double log_u, double *seconds, double *slope) {
+    double u = exp(log_u), value = phi(u), rise = phi_rise(u);
+    double least_s = p->link->unit_j * value / p->link->max_power_w;
+    double band_cost = p->hz_price * p->link->nats / u; /* times 1 / c */
+    double energy = p->joule_price * p->link->unit_j;
+    double c = sqrt(band_cost / p->second_price);
+    *slope = energy * rise;
+    if (c < least_s) { /* the power cap binds */
+        c = least_s;
+        *slope += (p->second_price - band_cost / (c * c)) * c * rise / value;
+    }
+    *seconds = c;
+    *slope -= band_cost / c;
+    return p->second_price * c + energy * value + band_cost / c;
+}
+
+/* Root of the slope in log u: a bracket by growing steps, then Illinois. */
+static double root_of_slope(const Priced *p, double guess) {
+    double low = guess, high = guess, at_low, at_high, at, seconds, step = 0.3;
+    cost_at(p, guess, &seconds, &at);
+    at_low = at_high = at;
+    while (at_high < 0 && high < MAX_LOG_U) {
+        low = high, at_low = at_high;
+        high = fmin(high + step, MAX_LOG_U), step *= 3;
+        cost_at(p, high, &seconds, &at_high);
+    }
+    while (at_low > 0 && low > MIN_LOG_U) {
+        high = low, at_high = at_low;
+        low = fmax(low - step, MIN_LOG_U), step *= 3;
+        cost_at(p, low, &seconds, &at_low);
+    }
+    if (at_high <= 0) return high;
+    if (at_low >= 0) return low;
+    int side = 0;
+    for (int round = 0; round < 100 && high - low > 1e-10; round++) {
+        double x = (low * at_high - high * at_low) / (at_high - at_low);
+        if (!(x > low && x < high) || round > 30) x = 0.5 * (low + high);
+        cost_at(p, x, &seconds, &at);
+        if (at == 0) return x;
+        if (at < 0) {
+            low = x, at_low = at;
+            if (side < 0) at_high *= 0.5;
+            side = -1;
+        } else {
+            high = x, at_high = at;
+            if (side > 0) at_low *= 0.5;
+            side = 1;
+        }
+    }
+    return fabs(at_low) < fabs(at_high) ? low : high;
+}
+
+/* Cheapest band and power where the seconds are given. */
+static LinkChoice in_given_time(const Priced *p, double seconds) {
+    LinkChoice choice = {INFINITY, 0, 0, 0};
+    const Link *link = p->link;
+    double highest = link->max_power_w * seconds / link->unit_j; /* of phi */
+    if (!(highest > 1)) return choice;
+    double energy = p->joule_price * link->unit_j, hz = p->hz_price * link->nats / seconds;
+    double u = energy > 0 ? balanced_u(hz / energy) : INFINITY;
+    if (!(u < 600 && phi(u) <= highest)) u = u_of_phi(highest);
+    if (!(u > 0)) return choice;
+    choice.seconds = seconds;
+    choice.band_hz = link->nats / (u * seconds);
+    choice.power_w = link->unit_j * phi(u) / seconds;
+    choice.cost = p->second_price * seconds + energy * phi(u) + hz / u;
+    return choice;
+}
+
+/* Cheapest seconds, band and power for prices of a second, a joule and a hertz, within `cap_s` seconds;
+   the cost is infinite where none fits. All prices but the joule's are above 0. */
+LinkChoice best_link(const Link *link, double second_price, double joule_price, double hz_price, double cap_s) {
+    LinkChoice choice = {INFINITY, 0, 0, 0};
+    if (link->max_power_w <= 0) return choice;
+    Priced priced = {link, second_price, joule_price, hz_price};
+    double log_u = root_of_slope(&priced, 0.7), slope;
+    choice.cost = cost_at(&priced, log_u, &choice.seconds, &slope);
+    if (choice.seconds > cap_s) return in_given_time(&priced, cap_s);
+    choice.band_hz = link->nats / (exp(log_u) * choice.seconds);
+    choice.power_w = link->unit_j * phi(exp(log_u)) / choice.seconds;
+    return choice;
+}
+
+/* Cheapest seconds and power on a given band: a clipped Lambert W. */
+LinkChoice best_power(const Link *link, double second_price, double joule_price, double band_hz, double cap_s) {
+    LinkChoice choice = {INFINITY, 0, 0, 0};
+    if (link->max_power_w <= 0 || band_hz <= 0) return choice;
+    double high = log1p(link->max_power_w * link->nats / (link->unit_j * band_hz));
+    double low = link->nats / (band_hz * cap_s);
+    if (!(high > 0) || low > high) return choice;
+    double energy = joule_price * link->unit_j, wanted = second_price * link->nats / band_hz;
+    double u = energy > 0 ? balanced_u(wanted / energy) : high;
+    u = fmax(low, fmin(u, high));
+    if (!(u > 0)) return choice;
+    choice.seconds = link->nats / (band_hz * u);
+    choice.band_hz = band_hz;
+    choice.power_w = link->unit_j * phi(u) / choice.seconds;
+    choice.cost = second_price * choice.seconds + energy * phi(u);
+    return choice;
+}

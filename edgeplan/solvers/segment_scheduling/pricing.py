@@ -1,0 +1,116 @@
+"""Cheapest structures of one cluster for given prices, by the kernel's best-first search."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeplan.solvers.segment_scheduling.kernel.library import kernel
+from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
+
+MOST_WORK = 20_000
+
+
+@dataclass(frozen=True)
+class ClusterPrices:
+    """What a cluster pays: for a second of its latency, a hertz of uplink; what a micro-batch earns."""
+
+    second: float
+    hertz: float
+    micro_batch: float
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Cheapest structures of a cluster for given prices.
+
+    Parameters
+    ----------
+    structures
+        In order of their bounds.
+    bounds
+        Proven least cost of each.
+    bound
+        Proven least cost of every structure that is not listed.
+    """
+
+    structures: tuple[Structure, ...]
+    bounds: tuple[float, ...]
+    bound: float
+
+    @property
+    def least(self) -> float:
+        """Proven least cost of all structures."""
+        return min((self.bound, *self.bounds))
+
+
+def price_cluster(
+    slot: SlotArrays,
+    cluster: int,
+    prices: ClusterPrices,
+    *,
+    cutoff: float,
+    tolerance: float = 0.0,
+    most: int = 1,
+    work: int = MOST_WORK,
+) -> Priced:
+    """Find the cheapest structure, or with `most` above 1 all below the cutoff.
+
+    Parameters
+    ----------
+    cutoff
+        Cost from which on structures are of no interest.
+    tolerance
+        How far from proven the cheapest may be.
+    most
+        Most structures to list.
+    work
+        Most programmes over blocks, labels extended and convex programmes solved, together.
+    """
+    stages = slot.instance.max_stages
+    rows = np.zeros((most, 2 + 2 * stages), dtype=np.int32)
+    values, bounds = np.zeros(most), np.zeros(most)
+    bound, done = ctypes.c_double(), ctypes.c_int64(work)
+    listed = kernel().price_cluster(
+        ctypes.byref(slot.structure),
+        cluster,
+        prices.second,
+        prices.hertz,
+        prices.micro_batch,
+        cutoff,
+        tolerance,
+        int(most > 1),
+        most,
+        stages,
+        ctypes.byref(done),
+        rows.ctypes.data,
+        values.ctypes.data,
+        bounds.ctypes.data,
+        ctypes.byref(bound),
+    )
+    if listed < 0:
+        raise MemoryError("pricing a cluster ran out of memory")
+    return Priced(
+        tuple(_structure_of(row, stages) for row in rows[:listed]),
+        tuple(float(x) for x in bounds[:listed]),
+        bound.value,
+    )
+
+
+def row_of(structure: Structure, max_stages: int) -> np.ndarray:
+    """Write a structure as the kernel's row: micro-batches, stages, devices, ends."""
+    row = np.zeros(2 + 2 * max_stages, dtype=np.int32)
+    stages = len(structure.devices)
+    row[:2] = structure.micro_batches, stages
+    row[2 : 2 + stages] = structure.devices
+    row[2 + max_stages : 2 + max_stages + stages] = structure.ends
+    return row
+
+
+def _structure_of(row: np.ndarray, max_stages: int) -> Structure:
+    micro_batches, stages = int(row[0]), int(row[1])
+    devices = tuple(int(x) for x in row[2 : 2 + stages])
+    ends = tuple(int(x) for x in row[2 + max_stages : 2 + max_stages + stages])
+    return Structure(micro_batches, devices, ends)
