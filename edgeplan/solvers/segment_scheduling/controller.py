@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from edgeplan.errors import BackendError, InvalidInputError, UsageError
+from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.faults import Fault
 from edgeplan.models.fields import Count, Document, NonNegative
 from edgeplan.models.reading import read_document
 from edgeplan.models.segment_scheduling import Gains, Queues, SegmentScheduling, SlotPlan
 from edgeplan.models.segment_scheduling.instance import NOISE
-from edgeplan.models.segment_scheduling.plan import ClusterPlan
 from edgeplan.models.segment_scheduling.slot_cost import SlotCost, slot_cost
-from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
-from edgeplan.solvers.segment_scheduling.first_structures import Feasibility, UndecidedError
-from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices, SlotArrays, Structure
-from edgeplan.solvers.segment_scheduling.slot_search import OnBetter, SlotSearch
-from edgeplan.solvers.segment_scheduling.together import Noise, cluster_plans
+from edgeplan.solvers.segment_scheduling.slot_arrays import Prices
+from edgeplan.solvers.segment_scheduling.slot_search import OnBetter
+from edgeplan.solvers.segment_scheduling.slot_series import SlotSeries
 
 OPTIMAL_GAP = 1e-6
 
@@ -124,14 +119,11 @@ class Controller:
         workers: int = 1,
     ) -> None:
         self._problem = problem
-        self._gap = min(max(gap, 1e-9), 1.0)
         self._slot_time_s = slot_time_s
-        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
-        self._arrays = InstanceArrays(problem)
+        self._series = SlotSeries(problem, gap=min(max(gap, 1e-9), 1.0), workers=workers)
+        self._ids = [device.id for cluster in problem.instance.clusters for device in cluster.devices]
         self._queues = problem.initial_queues
         self._slot = 0
-        self._last: dict[int, Structure] = {}
-        self._prices: SlotPrices | None = None
 
     @property
     def queues(self) -> Queues:
@@ -200,37 +192,35 @@ class Controller:
             until = time.monotonic() + self._slot_time_s
         present = self._present(devices)
         slot_gains = self._gains(gains, present)
-        prices = Prices.of_queues(self._problem, self._queues)
-        slot = self._arrays_with(devices).slot(prices, slot_gains, present)
-        starts, skipped = self._starts(slot, present)
-        search = self._search(slot, starts, until)
-        search.on_better = on_better
-        plans, bound = self._solve(search, starts, None if hint is None else self._hinted(slot, hint, starts))
-        entries = tuple(
-            plans.get(n, ClusterPlan(id=cluster.id, skipped=True))
-            for n, cluster in enumerate(self._problem.instance.clusters)
+        answer = self._series.solve(
+            Prices.of_queues(self._problem, self._queues),
+            slot_gains,
+            until=until,
+            present=present,
+            memory_bytes=self._memory(devices),
+            hint=hint,
+            on_better=on_better,
         )
-        plan = SlotPlan(clusters=entries)
-        cost = slot_cost(self._problem.segments, plan, slot_gains, self._queues)
-        decision = Decision(self._slot, plan, cost, min(bound, cost.objective), skipped)
+        cost = slot_cost(self._problem.segments, answer.plan, slot_gains, self._queues)
+        bound = min(answer.bound, cost.objective)
+        decision = Decision(self._slot, answer.plan, cost, bound, answer.skipped)
         self._slot, self._queues = self._slot + 1, cost.queues
         return decision
 
     def close(self) -> None:
         """End the threads; a controller of one worker has none."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._series.close()
 
     # ---- what comes in ----
 
     def _present(self, devices: Collection[str] | None) -> list[str]:
         if devices is None:
-            return self._arrays.device_ids
-        unknown = sorted(set(devices) - set(self._arrays.device_ids))
+            return self._ids
+        unknown = sorted(set(devices) - set(self._ids))
         if unknown:
             raise UsageError(f"devices: {unknown[0]!r}: must be a device of the instance; drop it")
         known = set(devices)
-        return [name for name in self._arrays.device_ids if name in known]
+        return [name for name in self._ids if name in known]
 
     def _gains(self, gains: Gains | Mapping[str, Mapping[str, float]], present: Collection[str]) -> Gains:
         if not isinstance(gains, Gains):
@@ -244,98 +234,15 @@ class Controller:
                 value = given.get(name)
                 if value is None or not 0 < value < math.inf:
                     raise UsageError(f"gains: {part}: {name}: {value}: must be above 0 and finite")
-        d2d = {name: gains.d2d[name] if name in there else 1.0 for name in self._arrays.device_ids}
+        d2d = {name: gains.d2d[name] if name in there else 1.0 for name in self._ids}
         return Gains(d2d, dict(gains.uplink))
 
-    def _arrays_with(self, devices: Collection[str] | Mapping[str, int] | None) -> InstanceArrays:
-        """Arrays of the instance, with less memory where the caller says so."""
+    def _memory(self, devices: Collection[str] | Mapping[str, int] | None) -> dict[str, int] | None:
+        """Bytes of the devices where the caller tells them, at most what the instance says."""
         if not isinstance(devices, Mapping):
-            return self._arrays
+            return None
         for name, memory in devices.items():
             if not isinstance(memory, int) or memory < 0:
                 raise UsageError(f"devices: {name}: {memory!r}: must be whole bytes, at least 0")
         have = {d.id: d.memory_bytes for cluster in self._problem.instance.clusters for d in cluster.devices}
-        return self._arrays.with_memory({name: min(have[name], left) for name, left in devices.items()})
-
-    # ---- the slot ----
-
-    def _starts(
-        self, slot: SlotArrays, present: Collection[str]
-    ) -> tuple[dict[int, Structure], dict[str, str]]:
-        """Structures to begin with, of the slot before where they still fit, and who is skipped."""
-        starts, skipped, there = {}, {}, set(present)
-        for n, cluster in enumerate(self._problem.instance.clusters):
-            have = [device.id in there for device in cluster.devices]
-            last = self._last.get(n)
-            if last is not None and slot.instance.allows(n, last, have):
-                starts[n] = last
-                continue
-            try:
-                structure = Feasibility(slot.instance, n, have).structure()
-            except UndecidedError:
-                raise BackendError(
-                    f"whether cluster {cluster.id} can run the encoder could not be decided; "
-                    "its devices have too many different memories"
-                ) from None
-            if structure is not None:
-                starts[n] = structure
-            else:
-                skipped[cluster.id] = _why_skipped(Feasibility(slot.instance, n, have), cluster.id, there)
-        return starts, skipped
-
-    def _search(self, slot: SlotArrays, starts: dict[int, Structure], until: float) -> SlotSearch:
-        training, control = self._problem.instance.training, self._problem.instance.control
-        level = slot.prices.noise * control.noise_level / training.micro_batch_size
-        count = max(1, len(starts))
-        noise = Noise(level, count, count * training.max_micro_batches if starts else 1)
-        return SlotSearch(slot, noise, self._gap, until, self._pool)
-
-    def _hinted(
-        self, slot: SlotArrays, hint: SlotPlan, starts: dict[int, Structure]
-    ) -> dict[int, Structure] | None:
-        """Structures of the hint where they fit, and those to begin with elsewhere."""
-        hinted, entries = dict(starts), {entry.id: entry for entry in hint.clusters}
-        for n in starts:
-            cluster = self._problem.instance.clusters[n]
-            entry = entries.get(cluster.id)
-            index_of = {device.id: index for index, device in enumerate(cluster.devices)}
-            if entry is None or not entry.stages or not entry.micro_batches:
-                continue
-            if any(stage.device not in index_of for stage in entry.stages):
-                continue
-            ends = tuple(itertools.accumulate(len(stage.layers) for stage in entry.stages))
-            structure = Structure(
-                entry.micro_batches, tuple(index_of[stage.device] for stage in entry.stages), ends
-            )
-            have = [
-                bool(slot.arrays["present"][slot.instance.first_device[n] + i]) for i in index_of.values()
-            ]
-            if slot.instance.allows(n, structure, have):
-                hinted[n] = structure
-        return hinted
-
-    def _solve(
-        self, search: SlotSearch, starts: dict[int, Structure], hinted: dict[int, Structure] | None
-    ) -> tuple[dict[int, ClusterPlan], float]:
-        if not starts:
-            return {}, search.noise.cost(1)
-        if hinted is not None:
-            search.evaluate(hinted)
-        prices = self._prices
-        if prices is not None and prices.second.keys() != starts.keys():
-            prices = None
-        search.run(starts, prices)
-        if search.best is None or search.bound is None:
-            raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
-        self._last, self._prices = dict(search.best.structures), search.prices or prices
-        return cluster_plans(search.slot, search.best), search.bound
-
-
-def _why_skipped(feasibility: Feasibility, cluster: str, there: Collection[str]) -> str:
-    if not feasibility.uploads:
-        return "its control unit has no band or power to upload with"
-    devices = feasibility.arrays.problem.instance.clusters[feasibility.cluster].devices
-    names = [device.id for device in devices if device.id in there]
-    if not names:
-        return "none of its devices is there"
-    return f"no segmentation fits the memory of the devices that are there: {', '.join(names)}"
+        return {name: min(have[name], left) for name, left in devices.items()}
