@@ -16,7 +16,7 @@ from edgeplan.solvers.segment_scheduling.slot_search import SLACK, Root, SlotSea
 
 MOST_LISTED = 3_000  # structures of a cluster
 MOST_WORK = 100_000
-_ROUNDS = 12
+_ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
 
 
@@ -31,7 +31,9 @@ def branch(root: Root) -> None:
     for n, least in root.least.items():
         own = prices.of(n)
         cutoff = least + slack
-        priced = price_cluster(search.slot, n, own, cutoff=cutoff, most=MOST_LISTED, work=MOST_WORK)
+        priced = price_cluster(
+            search.slot, n, own, cutoff=cutoff, until=search.until, most=MOST_LISTED, work=MOST_WORK
+        )
         if priced.bound < cutoff:
             outside = min(outside, root.bound + priced.bound - least)
         structures = dict.fromkeys((*priced.structures, search.best.structures[n]))
@@ -98,7 +100,7 @@ class _Node:
         self.columns = [(n, column) for n, column in self.columns if column.structure in kept[n]]
         for n, column in self.columns:
             master.add(n, column)
-        prices = self.prices
+        prices, tried = self.prices, []
         for _ in range(_ROUNDS):
             bound, picks = self._cheapest(prices, master)
             rose = bound > self.bound + 1e-9 * abs(self.bound)
@@ -109,7 +111,9 @@ class _Node:
                 return
             structures = {n: self.lists[n].structures[k] for n, k in picks.items()}
             together = search.evaluate(structures)
+            new = together is not None and structures not in tried
             if together is not None:
+                tried.append(structures)
                 for n, solved in together.solved.items():
                     column = Column(structures[n], solved.latency_s, solved.uplink_band_hz, solved.cost)
                     self._add(n, column, master)
@@ -118,6 +122,9 @@ class _Node:
                 return
             if search.is_late:
                 return
+            if new and together is not None:  # its own multipliers are the best prices if nothing is better
+                prices = search.prices_of(together)
+                continue
             master.widen() if rose else master.narrow()
             following = master.next_prices(self.prices)
             assert search.best is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,7 @@ def price_cluster(
     *,
     cutoff: float,
     tolerance: float = 0.0,
+    until: float = math.inf,
     most: int = 1,
     work: int = MOST_WORK,
 ) -> Priced:
@@ -64,6 +66,8 @@ def price_cluster(
         Cost from which on structures are of no interest.
     tolerance
         How far from proven the cheapest may be.
+    until
+        Monotonic time at which to end with what is proven then.
     most
         Most structures to list.
     work
@@ -81,6 +85,7 @@ def price_cluster(
         prices.micro_batch,
         cutoff,
         tolerance,
+        until,
         int(most > 1),
         most,
         stages,

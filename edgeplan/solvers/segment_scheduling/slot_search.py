@@ -225,7 +225,7 @@ class Root:
             own = prices.of(n)
             known = min(column.price(own) for column in self.master.columns[n])
             cutoff = known + SLACK * abs(known) + 1e-300
-            return price_cluster(search.slot, n, own, cutoff=cutoff, tolerance=tolerance)
+            return price_cluster(search.slot, n, own, cutoff=cutoff, tolerance=tolerance, until=search.until)
 
         priced = dict(zip(clusters, self._map(price, clusters), strict=True))
         least = {n: entry.least for n, entry in priced.items()}

@@ -126,7 +126,7 @@ def kernel() -> Any:
             (
                 POINTER(Slot),
                 c_int,
-                *5 * [c_double],
+                *6 * [c_double],
                 *3 * [c_int],
                 POINTER(c_int64),
                 *3 * [c_void_p],

@@ -1,13 +1,14 @@
 /* Pricing one cluster: its cheapest stages and micro-batches for given prices, by best-first search.
 
    For prices of latency (lambda), of uplink band (mu) and of a micro-batch (kappa), minimise over structures
-   lambda T_n + energy + mu B - kappa m. Three kinds of nodes, all with lower bounds, share one heap:
+   lambda T_n + energy + mu B - kappa m. Four kinds of nodes, all with lower bounds, share one heap:
 
-   cell      micro-batches m and a range of the bottleneck; bounded by a programme over (stages, block) in which
-             devices may serve twice and every hop has the whole band; split until narrow
-   count     a cell with the number of stages fixed and a price of the D2D band of its own
-   label     stages chosen from the last one on, no device twice, completed by the count's programme
-   exact     a whole structure, solved as a convex programme, with the bound that its multipliers certify
+   sized    micro-batches and number of stages, bounded by a programme over (stages, block, level) in which
+            devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck
+   count    the same with levels where they matter, a price of the D2D band, and penalties on devices that
+            the programme would have serve twice
+   label    stages chosen from the last one on, no device twice, completed by the count's programme
+   exact    a whole structure, solved as a convex programme, with the bound that its multipliers certify
 
    The first exact node that comes out is the cheapest structure, proven. */
 
@@ -16,9 +17,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define NARROW 0.005      /* share of what is spent that the range of the bottleneck within a cell may cost */
-#define SHORTEST 1e-6     /* bottlenecks below this share of the longest sensible one are one cell */
+#define COARSE 24         /* levels of sized nodes */
+#define FINE 16           /* levels of counts */
+#define SHORTEST 1e-4     /* bottlenecks below this share of the longest sensible one are one level */
+#define ATTEMPTS 12       /* prices and penalties tried for a count */
+#define GENTLE 0.01       /* share of what is spent by which penalties move: large ones spoil what labels leave unused */
 #define ROUNDING 1e-9
 
 typedef struct {
@@ -26,25 +31,33 @@ typedef struct {
     int32_t kind, index;
 } Entry;
 
-enum { CELL, SIZED, COUNT, LABEL, EXACT };
+enum { SIZED, COUNT, LABEL, EXACT };
+
+/* Ranges of the bottleneck: level g is from edge[g] to edge[g + 1], charged with the lower end, and costs
+   `charge` for it and for the uplink that keeps within the upper end. */
+typedef struct {
+    int32_t size;
+    double edge[COARSE + 1], uplink[COARSE];
+} Levels;
 
 typedef struct {
-    int32_t micro_batches;
+    int32_t micro_batches, num_stages;
     double from_s, to_s;
-} Cell;
+} Sized;
 
 typedef struct {
-    int32_t cell, num_stages;
+    int32_t micro_batches, num_stages;
     double base, hz_price; /* cost that every completion bears; price of the D2D band */
-    double *rest;       /* [stages + 1][blocks + 1]: least cost of the blocks before, after so many stages */
-    double *hop;        /* [devices][classes] */
-    double *penalty;    /* by device, for serving at all; refunded once in `base` */
+    Levels levels;
+    double *rest;          /* [stages + 1][blocks + 1][levels]: least cost of the blocks before, after so many stages */
+    double *hop;           /* [devices][classes][levels] */
+    double *penalty;       /* by device, for serving at all; refunded once in `base` */
 } Count;
 
 typedef struct {
     int32_t count, parent, device, start, stages;
-    uint64_t set;       /* hash of the devices that serve, the same in any order */
-    double cost, busiest_s;
+    uint64_t set;          /* hash of the devices that serve, the same in any order */
+    double cost, busiest_s; /* of computing, and penalties; hops come on top, by level */
 } Label;
 
 /* The best label of a count for a first block and a set of devices; a later one must be cheaper or less busy. */
@@ -72,9 +85,9 @@ typedef struct {
     double *class_bits;
     int num_classes;
     double *per_flop_s;     /* by device */
-    double *hop, *counts;   /* room for a cell: hop costs, programme over counts */
+    double *hop, *counts;   /* room for sized nodes: hop costs, programme over counts */
     double *guess;          /* [m][stages]: last price of the D2D band, 0 if none */
-    Pool heap, cells, counted, labels, exacts;
+    Pool heap, sized, counted, labels, exacts;
     Seen *seen;             /* open addressing; unused where all structures are listed */
     uint32_t seen_room, seen_size;
     int prune, failed;
@@ -132,13 +145,6 @@ static double stage_seconds(const Search *s, int device, int start, int end) { /
     return s->slot->overhead_s[d] + (s->slot->flops_before[end] - s->slot->flops_before[start]) * s->per_flop_s[device];
 }
 
-/* First start from which the device holds the blocks up to `end` and takes at most `cap_s` for them. */
-static int first_start(const Search *s, int device, const int32_t *least, int end, double cap_s) {
-    int start = least[end];
-    while (start < end && stage_seconds(s, device, start, end) > cap_s) start++;
-    return start;
-}
-
 static double second_cost(const Search *s, int device, int m) {
     int d = s->first + device;
     return s->latency_price + s->slot->device_price[d] * m * s->slot->compute_power_w[d];
@@ -150,17 +156,23 @@ static Link hop_link(const Search *s, int device, double bits) {
     return link;
 }
 
-/* Costs of the hops of every device and class within `cap_s`: on the whole band, or for a price of it. */
-static void price_hops(const Search *s, int m, double hz_price, double cap_s, double *hop) {
+/* ---- levels ---- */
+
+/* Costs of the hops of every device and class at each level: on the whole band, or for a price of it. */
+static void price_hops(const Search *s, int m, double hz_price, const Levels *levels, double *hop) {
     double band = s->slot->d2d_band_hz[s->cluster];
     for (int i = 0; i < s->num_devices; i++) {
         double joule = s->slot->device_price[s->first + i] * m;
-        for (int k = 0; k < s->num_classes; k++) {
-            double *cost = &hop[i * s->num_classes + k];
-            if (s->class_bits[k] == 0) { *cost = 0; continue; }
+        for (int k = 0; k < s->num_classes; k++, hop += levels->size) {
             Link link = hop_link(s, i, s->class_bits[k]);
-            *cost = hz_price > 0 ? best_link(&link, s->latency_price, joule, hz_price, cap_s).cost
-                                 : best_power(&link, s->latency_price, joule, band, cap_s).cost;
+            LinkChoice free = {0, 0, 0, 0};
+            for (int g = levels->size - 1; g >= 0; g--) {
+                double cap = levels->edge[g + 1];
+                if (link.nats > 0 && (g == levels->size - 1 || free.seconds > cap))
+                    free = hz_price > 0 ? best_link(&link, s->latency_price, joule, hz_price, cap)
+                                        : best_power(&link, s->latency_price, joule, band, cap);
+                hop[g] = free.cost;
+            }
         }
     }
 }
@@ -183,106 +195,154 @@ static double plain_cost(const Search *s, int m) {
 /* Scale of a cluster's costs at the cutoff, without what its micro-batches earn. */
 static double spent(const Search *s, int m) { return fabs(s->cutoff + s->batch_price * m); }
 
-/* ---- cells ---- */
+/* Levels between two bottlenecks in even ratios; one level of any bottleneck where it does not matter. */
+static void lay_levels(const Search *s, int m, double from_s, double to_s, int size, Levels *levels) {
+    levels->size = 1, levels->edge[0] = 0, levels->edge[1] = INFINITY;
+    if (m > 1) {
+        double low = fmax(from_s, to_s * SHORTEST);
+        int extra = low > from_s;
+        levels->size = to_s > low ? size : 1 + extra;
+        levels->edge[0] = from_s;
+        for (int g = extra; g <= levels->size; g++)
+            levels->edge[g] = low * pow(to_s / low, (double)(g - extra) / fmax(1, levels->size - extra));
+        levels->edge[levels->size] = to_s;
+    }
+    double last = uplink_cost(s, m, INFINITY);
+    for (int g = levels->size - 1; g >= 0; g--) levels->uplink[g] = last = uplink_cost(s, m, levels->edge[g + 1]);
+    (void)last;
+}
 
-/* counts[r][a]: least cost of blocks a.. on the last r stages, devices used freely, hops on the whole band. */
-static void count_stages(const Search *s, int m, double cap_s, const double *hop, double *counts) {
-    const double *before = s->slot->flops_before;
-    int n = s->num_blocks, row = n + 1;
+static double charge(const Search *s, int m, const Levels *levels, int g, double busiest_s) {
+    double bottleneck = fmax(levels->edge[g], busiest_s);
+    return (m > 1 ? s->latency_price * (m - 1) * bottleneck : 0) + levels->uplink[g];
+}
+
+/* First level whose upper end allows these seconds. */
+static int level_of(const Levels *levels, double seconds) {
+    int g = 0;
+    while (g < levels->size && levels->edge[g + 1] < seconds) g++;
+    return g;
+}
+
+/* ---- sized nodes ---- */
+
+/* counts[r][a][g]: least cost of blocks a.. on the last r stages, devices used freely, hops on the whole band. */
+static void count_stages(const Search *s, int m, const Levels *levels, const double *hop, double *counts) {
+    int n = s->num_blocks, size = levels->size, row = (n + 1) * size;
+    double tail[COARSE];
     for (int r = 1; r <= s->max_stages; r++) {
-        double *now = counts + r * row, *behind = now - row;
-        for (int a = 0; a <= n; a++) now[a] = INFINITY;
+        double *now = counts + r * row;
+        for (int k = 0; k < row; k++) now[k] = INFINITY;
         for (int i = 0; i < s->num_devices; i++) {
             if (!s->slot->present[s->first + i]) continue;
             const int32_t *least = least_starts(s, i, m, r);
             double price = second_cost(s, i, m);
             for (int e = r == 1 ? n : 1; e <= (r == 1 ? n : n - 1); e++) {
-                double tail = r == 1 ? 0 : behind[e] + hop[i * s->num_classes + s->class_of[e - 1]];
-                if (!(tail < INFINITY)) continue;
-                tail += price * stage_seconds(s, i, 0, e);
-                for (int a = first_start(s, i, least, e, cap_s); a < e; a++) {
-                    double cost = tail - price * s->per_flop_s[i] * before[a];
-                    now[a] = cost < now[a] ? cost : now[a];
+                const double *behind = now - row + e * size;
+                const double *own = hop + (i * s->num_classes + s->class_of[e - 1]) * size;
+                for (int g = 0; g < size; g++) tail[g] = r == 1 ? 0 : behind[g] + own[g];
+                if (!(tail[size - 1] < INFINITY)) continue;
+                for (int a = e - 1, from = 0; a >= least[e]; a--) {
+                    double seconds = stage_seconds(s, i, a, e), cost = price * seconds, *at = now + a * size;
+                    while (from < size && levels->edge[from + 1] < seconds) from++;
+                    if (from == size) break;
+                    for (int g = from; g < size; g++) {
+                        double sum = cost + tail[g];
+                        at[g] = sum < at[g] ? sum : at[g];
+                    }
                 }
             }
         }
     }
 }
 
-static double cell_base(const Search *s, const Cell *cell) {
-    double repeats = cell->micro_batches - 1;
-    return plain_cost(s, cell->micro_batches) + (repeats > 0 ? s->latency_price * repeats * cell->from_s : 0)
-           + uplink_cost(s, cell->micro_batches, cell->to_s);
-}
-
-static double bound_cell(Search *s, const Cell *cell, double base) {
-    price_hops(s, cell->micro_batches, 0, cell->to_s, s->hop);
-    count_stages(s, cell->micro_batches, cell->to_s, s->hop, s->counts);
-    double best = INFINITY;
-    for (int r = 1; r <= s->max_stages; r++) best = fmin(best, s->counts[r * (s->num_blocks + 1)]);
-    s->work += 1;
-    return base + best;
-}
-
-static void add_cell(Search *s, int m, double from_s, double to_s, double known) {
-    Cell cell = {m, from_s, to_s};
-    double base = cell_base(s, &cell), bound;
-    if (!(base < s->cutoff)) return;
-    bound = bound_cell(s, &cell, base);
-    if (!(bound < s->cutoff)) return;
-    Cell *kept = grow(s, &s->cells, sizeof(Cell));
-    if (!kept) return;
-    *kept = cell;
-    push(s, fmax(bound, known), CELL, s->cells.size - 1);
+/* Bound every number of stages for m micro-batches, and keep those that may matter. */
+static void add_sized(Search *s, int m, double from_s, double to_s) {
+    Levels levels;
+    lay_levels(s, m, from_s, to_s, COARSE, &levels);
+    double plain = plain_cost(s, m);
+    price_hops(s, m, 0, &levels, s->hop);
+    count_stages(s, m, &levels, s->hop, s->counts);
+    s->work++;
+    for (int r = 1; r <= s->max_stages; r++) {
+        const double *cost = s->counts + (size_t)r * (s->num_blocks + 1) * levels.size;
+        double bound = INFINITY;
+        int low = -1, high = -1;
+        for (int g = 0; g < levels.size; g++) {
+            double all = plain + cost[g] + charge(s, m, &levels, g, 0);
+            if (!(all < s->cutoff)) continue;
+            bound = fmin(bound, all), high = g;
+            if (low < 0) low = g;
+        }
+        if (low < 0) continue;
+        Sized *sized = grow(s, &s->sized, sizeof(Sized));
+        if (!sized) return;
+        *sized = (Sized){m, r, levels.edge[low], levels.edge[high + 1]};
+        push(s, bound, SIZED, s->sized.size - 1);
+    }
 }
 
 /* ---- counts ---- */
 
-/* rest[r][a]: least cost of the blocks before a after the r last stages are placed, of `num_stages` in all. */
-static void complete_stages(const Search *s, int m, int num_stages, double cap_s, const double *hop,
-                            const double *penalty, double *rest) {
-    const double *before = s->slot->flops_before;
-    int n = s->num_blocks, row = n + 1;
-    for (int a = 0; a <= n; a++) rest[num_stages * row + a] = a == 0 ? 0 : INFINITY;
+/* The prices of a count that are tried, and what they give. */
+typedef struct {
+    double bound, hz_price;
+    double *memory, *rest, *hop, *penalty; /* memory: rest, hop, penalty in a row */
+} Try;
+
+/* rest[r][a][g]: least cost of the blocks before a after the r last stages are placed, of `num_stages` in all. */
+static void complete_stages(const Search *s, int m, int num_stages, const Levels *levels, const Try *try) {
+    int n = s->num_blocks, size = levels->size, row = (n + 1) * size;
+    double *rest = try->rest, best[COARSE];
+    for (int k = 0; k < row; k++) rest[num_stages * row + k] = k < size ? 0 : INFINITY;
     for (int r = num_stages - 1; r >= 0; r--) {
         double *now = rest + r * row, *next = now + row;
         int from = r == 0 ? n : num_stages - r, to = r == 0 ? n : n - r;
-        for (int a = 0; a <= n; a++) now[a] = INFINITY;
+        for (int k = 0; k < row; k++) now[k] = INFINITY;
         for (int i = 0; i < s->num_devices; i++) {
             if (!s->slot->present[s->first + i]) continue;
             const int32_t *least = least_starts(s, i, m, r + 1);
             double price = second_cost(s, i, m);
             for (int a = from; a <= to; a++) {
-                double own = penalty[i] + (r == 0 ? 0 : hop[i * s->num_classes + s->class_of[a - 1]]);
-                if (!(own < INFINITY)) continue;
-                double best = INFINITY, per_flop = price * s->per_flop_s[i];
-                for (int start = first_start(s, i, least, a, cap_s); start < a; start++) {
-                    double cost = next[start] - per_flop * before[start];
-                    best = cost < best ? cost : best;
+                const double *own = try->hop + (i * s->num_classes + s->class_of[a - 1]) * size;
+                if (r > 0 && !(own[size - 1] < INFINITY)) continue;
+                for (int g = 0; g < size; g++) best[g] = INFINITY;
+                for (int start = a - 1, low = 0; start >= least[a]; start--) {
+                    double seconds = stage_seconds(s, i, start, a), cost = price * seconds;
+                    const double *behind = next + start * size;
+                    while (low < size && levels->edge[low + 1] < seconds) low++;
+                    if (low == size) break;
+                    for (int g = low; g < size; g++) {
+                        double sum = cost + behind[g];
+                        best[g] = sum < best[g] ? sum : best[g];
+                    }
                 }
-                best += own + price * stage_seconds(s, i, 0, a);
-                if (best < now[a]) now[a] = best;
+                double *at = now + a * size, extra = try->penalty[i];
+                for (int g = 0; g < size; g++) {
+                    double sum = best[g] + extra + (r == 0 ? 0 : own[g]);
+                    at[g] = sum < at[g] ? sum : at[g];
+                }
             }
         }
     }
 }
 
-/* A cheapest completion: devices from the last stage on, and the classes of their hops (of the first none). */
-static int trace_stages(const Search *s, int m, int num_stages, double cap_s, const double *hop,
-                        const double *penalty, const double *rest, int *devices, int *classes) {
-    int a = s->num_blocks, row = a + 1;
+/* A cheapest completion at a level: devices from the last stage on, and the classes of their hops. */
+static int trace_stages(const Search *s, int m, int num_stages, const Levels *levels, const Try *try, int g,
+                        int *devices, int *classes) {
+    int a = s->num_blocks, size = levels->size, row = (a + 1) * size;
     for (int r = 0; r < num_stages; r++) {
-        double wanted = rest[r * row + a] + 1e-9 * fabs(rest[r * row + a]);
+        double goal = try->rest[r * row + a * size + g], wanted = goal + 1e-9 * fabs(goal);
         int found = 0;
         for (int i = 0; i < s->num_devices && !found; i++) {
             if (!s->slot->present[s->first + i]) continue;
             const int32_t *least = least_starts(s, i, m, r + 1);
-            double price = second_cost(s, i, m);
-            double own = penalty[i] + (r == 0 ? 0 : hop[i * s->num_classes + s->class_of[a - 1]]);
+            double price = second_cost(s, i, m), own = try->penalty[i];
+            if (r > 0) own += try->hop[(i * s->num_classes + s->class_of[a - 1]) * size + g];
             for (int start = a - 1; start >= least[a]; start--) {
                 double seconds = stage_seconds(s, i, start, a);
-                if (seconds > cap_s) break;
-                if (price * seconds + own + rest[(r + 1) * row + start] <= wanted) {
+                if (seconds > levels->edge[g + 1]) break;
+                if (price * seconds + own + try->rest[(r + 1) * row + start * size + g] <= wanted) {
                     devices[r] = i, classes[r] = s->class_of[a - 1], a = start, found = 1;
                     break;
                 }
@@ -306,119 +366,99 @@ static double band_taken(const Search *s, int m, double hz_price, double cap_s, 
     return sum;
 }
 
-/* Price at which these hops take the whole band; 0 if they take none. */
+/* Price at which these hops take about the whole band; 0 if they take none. */
 static double clearing_price(const Search *s, int m, double cap_s, const int *devices, const int *classes,
                              int stages, double guess) {
     double band = s->slot->d2d_band_hz[s->cluster];
-    if (!(band_taken(s, m, guess, cap_s, devices, classes, stages) > 0)) return 0;
+    double taken = band_taken(s, m, guess, cap_s, devices, classes, stages);
+    if (!(taken > 0)) return 0;
     double x = log(guess), low = -INFINITY, high = INFINITY;
-    for (int round = 0; round < 25; round++) {
-        double excess = log(band_taken(s, m, exp(x), cap_s, devices, classes, stages) / band);
-        if (fabs(excess) < 1e-3) break;
+    for (int round = 0; round < 12; round++) {
+        double excess = log(taken / band);
+        if (fabs(excess) < 0.02) break;
         if (excess > 0) low = x; else high = x;
         double next = x + 1.7 * excess; /* band falls about with the root of its price */
         if (next <= low || next >= high) next = 0.5 * (low + high);
         if (!isfinite(next)) break;
         x = next;
+        taken = band_taken(s, m, exp(x), cap_s, devices, classes, stages);
     }
     return exp(x);
 }
 
 /* Move penalties so that devices serve once; returns 0 if each does already. */
 static int move_penalties(const Search *s, const int *devices, int stages, double miss, double *penalty) {
-    int size = 0;
-    for (int i = 0; i < s->num_devices; i++) {
-        int uses = 0;
-        for (int k = 0; k < stages; k++) uses += devices[k] == i;
-        if (uses > 1) size += (uses - 1) * (uses - 1);
-        else if (uses == 0 && penalty[i] > 0) size += 1;
-    }
-    int moved = 0;
-    for (int i = 0; i < s->num_devices; i++) {
-        int uses = 0;
-        for (int k = 0; k < stages; k++) uses += devices[k] == i;
-        if (uses == 1 || (uses == 0 && penalty[i] == 0)) continue;
-        moved |= uses > 1;
-        penalty[i] = fmax(0, penalty[i] + miss * (uses - 1) / size);
-    }
+    int size = 0, moved = 0;
+    for (int pass = 0; pass < 2; pass++) /* measure the misses, then move by them */
+        for (int i = 0; i < s->num_devices; i++) {
+            int uses = 0;
+            for (int k = 0; k < stages; k++) uses += devices[k] == i;
+            if (uses == 1 || (uses == 0 && penalty[i] == 0)) continue;
+            if (pass == 0) size += (uses - 1) * (uses - 1);
+            else moved |= uses > 1, penalty[i] = fmax(0, penalty[i] + miss * (uses - 1) / size);
+        }
     return moved;
 }
 
-#define PENALTY_ROUNDS 15
-#define GENTLE 0.01 /* share of what is spent by which penalties move: large ones spoil what labels leave unused */
-
-/* The best of some tries at the prices of a count. */
-typedef struct {
-    double bound, hz_price;
-    double *memory, *rest, *hop, *penalty; /* memory: rest, hop, penalty in a row */
-} Try;
-
-static double attempt(Search *s, const Cell *cell, int num_stages, double base, Try *try) {
-    double refund = try->hz_price * s->slot->d2d_band_hz[s->cluster];
+/* Solve the programme of a count for prices, and return the level of its cheapest completion. */
+static int attempt(Search *s, const Sized *sized, const Levels *levels, Try *try) {
+    int m = sized->micro_batches, best = 0;
+    double refund = try->hz_price * s->slot->d2d_band_hz[s->cluster], least = INFINITY;
     for (int i = 0; i < s->num_devices; i++) refund += try->penalty[i];
-    price_hops(s, cell->micro_batches, try->hz_price, cell->to_s, try->hop);
-    complete_stages(s, cell->micro_batches, num_stages, cell->to_s, try->hop, try->penalty, try->rest);
-    s->work += 1;
-    return try->bound = base + try->rest[s->num_blocks] - refund;
+    price_hops(s, m, try->hz_price, levels, try->hop);
+    complete_stages(s, m, sized->num_stages, levels, try);
+    for (int g = 0; g < levels->size; g++) {
+        double all = try->rest[s->num_blocks * levels->size + g] + charge(s, m, levels, g, 0);
+        if (all < least) least = all, best = g;
+    }
+    s->work++;
+    try->bound = plain_cost(s, m) + least - refund;
+    return best;
 }
 
-/* A count of a cell, whose bound with free use of the whole band by every hop is `known`. */
-static void add_count(Search *s, int index, int num_stages, double known) {
-    Cell cell = ((Cell *)s->cells.items)[index];
-    double base = cell_base(s, &cell);
-    int m = cell.micro_batches, devices[MAX_STAGES], classes[MAX_STAGES];
-    size_t table = (size_t)(num_stages + 1) * (s->num_blocks + 1), prices = (size_t)s->num_devices * s->num_classes;
-    size_t size = table + prices + s->num_devices;
+static void add_count(Search *s, int index, double known) {
+    Sized sized = ((Sized *)s->sized.items)[index];
+    int m = sized.micro_batches, devices[MAX_STAGES], classes[MAX_STAGES], level = 0;
+    Levels levels;
+    lay_levels(s, m, sized.from_s, sized.to_s, FINE, &levels);
+    size_t table = (size_t)(sized.num_stages + 1) * (s->num_blocks + 1) * levels.size;
+    size_t prices = (size_t)s->num_devices * s->num_classes * levels.size, size = table + prices + s->num_devices;
     double *memory = calloc(2 * size, sizeof(double));
     if (!memory) { s->failed = 1; return; }
     Try best = {-INFINITY, 0, memory, memory, memory + table, memory + table + prices};
     Try next = {0, 0, memory + size, memory + size, memory + size + table, memory + size + table + prices};
-    double *guess = &s->guess[(m - 1) * (s->max_stages + 1) + num_stages], step = 1;
-    for (int round = 0; round < (num_stages == 1 ? 1 : PENALTY_ROUNDS); round++) {
-        double before = best.bound;
-        if (attempt(s, &cell, num_stages, base, &next) > before) {
+    double *guess = &s->guess[(m - 1) * (s->max_stages + 1) + sized.num_stages], step = 1, last = -INFINITY;
+    for (int round = 0; round < (sized.num_stages == 1 ? 1 : ATTEMPTS); round++) {
+        int found = attempt(s, &sized, &levels, &next);
+        double rise = next.bound - best.bound;
+        if (rise > 0) {
             Try swap = best;
-            best = next, next = swap;
-        } else if (round > 0) step *= 0.6;
+            best = next, next = swap, level = found;
+        } else step *= 0.6;
         if (!(best.bound < s->cutoff)) break;
-        int stages = trace_stages(s, m, num_stages, cell.to_s, best.hop, best.penalty, best.rest, devices, classes);
+        if (round > 2 && best.bound - last < 0.003 * spent(s, m) * step) { if (step < 0.5) break; step *= 0.6; }
+        last = best.bound;
+        int stages = trace_stages(s, m, sized.num_stages, &levels, &best, level, devices, classes);
         memcpy(next.penalty, best.penalty, s->num_devices * sizeof(double));
         next.hz_price = best.hz_price;
-        if (round < 3) {
+        if (round < 2) {
             double start = best.hz_price > 0 ? best.hz_price : *guess > 0 ? *guess
                          : s->latency_price * 0.1 / s->slot->d2d_band_hz[s->cluster];
-            double price = clearing_price(s, m, cell.to_s, devices, classes, stages, start);
+            double price = clearing_price(s, m, levels.edge[level + 1], devices, classes, stages, start);
             if (price > 0) *guess = next.hz_price = price;
         }
         double miss = step * fmin(s->cutoff - best.bound, GENTLE * spent(s, m));
         int moved = move_penalties(s, devices, stages, miss, next.penalty);
-        if (!moved && fabs(next.hz_price - best.hz_price) <= 1e-3 * best.hz_price) break;
-        if (round > 3 && best.bound - before < 0.01 * (s->cutoff - best.bound) && step < 0.3) break;
+        if (!moved && fabs(next.hz_price - best.hz_price) <= 0.03 * best.hz_price) break;
     }
     Count *count = best.bound < s->cutoff ? grow(s, &s->counted, sizeof(Count)) : NULL;
     if (!count) { free(memory); return; }
     if (best.memory != memory) memcpy(memory, best.memory, size * sizeof(double));
     double refund = best.hz_price * s->slot->d2d_band_hz[s->cluster];
     for (int i = 0; i < s->num_devices; i++) refund += best.penalty[i];
-    *count = (Count){index, num_stages, base - refund, best.hz_price, memory, memory + table, memory + table + prices};
+    *count = (Count){m, sized.num_stages, plain_cost(s, m) - refund, best.hz_price, levels,
+                     memory, memory + table, memory + table + prices};
     push(s, fmax(best.bound, known), COUNT, s->counted.size - 1);
-}
-
-static void open_cell(Search *s, int index, double known) {
-    Cell cell = ((Cell *)s->cells.items)[index];
-    double range = s->latency_price * (cell.micro_batches - 1) * (cell.to_s - cell.from_s);
-    if (cell.from_s > 0 && range > NARROW * spent(s, cell.micro_batches)) {
-        double middle = sqrt(cell.from_s * cell.to_s);
-        add_cell(s, cell.micro_batches, cell.from_s, middle, known);
-        add_cell(s, cell.micro_batches, middle, cell.to_s, known);
-        return;
-    }
-    double base = cell_base(s, &cell);
-    bound_cell(s, &cell, base);
-    double least[MAX_STAGES + 1];
-    for (int r = 1; r <= s->max_stages; r++) least[r] = base + s->counts[r * (s->num_blocks + 1)];
-    for (int r = 1; r <= s->max_stages; r++)
-        push(s, fmax(least[r], known), SIZED, index * (s->max_stages + 1) + r);
 }
 
 /* ---- labels ---- */
@@ -446,6 +486,28 @@ static int same_devices(const Search *s, const Label *a, const Label *b) {
     }
 }
 
+/* What the hops of a label cost at each level. */
+static void sum_hops(const Search *s, const Count *count, const Label *label, double *sum) {
+    const Label *labels = s->labels.items;
+    int size = count->levels.size;
+    for (int g = 0; g < size; g++) sum[g] = 0;
+    for (; label->parent >= 0; label = &labels[label->parent]) { /* a stage ends where the one behind it starts */
+        int end = labels[label->parent].start;
+        const double *hop = count->hop + (label->device * s->num_classes + s->class_of[end - 1]) * size;
+        for (int g = 0; g < size; g++) sum[g] += hop[g];
+    }
+}
+
+static int is_cheaper(const Search *s, const Label *a, const Label *b) {
+    const Count *count = (Count *)s->counted.items + a->count;
+    double of_a[COARSE], of_b[COARSE];
+    if (a->busiest_s > b->busiest_s) return 0;
+    sum_hops(s, count, a, of_a), sum_hops(s, count, b, of_b);
+    for (int g = 0; g < count->levels.size; g++)
+        if (a->cost + of_a[g] > b->cost + of_b[g]) return 0;
+    return 1;
+}
+
 static void enlarge(Search *s) {
     uint32_t room = s->seen_room ? 4 * s->seen_room : 1024;
     Seen *seen = calloc(room, sizeof(Seen));
@@ -471,8 +533,8 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
         const Label *other = &labels[s->seen[at].label];
         if (s->seen[at].key != key || other->count != label->count || other->start != label->start
             || other->stages != label->stages || !same_devices(s, label, other)) continue;
-        if (other->cost <= label->cost && other->busiest_s <= label->busiest_s) return 1;
-        if (other->cost >= label->cost && other->busiest_s >= label->busiest_s) { s->seen[at].label = index; return 0; }
+        if (is_cheaper(s, other, label)) return 1;
+        if (is_cheaper(s, label, other)) { s->seen[at].label = index; return 0; }
     }
     s->seen[at] = (Seen){key, index}, s->seen_size++;
     return 0;
@@ -481,25 +543,30 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
 /* Place the next stage, counted from the end, in all ways. */
 static void extend(Search *s, int count_index, int parent, double known) {
     Count count = ((Count *)s->counted.items)[count_index];
-    Cell cell = ((Cell *)s->cells.items)[count.cell];
     Label from = {count_index, -1, -1, s->num_blocks, 0, 0, 0, 0};
-    if (parent >= 0) from = ((Label *)s->labels.items)[parent];
-    int m = cell.micro_batches, r = from.stages, end = from.start, left = count.num_stages - r - 1;
-    int given = s->slot->given_order[s->cluster];
-    const double *rest = count.rest + (r + 1) * (s->num_blocks + 1);
-    double overtime = m > 1 ? s->latency_price * (m - 1) : 0;
+    int m = count.micro_batches, size = count.levels.size, given = s->slot->given_order[s->cluster];
+    double hops[COARSE] = {0}, base[COARSE];
+    if (parent >= 0) {
+        from = ((Label *)s->labels.items)[parent];
+        sum_hops(s, &count, &from, hops);
+    }
+    int r = from.stages, end = from.start, left = count.num_stages - r - 1;
+    const double *rest = count.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
+    s->work++;
     for (int i = 0; i < s->num_devices; i++) {
         if (!s->slot->present[s->first + i] || (given && parent >= 0 && i >= from.device)) continue;
         if (parent >= 0 && serves(s, parent, i)) continue;
         const int32_t *least = least_starts(s, i, m, r + 1);
-        double price = second_cost(s, i, m);
-        double cost = from.cost + count.penalty[i] + (r == 0 ? 0 : count.hop[i * s->num_classes + s->class_of[end - 1]]);
-        if (!(cost < INFINITY)) continue;
+        const double *own = count.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
+        double price = second_cost(s, i, m), cost = from.cost + count.penalty[i];
+        for (int g = 0; g < size; g++) base[g] = count.base + cost + hops[g] + (r == 0 ? 0 : own[g]);
+        if (!(base[size - 1] < INFINITY)) continue;
         for (int start = left == 0 ? 0 : end - 1; start >= least[end]; start--) {
-            double seconds = stage_seconds(s, i, start, end), busiest = fmax(from.busiest_s, seconds);
-            if (seconds > cell.to_s) break;
-            double bound = count.base + cost + price * seconds + rest[start]
-                           + overtime * fmax(0, busiest - cell.from_s);
+            double seconds = stage_seconds(s, i, start, end), busiest = fmax(from.busiest_s, seconds), bound = INFINITY;
+            for (int g = level_of(&count.levels, busiest); g < size; g++) {
+                double all = base[g] + price * seconds + rest[start * size + g] + charge(s, m, &count.levels, g, busiest);
+                bound = all < bound ? all : bound;
+            }
             if (!(bound < s->cutoff)) continue;
             Label *label = grow(s, &s->labels, sizeof(Label));
             if (!label) return;
@@ -509,7 +576,6 @@ static void extend(Search *s, int count_index, int parent, double known) {
             push(s, fmax(bound, known), LABEL, s->labels.size - 1);
         }
     }
-    s->work += 1;
 }
 
 /* ---- exact structures ---- */
@@ -524,10 +590,9 @@ static int known(const Search *s, const int32_t *candidate) {
 static void settle(Search *s, int index, double bound, int keep_all) {
     const Label *labels = s->labels.items, *label = &labels[index];
     const Count *count = (Count *)s->counted.items + label->count;
-    const Cell *cell = (Cell *)s->cells.items + count->cell;
     int32_t *candidate = calloc(s->width, sizeof(int32_t));
     if (!candidate) { s->failed = 1; return; }
-    candidate[0] = cell->micro_batches, candidate[1] = count->num_stages;
+    candidate[0] = count->micro_batches, candidate[1] = count->num_stages;
     int end = s->num_blocks, at = count->num_stages - 1;
     int chain[MAX_STAGES], num = 0;
     for (int k = index; k >= 0; k = labels[k].parent) chain[num++] = k;
@@ -569,8 +634,8 @@ static int prepare(Search *s) {
     }
     s->per_flop_s = calloc(s->num_devices, sizeof(double));
     for (int i = 0; s->per_flop_s && i < s->num_devices; i++) s->per_flop_s[i] = 1 / slot->flops_per_s[s->first + i];
-    s->hop = calloc((size_t)s->num_devices * s->num_classes, sizeof(double));
-    s->counts = calloc((size_t)(s->max_stages + 1) * (n + 1), sizeof(double));
+    s->hop = calloc((size_t)s->num_devices * s->num_classes * COARSE, sizeof(double));
+    s->counts = calloc((size_t)(s->max_stages + 1) * (n + 1) * COARSE, sizeof(double));
     s->guess = calloc((size_t)slot->max_micro_batches * (s->max_stages + 1), sizeof(double));
     return s->per_flop_s && s->hop && s->counts && s->guess;
 }
@@ -590,30 +655,34 @@ static double fastest_bottleneck(const Search *s) {
 static void add_roots(Search *s) {
     double fastest = fastest_bottleneck(s);
     for (int m = 1; m <= s->slot->max_micro_batches; m++) {
-        if (m == 1) { add_cell(s, 1, 0, INFINITY, -INFINITY); continue; }
-        double rest = s->cutoff - plain_cost(s, m) - uplink_cost(s, m, INFINITY);
-        double latest = rest / (s->latency_price * (m - 1)); /* beyond it the bottleneck alone costs too much */
-        if (!(latest > 0) || latest < fastest * (1 - 1e-9)) continue;
-        latest *= 1 + 1e-9;
-        double from = fmax(fastest, latest * SHORTEST);
-        if (from > fastest) add_cell(s, m, 0, from, -INFINITY);
-        add_cell(s, m, from, fmax(latest, from), -INFINITY);
+        double least = plain_cost(s, m) + uplink_cost(s, m, INFINITY);
+        if (!(least < s->cutoff)) continue;
+        if (m == 1) { add_sized(s, 1, 0, INFINITY); continue; }
+        double latest = (s->cutoff - least) / (s->latency_price * (m - 1)); /* beyond it the bottleneck costs too much */
+        if (latest >= fastest * (1 - 1e-9) && latest > 0) add_sized(s, m, fastest, fmax(latest, fastest) * (1 + 1e-9));
     }
 }
 
 static void release(Search *s) {
     for (int k = 0; k < s->counted.size; k++) free(((Count *)s->counted.items)[k].rest);
     for (int k = 0; k < s->exacts.size; k++) free(((Exact *)s->exacts.items)[k].candidate);
-    free(s->heap.items), free(s->cells.items), free(s->counted.items), free(s->labels.items), free(s->exacts.items);
+    free(s->heap.items), free(s->sized.items), free(s->counted.items), free(s->labels.items), free(s->exacts.items);
     free(s->class_of), free(s->class_bits), free(s->per_flop_s), free(s->hop), free(s->counts), free(s->guess), free(s->seen);
+}
+
+static int is_late(double until) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec >= until;
 }
 
 /* Cheapest structures of a cluster. `cutoff` is a cost above which nothing is asked for. With keep_all, all
    structures below it are listed, else the cheapest alone. Candidates come in order of their bounds.
-   Returns how many are listed, or -1 without memory; `bound` holds for every structure not listed, and with
+   `until` is the time on the monotonic clock at
+   which the search ends. Returns how many are listed, or -1 without memory; `bound` holds for every structure not listed, and with
    keep_all off for all, and the search ends once the best is proven within `tolerance`. `work` is the most that may be done, and what was done. */
 int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price,
-                  double cutoff, double tolerance, int keep_all, int max_listed, int max_stages, int64_t *work,
+                  double cutoff, double tolerance, double until, int keep_all, int max_listed, int max_stages, int64_t *work,
                   int32_t *candidates, double *values, double *bounds, double *bound) {
     Search s = {.slot = slot, .cluster = cluster, .first = slot->first_device[cluster],
                 .num_devices = slot->first_device[cluster + 1] - slot->first_device[cluster],
@@ -629,10 +698,9 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
         Entry top = ((Entry *)s.heap.items)[0];
         if (!(top.bound < s.cutoff)) { *bound = s.cutoff; break; }
         int close = !keep_all && s.cutoff - top.bound <= tolerance;
-        if (close || s.work >= *work || listed == max_listed) { *bound = top.bound; break; }
+        if (close || s.work >= *work || listed == max_listed || is_late(until)) { *bound = top.bound; break; }
         pop(&s);
-        if (top.kind == CELL) open_cell(&s, top.index, top.bound);
-        else if (top.kind == SIZED) add_count(&s, top.index / (s.max_stages + 1), top.index % (s.max_stages + 1), top.bound);
+        if (top.kind == SIZED) add_count(&s, top.index, top.bound);
         else if (top.kind == COUNT) extend(&s, top.index, -1, top.bound);
         else if (top.kind == LABEL) {
             const Label *label = (Label *)s.labels.items + top.index;

@@ -22,6 +22,8 @@ class SlotMetrics(Tolerant):
     """Time of the slot."""
     noise: NonNegative
     """Gradient noise."""
+    objective: float | None = None
+    """Objective of the slot, for the queues that it meets."""
     queues: ByName = Field(default_factory=dict)
     """Queues behind the slot."""
 
@@ -43,12 +45,13 @@ class ScheduleMetrics(Tolerant):
     """The slots in order."""
 
     @property
-    def worst(self) -> tuple[str, float]:
-        """Whose budget is exceeded most, and by which share of it."""
-        return max(self.budget_violation.items(), key=lambda item: item[1], default=("", 0.0))
+    def median_slot(self) -> int | None:
+        """Index of the slot of median latency, the lower one of two; None without slots."""
+        order = sorted(range(len(self.slots)), key=lambda t: self.slots[t].latency_s)
+        return order[(len(order) - 1) // 2] if order else None
 
 
-def schedule_of(result: Result) -> ScheduleMetrics | None:
+def schedule_metrics_of(result: Result) -> ScheduleMetrics | None:
     """Return the metrics of a segment_scheduling result; None where it has none.
 
     Raises

@@ -1,0 +1,1 @@
+"""Figures of segment_scheduling, one per file."""

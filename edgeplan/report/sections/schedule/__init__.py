@@ -1,0 +1,1 @@
+"""Sections of segment_scheduling, one per file."""
