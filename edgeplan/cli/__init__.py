@@ -17,6 +17,7 @@ from edgeplan.cli.report import report
 from edgeplan.cli.run import run
 from edgeplan.cli.schema import schema
 from edgeplan.cli.solve import solve
+from edgeplan.cli.sweep import sweep
 from edgeplan.errors import EdgeplanError, InvalidInputError
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (solve, check, explain, replan, profile, run, report, schema, doctor):
+for verb in (solve, check, explain, replan, sweep, profile, run, report, schema, doctor):
     app.command()(verb)
 app.add_typer(generate, name="generate")
 

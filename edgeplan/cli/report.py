@@ -16,7 +16,7 @@ def report(
     documents: Annotated[
         list[Path],
         typer.Argument(
-            help="Any mix of an instance, a result and run reports (run.json) that belong together."
+            help="Any mix of an instance, results, run reports (run.json) and sweeps that belong together."
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="HTML; - is standard output.")] = Path(
@@ -26,7 +26,8 @@ def report(
     """Write one self-contained HTML page: plan, memory, network, predicted and measured, accuracy.
 
     A result alone gives the plan and its memory; with the instance comes the network, with run
-    reports what was measured.
+    reports what was measured. Of segment_scheduling: a slot's pipelines, budgets and queues over the
+    slots, and a sweep's trade-off.
 
     Example: edgeplan report instance.json result.json run/run.json -o report.html
     """

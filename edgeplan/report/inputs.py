@@ -15,6 +15,7 @@ from edgeplan.models.problems import problem_from_document, read_bytes
 from edgeplan.models.reading import read_document
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.segment_scheduling.sweep import Sweep
 from edgeplan.report.run_document import RunDocument
 
 _HASH_LETTERS = 12
@@ -30,7 +31,7 @@ class Inputs:
         Hash of that instance.
     problem
         The instance itself, where its file was given.
-    results, runs
+    results, runs, sweeps
         In the order given.
     """
 
@@ -38,6 +39,7 @@ class Inputs:
     problem: Problem | None = None
     results: tuple[Result, ...] = ()
     runs: tuple[RunDocument, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
 
     @property
     def assignment(self) -> LayerAssignment | None:
@@ -58,6 +60,11 @@ class _Collected:
     problem: Problem | None = None
     results: list[Result] = field(default_factory=list)
     runs: list[RunDocument] = field(default_factory=list)
+    sweeps: list[Sweep] = field(default_factory=list)
+
+    def inputs(self, sha: str) -> Inputs:
+        """Close the gathering."""
+        return Inputs(sha, self.problem, tuple(self.results), tuple(self.runs), tuple(self.sweeps))
 
 
 def read_inputs(paths: Sequence[Path]) -> tuple[Inputs, ...]:
@@ -75,12 +82,10 @@ def read_inputs(paths: Sequence[Path]) -> tuple[Inputs, ...]:
     for path in paths:
         _read_file(Path(path), found)
     if not found:
-        raise UsageError("no file to report: name an instance, a result or a run report")
+        raise UsageError("no file to report: name an instance, a result, a run report or a sweep")
     if len(found) > 1:
         _refuse_strangers(found)
-    return tuple(
-        Inputs(sha, group.problem, tuple(group.results), tuple(group.runs)) for sha, group in found.items()
-    )
+    return tuple(group.inputs(sha) for sha, group in found.items())
 
 
 def _refuse_strangers(found: dict[str, _Collected]) -> None:
@@ -105,17 +110,24 @@ def _read_file(path: Path, found: dict[str, _Collected]) -> None:
         return
     if faults:
         raise InvalidInputError(faults, source)
-    if kind == "run":
-        run = read_document(document, RunDocument, source=source)
-        found.setdefault(run.instance_sha256, _Collected(source)).runs.append(run)
+    read = read_document(document, _KINDS[kind], source=source)
+    group = found.setdefault(read.instance_sha256, _Collected(source))
+    if isinstance(read, RunDocument):
+        group.runs.append(read)
+    elif isinstance(read, Sweep):
+        group.sweeps.append(read)
     else:
-        result = read_document(document, Result, source=source)
-        found.setdefault(result.instance_sha256, _Collected(source)).results.append(result)
+        group.results.append(read)
 
 
+_KINDS: dict[str, type[RunDocument | Sweep | Result]] = {
+    "run": RunDocument,
+    "sweep": Sweep,
+    "result": Result,
+}
 _UNKNOWN = (
-    'is no instance ("model" and "network" or "clusters"), no result ("status") and no run report '
-    '("kind": "run"); name one of these'
+    'is no instance ("model" and "network" or "clusters"), no result ("status"), no run report '
+    '("kind": "run") and no sweep ("kind": "sweep"); name one of these'
 )
 
 
@@ -123,7 +135,7 @@ def _kind(document: Any) -> str | None:
     if not isinstance(document, dict):
         return None
     if "kind" in document:
-        return "run" if document["kind"] == "run" else None
+        return document["kind"] if document["kind"] in ("run", "sweep") else None
     if "status" in document:
         return "result"
     return "instance" if "model" in document and document.keys() & {"network", "clusters"} else None

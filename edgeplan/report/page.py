@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edgeplan.report.content import Page, Picture, Section
 from edgeplan.report.inputs import Inputs
+from edgeplan.report.schedule.horizon import Horizon
 from edgeplan.report.sections import head
 from edgeplan.report.sections.judged import Judged, judge
 from edgeplan.report.sections.memory import memory_section
@@ -18,7 +19,11 @@ from edgeplan.report.sections.model import model_section
 from edgeplan.report.sections.network import network_section
 from edgeplan.report.sections.plan import plan_section
 from edgeplan.report.sections.run import run_section
-from edgeplan.report.sections.schedule import clusters_section
+from edgeplan.report.sections.schedule.budgets import budgets_section
+from edgeplan.report.sections.schedule.carried import carried_section
+from edgeplan.report.sections.schedule.clusters import clusters_section
+from edgeplan.report.sections.schedule.slot import slot_section
+from edgeplan.report.sections.schedule.sweep import sweep_section, sweep_tiles
 
 _SVG_ID = re.compile(r'(\bid="|href="#|url\(#)')
 
@@ -65,10 +70,18 @@ def lay_out(inputs: Inputs) -> Page:
         title=head.title_of(inputs),
         subtitle=head.subtitle_of(inputs),
         badges=head.badges_of(judged, inputs.runs),
-        tiles=head.tiles_of(judged, inputs.runs),
+        tiles=(
+            *head.tiles_of(judged, inputs.runs),
+            *(sweep_tiles(inputs.sweeps[0]) if len(inputs.sweeps) == 1 else ()),
+        ),
         facts=head.facts_of(inputs),
         sections=tuple(_sections(inputs, judged)),
     )
+
+
+def _schedule_sections(horizon: Horizon, suffix: str) -> list[Section]:
+    found = (make(horizon, suffix) for make in (slot_section, carried_section, budgets_section))
+    return [section for section in found if section is not None]
 
 
 def _sections(inputs: Inputs, judged: Sequence[Judged]) -> list[Section]:
@@ -80,8 +93,13 @@ def _sections(inputs: Inputs, judged: Sequence[Judged]) -> list[Section]:
         suffix = f"-{k}" if len(judged) > 1 else ""
         memory = memory_section(entry, inputs.assignment, inputs.runs, suffix)
         sections += [plan_section(entry, inputs.problem, suffix), *([memory] if memory else [])]
+        if entry.horizon is not None:
+            sections += _schedule_sections(entry.horizon, suffix)
     for k, run in enumerate(inputs.runs, start=1):
         sections.append(run_section(run, judged, f"-{k}" if len(inputs.runs) > 1 else ""))
+    for k, sweep in enumerate(inputs.sweeps, start=1):
+        suffix = f"-{k}" if len(inputs.sweeps) > 1 else ""
+        sections.append(sweep_section(sweep, suffix, knows_instance=inputs.problem is not None))
     if inputs.assignment is not None:
         shown = next((entry for entry in judged if entry.plan is not None), None)
         instance = inputs.assignment.instance

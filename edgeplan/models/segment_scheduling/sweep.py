@@ -35,6 +35,15 @@ class SweepPoint(Document):
     """Decisions per second of the run."""
 
 
+class FailedPoint(Document):
+    """A trade-off without a plan."""
+
+    tradeoff: Positive
+    """Price of time V, in 1/s."""
+    reason: str
+    """Why there is none."""
+
+
 class Sweep(Document):
     """The answer of ``edgeplan sweep``."""
 
@@ -52,6 +61,8 @@ class Sweep(Document):
     """Length of each horizon."""
     points: Annotated[tuple[SweepPoint, ...], ANY_ARRAY]
     """One a trade-off, ascending."""
+    failed: Annotated[tuple[FailedPoint, ...], ANY_ARRAY] = ()
+    """Trade-offs that were asked for and have no plan."""
     solver: SolverInfo
     """Which solver, and how it was set."""
     runtime_s: NonNegative

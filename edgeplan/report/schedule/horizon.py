@@ -17,7 +17,7 @@ from edgeplan.report.schedule.metrics import ScheduleMetrics, schedule_metrics_o
 
 @dataclass(frozen=True)
 class Budget:
-    """What one budget allows in a slot, and what is spent in the mean; in joules, the noise without a unit."""
+    """What a budget allows in a slot and what is spent in the mean; in joules, the noise without a unit."""
 
     name: str
     allowed: float

@@ -38,7 +38,8 @@ def cluster_lanes(cluster: Cluster, cost: ClusterCost) -> tuple[SlotLane, ...]:
         Span(DECODER, pipeline_end_s, decoded_s - pipeline_end_s),
         Span(UPLOAD, decoded_s, cost.upload_s),
     )
-    head = SlotLane(f"{cluster.id}: {cost.micro_batches} micro-batches", once, begins_cluster=True)
+    label = f"{cluster.id}: {cost.micro_batches} micro-batch{'es' if cost.micro_batches > 1 else ''}"
+    head = SlotLane(label, once, begins_cluster=True)
     return (head, *_stage_lanes(cluster, cost.stages, cost.micro_batches, bottleneck_s))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeplan.models.faults import show_value
-from edgeplan.models.result import OPTIMALITY_GAP, Result, Status
+from edgeplan.models.result import OPTIMALITY_GAP, SolverInfo, Status
 from edgeplan.models.segment_scheduling import SegmentSchedulingInstance
 from edgeplan.report.content import Cell, Table, Tile, Tone
 from edgeplan.report.inputs import Inputs
 from edgeplan.report.run_document import RunDocument
-from edgeplan.report.schedule_metrics import ScheduleMetrics
+from edgeplan.report.schedule.horizon import Horizon
 from edgeplan.report.sections.judged import Judged
 from edgeplan.report.units import (
     UNKNOWN,
@@ -22,6 +22,8 @@ from edgeplan.report.units import (
     ratio_text,
     seconds_text,
 )
+
+_BUDGET_TOLERANCE = 1e-9
 
 _TONES: dict[Status, Tone] = {
     Status.OPTIMAL: "good",
@@ -38,6 +40,8 @@ def title_of(inputs: Inputs) -> str:
         return inputs.problem.instance.name
     if inputs.runs:
         return inputs.runs[0].name
+    if inputs.sweeps:
+        return inputs.sweeps[0].name
     return inputs.results[0].problem.replace("_", " ")
 
 
@@ -53,6 +57,7 @@ def subtitle_of(inputs: Inputs) -> str:
         parts.append(_size_of(inputs.scheduling.instance))
     parts += [f"{len(inputs.results)} results"] if len(inputs.results) > 1 else []
     parts += [f"{len(inputs.runs)} runs"] if len(inputs.runs) > 1 else []
+    parts += [f"{len(inputs.sweeps)} sweeps"] if len(inputs.sweeps) > 1 else []
     return " · ".join(parts)
 
 
@@ -96,10 +101,14 @@ def _result_tiles(judged: Judged) -> list[Tile]:
         tiles.append(
             Tile("Planned round", seconds_text(metrics.time_s), counted(len(metrics.stages), "stage"))
         )
-    if judged.schedule is not None:
-        tiles += _schedule_tiles(judged.schedule)
+    if result.conflicts:
+        tiles.append(Tile("Conflict", counted(len(result.conflicts), "limit"), "cannot hold together", "bad"))
+    if judged.horizon is not None:
+        tiles += _horizon_tiles(judged.horizon)
     if result.objective is not None:
-        tiles.append(Tile("Objective", number_text(result.objective)))
+        summed = judged.horizon is not None and len(judged.horizon.metrics.slots) > 1
+        hint = "all slots, for the queues met" if summed else ""
+        tiles.append(Tile("Objective", number_text(result.objective), hint))
     if result.objective is not None or result.bound is not None:
         hint = f"gap {gap_text(result.gap)}" if result.gap is not None else "no gap known"
         tiles.append(Tile("Proven bound", number_text(result.bound), hint))
@@ -109,12 +118,25 @@ def _result_tiles(judged: Judged) -> list[Tile]:
     return tiles
 
 
-def _schedule_tiles(schedule: ScheduleMetrics) -> list[Tile]:
-    who, share = schedule.worst
-    kept = Tile("Budgets", "kept", "all of them", "good")
-    over = Tile("Budget exceeded most", percent_text(share), who, "bad")
-    latency = seconds_text(schedule.mean_latency_s)
-    return [Tile("Mean latency", latency, counted(len(schedule.slots), "slot")), over if share > 0 else kept]
+def _horizon_tiles(horizon: Horizon) -> list[Tile]:
+    metrics, num_slots = horizon.metrics, len(horizon.metrics.slots)
+    tiles = [
+        Tile("Mean latency", seconds_text(metrics.mean_latency_s), counted(num_slots, "slot")),
+        _budget_tile(horizon),
+    ]
+    if num_slots > 1:
+        proven = f"{horizon.num_proven:,} of {counted(num_slots, 'slot')} proven"
+        tone: Tone = "good" if horizon.num_proven == num_slots else ""
+        tiles.append(Tile("Worst slot's gap", gap_text(horizon.worst_gap), proven, tone))
+    return tiles
+
+
+def _budget_tile(horizon: Horizon) -> Tile:
+    who, share = horizon.most_exceeded
+    if share > _BUDGET_TOLERANCE:
+        return Tile("Budget exceeded most", percent_text(share), who, "bad")
+    hint = "all of them, in the mean" if horizon.budgets else "those of energy, in the mean"
+    return Tile("Budgets", "kept", hint, "good")
 
 
 def _memory_tile(judged: Judged) -> list[Tile]:
@@ -162,17 +184,16 @@ def _bytes_tile(run: RunDocument) -> Tile:
 def facts_of(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     """Say which instance, and which solver with which settings."""
     facts = [("Instance", inputs.instance_sha256)]
-    if len(inputs.results) == 1:
-        result = inputs.results[0]
-        solver = result.solver
+    solved = inputs.results or inputs.sweeps
+    if len(solved) == 1:
+        solver = solved[0].solver
         facts.append(("Solver", f"{solver.name} {solver.version}".strip()))
-        facts.append(("Settings", _settings(result)))
-        facts.append(("Solve time", seconds_text(result.runtime_s)))
+        facts.append(("Settings", _settings(solver)))
+        facts.append(("Solve time", seconds_text(solved[0].runtime_s)))
     return tuple(facts)
 
 
-def _settings(result: Result) -> str:
-    solver = result.solver
+def _settings(solver: SolverInfo) -> str:
     options = [f"{key} {show_value(value)}" for key, value in solver.options.items()]
     return ", ".join([f"seed {solver.seed}", counted(solver.workers, "worker"), *options])
 
@@ -185,14 +206,14 @@ def comparison_of(judged: Sequence[Judged]) -> Table:
         status = Cell(result.status.value, _TONES[result.status])
         figures = (number_text(result.objective), number_text(result.bound), gap_text(result.gap))
         rows.append((entry.solver, status, *figures, _planned(entry), seconds_text(result.runtime_s)))
-    time = "mean latency>" if any(entry.schedule for entry in judged) else "planned round>"
+    time = "mean latency>" if any(entry.horizon for entry in judged) else "planned round>"
     columns = ("solver", "status", "objective>", "bound>", "gap>", time, "solve time>")
     return Table.of("Results side by side", columns, rows)
 
 
 def _planned(judged: Judged) -> str:
-    if judged.schedule is not None:
-        return seconds_text(judged.schedule.mean_latency_s)
+    if judged.horizon is not None:
+        return seconds_text(judged.horizon.metrics.mean_latency_s)
     return seconds_text(judged.metrics.time_s if judged.metrics else None)
 
 

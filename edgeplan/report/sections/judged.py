@@ -9,7 +9,7 @@ from edgeplan.models.problem import Problem
 from edgeplan.models.result import Result
 from edgeplan.models.violation import Check
 from edgeplan.report.plan_metrics import PlanMetrics, metrics_of, plan_of
-from edgeplan.report.schedule_metrics import ScheduleMetrics, schedule_of
+from edgeplan.report.schedule.horizon import Horizon, horizon_of
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Judged:
         given.
     metrics
         Its metrics; None where it has none.
-    schedule
-        Its metrics of segment_scheduling; None where it has none.
+    horizon
+        Its slots, of segment_scheduling; None where it has none.
     check
         The instance's verdict; None without an instance.
     """
@@ -34,7 +34,7 @@ class Judged:
     result: Result
     plan: Plan | None
     metrics: PlanMetrics | None
-    schedule: ScheduleMetrics | None
+    horizon: Horizon | None
     check: Check | None
 
     @property
@@ -55,4 +55,4 @@ def judge(problem: Problem | None, result: Result) -> Judged:
     if problem is not None and result.plan is not None:
         check = problem.check(problem.plan_from_document(result.plan, source="/plan of the result"))
         plan = None if check.metrics is None else plan
-    return Judged(result, plan, metrics_of(result), schedule_of(result), check)
+    return Judged(result, plan, metrics_of(result), horizon_of(problem, result, check), check)

@@ -9,7 +9,6 @@ from edgeplan.models.faults import show_value
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problem import Problem
 from edgeplan.models.result import Conflict
-from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.report.content import Block, Cell, Facts, Notice, Picture, Section, Source, Table, cut_note
 from edgeplan.report.figures.canvas import MAX_ROWS
 from edgeplan.report.figures.gantt import gantt_svg
@@ -19,7 +18,7 @@ from edgeplan.report.plan_metrics import PlanMetrics, StageMetrics
 from edgeplan.report.sections.change_over import change_over
 from edgeplan.report.sections.head import gap_text, number_text
 from edgeplan.report.sections.judged import Judged
-from edgeplan.report.sections.schedule import schedule_blocks
+from edgeplan.report.sections.schedule.horizon import horizon_blocks
 from edgeplan.report.units import bytes_text, decimal_text, run_text, seconds_text
 
 _WITHOUT_PLAN = {
@@ -41,9 +40,8 @@ def plan_section(judged: Judged, problem: Problem | None, suffix: str) -> Sectio
     if judged.metrics is not None:
         blocks += _stages(judged, judged.metrics, problem, suffix)
         blocks.append(_costs(judged.metrics))
-    elif judged.schedule is not None:
-        scheduling = problem if isinstance(problem, SegmentScheduling) else None
-        blocks += schedule_blocks(judged.schedule, scheduling, suffix)
+    elif judged.horizon is not None:
+        blocks += horizon_blocks(judged.horizon, suffix)
     elif result.plan is not None:
         blocks.append(Source("Plan as it is", json.dumps(result.plan, indent=2, ensure_ascii=False)))
     blocks += change_over(result.replanned, result.objective)
@@ -65,7 +63,7 @@ def _conflicts(judged: Judged) -> list[Block]:
     conflicts = judged.result.conflicts
     if not conflicts:
         return []
-    columns = ("limit", "why", "need>", "have>", "change to>", "restores a plan")
+    columns = ("limit", "need>", "have>", "change to>", "restores a plan", "why")
     rows = [_conflict_row(conflict) for conflict in conflicts]
     return [Table.of("Limits that cannot hold together", columns, rows)]
 
@@ -73,11 +71,11 @@ def _conflicts(judged: Judged) -> list[Block]:
 def _conflict_row(conflict: Conflict) -> tuple[str | Cell, ...]:
     return (
         Cell(conflict.pointer, "quiet"),
-        conflict.message,
         _limit_text(conflict.need),
         _limit_text(conflict.have),
         _limit_text(conflict.change_to) if conflict.restores else "–",
         Cell("yes", "good") if conflict.restores else Cell("no", "quiet"),
+        conflict.message,
     )
 
 
@@ -185,7 +183,8 @@ def _costs(metrics: PlanMetrics) -> Facts:
 
 def _search(judged: Judged, suffix: str) -> list[Block]:
     result = judged.result
-    if len(result.incumbents) < 2:
+    slots = judged.horizon.metrics.slots if judged.horizon is not None else ()
+    if len(result.incumbents) < 2 or len(slots) > 1:  # sums over slots are known at the end only
         return []
     svg = search_svg(f"search{suffix}", result.incumbents, result.runtime_s)
     return [Picture("How the search went", svg, "Best objective and proven bound as they came.")]

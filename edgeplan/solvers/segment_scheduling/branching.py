@@ -10,11 +10,13 @@ import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
+from edgeplan.solvers.segment_scheduling.mix_pricing import SLACK, cheapest_of
 from edgeplan.solvers.segment_scheduling.mixing import cheapest_mix
 from edgeplan.solvers.segment_scheduling.pricing import price_cluster
-from edgeplan.solvers.segment_scheduling.slot_search import SLACK, Root, SlotSearch
+from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
+from edgeplan.solvers.segment_scheduling.slot_search import Root, SlotSearch
 
-MOST_LISTED = 3_000  # structures of a cluster
+MOST_LISTED = 4_000  # structures of a cluster with one number of micro-batches
 MOST_WORK = 100_000
 _ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
@@ -22,29 +24,72 @@ _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
 
 def branch(root: Root) -> None:
     """List the structures that the root's bound leaves, and split the lists until nothing is left."""
-    search, prices = root.search, root.prices
-    assert search.best is not None
-    assert prices is not None
-    slack = search.best.objective - root.bound + SLACK * abs(search.best.objective)
-    lists: dict[int, Candidates] = {}
-    outside = np.inf  # least cost of what no list holds
-    for n, least in root.least.items():
-        own = prices.of(n)
-        cutoff = least + slack
+    listing = _Listing(root)
+    lists = listing.run()
+    if lists is not None:
+        assert root.prices is not None
+        columns = {n: dict(found) for n, found in root.columns.items()}
+        _Tree(root.search, lists, listing.outside).grow(root.bound, root.prices, columns)
+
+
+@dataclass
+class _Listing:
+    """Structures that may be part of a better mix than the best plan."""
+
+    root: Root
+    outside: float = np.inf
+    """Least cost of a mix with what no list holds."""
+
+    def run(self) -> dict[int, Candidates] | None:
+        """Return the lists; None when time is up."""
+        search = self.root.search
+        assert search.best is not None
+        lists = {}
+        for row, n in enumerate(self.root.columns):
+            found = dict.fromkeys([search.best.structures[n]])
+            for m, forced in enumerate(self._with(row), start=1):
+                found |= dict.fromkeys(self._of(row, n, m, forced))
+                if search.is_late:
+                    return None
+            lists[n] = Candidates(search.slot, n, tuple(found))
+        return lists
+
+    def _with(self, row: int) -> list[float]:
+        """Bound on all mixes in which a cluster runs 1, 2, ... micro-batches."""
+        least, search = self.root.least, self.root.search
+        assert self.root.prices is not None
+        band = self.root.prices.hertz * search.band_hz
+        forced = []
+        for m in range(least.shape[1]):
+            costs = least.copy()
+            costs[row, :m] = costs[row, m + 1 :] = np.inf
+            forced.append(cheapest_mix(costs, search.noise).bound - band)
+        return forced
+
+    def _of(self, row: int, n: int, m: int, forced: float) -> tuple[Structure, ...]:
+        search, prices = self.root.search, self.root.prices
+        assert search.best is not None
+        assert prices is not None
+        slack = search.best.objective * (1 + SLACK) - forced
+        if slack <= 0:
+            return ()
+        cutoff = float(self.root.least[row, m - 1]) + slack
         priced = price_cluster(
-            search.slot, n, own, cutoff=cutoff, until=search.until, most=MOST_LISTED, work=MOST_WORK
+            search.slot,
+            n,
+            prices.of(n),
+            range(m, m + 1),
+            cutoff=cutoff,
+            until=search.until,
+            most=MOST_LISTED,
+            work=MOST_WORK,
         )
         if priced.bound < cutoff:
-            outside = min(outside, root.bound + priced.bound - least)
-        structures = dict.fromkeys((*priced.structures, search.best.structures[n]))
-        lists[n] = Candidates(search.slot, n, tuple(structures))
-        if search.is_late:
-            return
-    columns = [(n, column) for n, found in root.columns.items() for column in found.values()]
-    _Tree(search, lists, outside).grow(root.bound, prices, columns)
+            self.outside = min(self.outside, forced + priced.bound - float(self.root.least[row, m - 1]))
+        return priced.structures
 
 
-Columns = list[tuple[int, Column]]
+Columns = dict[int, dict[Structure, Column]]
 
 
 @dataclass
@@ -68,13 +113,20 @@ class _Tree:
             least, _, chosen, prices, columns = heapq.heappop(nodes)
             node = _Node(search, self.lists, chosen, prices, columns, least)
             node.improve()
+            closed = min(closed, node.dropped)
             if search.is_late:
                 return
-            parts = [] if node.is_closed else node.split()
-            if not parts:
+            if node.is_closed:
+                if all(len(kept) for kept in node.chosen.values()):
+                    closed = min(closed, node.bound)
+                continue
+            parts = node.split()
+            if not parts and node.has_shrunk:  # to one structure each, which is to be solved itself
+                parts = [next(iter(node.chosen.items()))]
+            elif not parts:
                 closed = min(closed, node.bound)
             for cluster, kept in parts:
-                child = {**chosen, cluster: kept}
+                child = {**node.chosen, cluster: kept}
                 heapq.heappush(nodes, (node.bound, next(order), child, node.prices, node.columns))
         search.raise_bound(min(closed, self.outside))
 
@@ -90,19 +142,30 @@ class _Node:
     columns: Columns
     bound: float
     is_closed: bool = False
-    _met: dict[int, dict[int, int]] = field(default_factory=dict)
+    dropped: float = np.inf
+    """Least bound of a mix with a structure that was dropped."""
+    _met: dict[int, set[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep the columns of structures that the node still has."""
+        kept = {n: {self.lists[n].structures[k] for k in places} for n, places in self.chosen.items()}
+        self.columns = {
+            n: {s: column for s, column in found.items() if s in kept[n]} for n, found in self.columns.items()
+        }
+        self._size = sum(map(len, self.chosen.values()))
+        search = self.search
+        self._master = DualMaster(search.slot.prices.second, search.band_hz, search.noise)
+
+    @property
+    def has_shrunk(self) -> bool:
+        """Whether structures were dropped."""
+        return sum(map(len, self.chosen.values())) < self._size
 
     def improve(self) -> None:
-        """Raise the bound by better prices, as at the root; the mix of micro-batches is exact here."""
-        search = self.search
-        master = DualMaster(search.slot.prices.second, search.band_hz, search.noise, radius=4.0)
-        kept = {n: {self.lists[n].structures[k] for k in places} for n, places in self.chosen.items()}
-        self.columns = [(n, column) for n, column in self.columns if column.structure in kept[n]]
-        for n, column in self.columns:
-            master.add(n, column)
-        prices, tried = self.prices, []
+        """Raise the bound by better prices, as at the root; everything is listed here."""
+        search, prices, tried = self.search, self.prices, list[dict[int, Structure]]()
         for _ in range(_ROUNDS):
-            bound, picks = self._cheapest(prices, master)
+            bound, picks = self._cheapest_listed(prices)
             rose = bound > self.bound + 1e-9 * abs(self.bound)
             if bound > self.bound:
                 self.bound, self.prices = bound, prices
@@ -110,23 +173,22 @@ class _Node:
                 self.is_closed = True
                 return
             structures = {n: self.lists[n].structures[k] for n, k in picks.items()}
+            self._master.meet({n: self.columns[n][structure] for n, structure in structures.items()})
             together = search.evaluate(structures)
-            new = together is not None and structures not in tried
-            if together is not None:
-                tried.append(structures)
-                for n, solved in together.solved.items():
-                    column = Column(structures[n], solved.latency_s, solved.uplink_band_hz, solved.cost)
-                    self._add(n, column, master)
             if self._is_beaten():
                 self.is_closed = True
                 return
             if search.is_late:
                 return
-            if new and together is not None:  # its own multipliers are the best prices if nothing is better
+            if (
+                together is not None and structures not in tried
+            ):  # its own prices close it if nothing is better
+                tried.append(structures)
+                self._meet(search.columns_of(together))
                 prices = search.prices_of(together)
                 continue
-            master.widen() if rose else master.narrow()
-            following = master.next_prices(self.prices)
+            self._master.widen() if rose else self._master.narrow()
+            following = self._master.next_prices(self.prices, self.columns, self._cheapest_met)
             assert search.best is not None
             if following is None:
                 return
@@ -134,69 +196,93 @@ class _Node:
             if promised - self.bound <= 0.05 * (search.best.objective - self.bound):
                 return
 
-    def _add(self, n: int, column: Column, master: DualMaster) -> None:
-        master.add(n, column)
-        self.columns.append((n, column))
+    def _meet(self, mixed: dict[int, Column]) -> None:
+        self._master.meet(mixed)
+        for n, column in mixed.items():
+            self.columns[n][column.structure] = column
 
     def _is_beaten(self) -> bool:
-        assert self.search.best is not None
-        best = self.search.best.objective
-        return self.bound >= best - max(_CLOSED, 0.5 * self.search.gap) * abs(best)
+        return self.bound >= self._target or any(len(chosen) == 0 for chosen in self.chosen.values())
 
-    def _cheapest(self, prices: SlotPrices, master: DualMaster) -> tuple[float, dict[int, int]]:
+    def _cheapest_listed(self, prices: SlotPrices) -> tuple[float, dict[int, int]]:
         """Proven least cost of all mixes of the node's structures, and the mix."""
-        most = self.search.slot.instance.problem.instance.training.max_micro_batches
-        clusters, costs, tight = list(self.chosen), {}, {}
-        for n in clusters:
-            costs[n] = self.lists[n].least(prices.of(n))[self.chosen[n]]
-            tight[n] = np.zeros(len(costs[n]), dtype=bool)
+        clusters = list(self.chosen)
+        costs = {n: self.lists[n].least(self.chosen[n], prices.of(n)) for n in clusters}
+        tight = {n: np.zeros(len(costs[n]), dtype=bool) for n in clusters}
+        tables = {n: self._by_micro_batches(n, costs[n]) for n in clusters}
         while True:
-            tables, places = zip(*(self._by_micro_batches(n, costs[n], most) for n in clusters), strict=True)
-            total, chosen = cheapest_mix(tables, self.search.noise)
-            picks = {n: int(at[m - 1]) for n, at, m in zip(clusters, places, chosen, strict=True)}
+            mix = cheapest_mix(np.array([tables[n][0] for n in clusters]), self.search.noise)
+            if not np.isfinite(mix.bound):
+                return np.inf, {}
+            picks = {n: int(tables[n][1][m - 1]) for n, m in zip(clusters, mix.micro_batches, strict=True)}
             loose = [n for n in clusters if not tight[n][picks[n]]]
-            if not loose or not np.isfinite(total):
+            if not loose:
                 break
             for n in loose:
-                k = int(self.chosen[n][picks[n]])
-                bound, column = self.lists[n].settle(k, prices.of(n))
-                costs[n][picks[n]] = max(costs[n][picks[n]], bound)
+                self._settle(n, picks[n], prices, costs[n])
                 tight[n][picks[n]] = True
-                if column is not None:
-                    self._add(n, column, master)
+                tables[n] = self._by_micro_batches(n, costs[n])
         kept = {n: int(self.chosen[n][k]) for n, k in picks.items()}
         for n, k in kept.items():
-            met = self._met.setdefault(n, {})
-            met[k] = met.get(k, 0) + 1
-        return total - prices.hertz * self.search.band_hz, kept
+            self._met.setdefault(n, set()).add(k)
+        bound = mix.bound - prices.hertz * self.search.band_hz
+        for n in clusters:
+            self._drop(n, bound + costs[n] - tables[n][0][self.lists[n].micro_batches[self.chosen[n]] - 1])
+        return bound, kept
 
-    def _by_micro_batches(self, n: int, costs: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    def _drop(self, n: int, bounds: np.ndarray) -> None:
+        """Drop the structures with which no mix is better than the best plan."""
+        beaten = bounds >= self._target
+        if beaten.any():
+            self.dropped = min(self.dropped, float(bounds[beaten].min()))
+            self.chosen = {**self.chosen, n: self.chosen[n][~beaten]}
+
+    @property
+    def _target(self) -> float:
+        """Bound from which on nothing can be better than the best plan by what matters."""
+        assert self.search.best is not None
+        best = self.search.best.objective
+        return best - max(_CLOSED, 0.5 * self.search.gap) * abs(best)
+
+    def _settle(self, n: int, place: int, prices: SlotPrices, costs: np.ndarray) -> None:
+        k = int(self.chosen[n][place])
+        bound, column = self.lists[n].settle(k, prices.of(n))
+        costs[place] = max(costs[place], bound)
+        if column is not None:
+            self.columns[n][column.structure] = column
+
+    def _by_micro_batches(self, n: int, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Least cost for each number of micro-batches, and where it stands."""
+        most = self.search.slot.instance.problem.instance.training.max_micro_batches
         table, places = np.full(most, np.inf), np.zeros(most, dtype=int)
-        order = np.argsort(-costs, kind="stable")
-        at = self.lists[n].micro_batches[self.chosen[n][order]] - 1
-        table[at], places[at] = costs[order], order
+        at = self.lists[n].micro_batches[self.chosen[n]] - 1
+        np.minimum.at(table, at, costs)
+        hits = np.flatnonzero(costs == table[at])
+        places[at[hits]] = hits
         return table, places
+
+    def _cheapest_met(self, prices: SlotPrices) -> dict[int, Column]:
+        most = self.search.slot.instance.problem.instance.training.max_micro_batches
+        return cheapest_of(self.columns, prices, most, self.search.noise)
 
     def split(self) -> list[tuple[int, np.ndarray]]:
         """Part the list of the cluster whose structures met are farthest apart, in pace or micro-batches."""
-        widest, cluster, keys, at = 0.0, -1, None, 0.0
+        widest, cluster, keys, at = 1e-12, -1, None, 0.0
         for n, met in self._met.items():
             for every in (self.lists[n].paces_s, self.lists[n].micro_batches):
-                ends = [float(every[k]) for k in met]
+                ends = [float(every[k]) for k in met if k in self.chosen[n]]
+                if len(ends) < 2:
+                    continue
                 spread = (max(ends) - min(ends)) / max(*ends, 1e-300)
-                if spread > widest + 1e-12:
+                if spread > widest:
                     widest, cluster, keys, at = spread, n, every, (max(ends) + min(ends)) / 2
         if keys is not None:
             mine = self.chosen[cluster]
             return [(cluster, mine[keys[mine] <= at]), (cluster, mine[keys[mine] > at])]
-        cluster = max(self.chosen, key=lambda n: (len(self._met.get(n, {})), len(self.chosen[n])))
+        several = [n for n in self.chosen if len(self.chosen[n]) > 1]
+        if not several:
+            return []
+        cluster = max(several, key=lambda n: (len(self._met[n]), len(self.chosen[n])))
         mine = self.chosen[cluster]
-        if len(mine) == 1:
-            wide = [n for n in self.chosen if len(self.chosen[n]) > 1]
-            if not wide:
-                return []
-            cluster = wide[0]
-            mine = self.chosen[cluster]
-        first = next((k for k in self._met.get(cluster, {}) if k in mine), mine[0])
+        first = next((k for k in sorted(self._met[cluster]) if k in mine), mine[0])
         return [(cluster, np.array([first])), (cluster, mine[mine != first])]

@@ -24,12 +24,7 @@ class Column:
 
     def price(self, prices: ClusterPrices) -> float:
         """What the decision costs for these prices."""
-        return (
-            self.cost
-            + prices.second * self.latency_s
-            + prices.hertz * self.band_hz
-            - prices.micro_batch * self.structure.micro_batches
-        )
+        return self.cost + prices.second * self.latency_s + prices.hertz * self.band_hz
 
 
 def programme_of(slot: SlotArrays, cluster: int, structure: Structure) -> Programme:
@@ -61,13 +56,14 @@ class Candidates:
         for solved in self._solved:
             solved.latency_price = 1.0
 
-    def least(self, prices: ClusterPrices) -> np.ndarray:
-        """Proven least cost of each for prices of latency and band, micro-batches aside; quick, not tight."""
-        least = np.empty(len(self.structures))
+    def least(self, chosen: np.ndarray, prices: ClusterPrices) -> np.ndarray:
+        """Proven least cost of the chosen ones; quick, from the multipliers of their last solutions."""
+        chosen, least = np.ascontiguousarray(chosen, dtype=np.int32), np.empty(len(chosen))
         kernel().certify_all(
             self._programmes,
             self._solved,
-            len(self.structures),
+            chosen.ctypes.data,
+            len(chosen),
             prices.second,
             prices.hertz,
             least.ctypes.data,

@@ -1,43 +1,52 @@
-"""The best prices for what is known: a linear programme over columns, within a trust region.
+"""The best prices for what is known: a linear programme over decisions met, within a trust region.
 
-A column is a decision that one cluster could take: structure, latency T, band B, cost of energy and m
-micro-batches. For prices lambda_n (of a cluster's latency, V in all), mu (of a hertz) and kappa (of a
-micro-batch) no cluster costs more than its cheapest column, ``cost + lambda_n T + mu B - kappa m``. So the
-bound on the slot that prices give is at most
+A column is a decision that one cluster could take: structure, latency T, band B and cost of energy. For
+prices lambda_n (of a cluster's latency, V in all) and mu (of a hertz) the bound that pricing gives is at most
+what the columns allow. Of few clusters every mix of columns is a cut,
+
+    max  theta - mu B_max   s.t.  theta <= sum_n (cost + lambda_n T + mu B) + noise(M)  for each mix met,
+
+of many the clusters are cut apart, with a price kappa of a micro-batch between them:
 
     max  sum_n theta_n - mu B_max + phi
-    s.t. theta_n <= what each column of n costs,  phi <= noise(M) + kappa M for every M
+    s.t. theta_n <= cost + lambda_n T + mu B - kappa m  for each column,
+         phi <= noise(M) + kappa M  for every M
 
-Its solution says where to price next: Kelley's cutting planes, one for each cluster, kept near the best
-prices so far.
+The solution says where to price next: Kelley's cutting planes, kept near the best prices so far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Column
 from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
+from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
-_WIDEST, _NARROWEST = 1e3, 1.0005
-_MOST_COLUMNS = 24  # of a cluster, the cheapest at the last prices
+FEW_CLUSTERS = 8
+_WIDEST, _NARROWEST, _START = 1e3, 1.0005, 3.0
+_MOST_COLUMNS = 24  # of a cluster cut apart, the cheapest at the best prices
+_MOST_CUTS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SlotPrices:
-    """Prices of all clusters: of each one's second, of a hertz and of a micro-batch."""
+    """Prices of all clusters: of each one's second, and of a hertz of uplink."""
 
     second: Mapping[int, float]
     hertz: float
-    micro_batch: float
 
     def of(self, cluster: int) -> ClusterPrices:
         """Prices as one cluster meets them."""
-        return ClusterPrices(self.second[cluster], self.hertz, self.micro_batch)
+        return ClusterPrices(self.second[cluster], self.hertz)
+
+
+Mixed = Mapping[int, Column]
+"""One decision of every cluster."""
 
 
 @dataclass
@@ -57,12 +66,8 @@ class DualMaster:
     tradeoff: float
     band_hz: float
     noise: Noise
-    columns: dict[int, list[Column]] = field(default_factory=dict)
-    radius: float = 3.0
-
-    def add(self, cluster: int, column: Column) -> None:
-        """Take a column in."""
-        self.columns.setdefault(cluster, []).append(column)
+    radius: float = _START
+    _cuts: list[Mixed] = field(default_factory=list)
 
     def widen(self) -> None:
         """Trust the columns farther away."""
@@ -72,19 +77,121 @@ class DualMaster:
         """Trust them less."""
         self.radius = max(_NARROWEST, self.radius**0.4)
 
-    def next_prices(self, centre: SlotPrices) -> tuple[SlotPrices, float] | None:
-        """Best prices near `centre` and the bound that they promise; None where the programme fails."""
+    def reset(self) -> None:
+        """Trust them as in the beginning."""
+        self.radius = _START
+
+    def next_prices(
+        self,
+        centre: SlotPrices,
+        columns: Mapping[int, Mapping[Structure, Column]],
+        cheapest: Callable[[SlotPrices], Mixed],
+    ) -> tuple[SlotPrices, float] | None:
+        """Best prices near `centre` and the bound that they promise; None where the programme fails.
+
+        Parameters
+        ----------
+        centre
+            The best prices so far.
+        columns
+            The decisions met of every cluster.
+        cheapest
+            Gives the cheapest mix of them for any prices.
+        """
+        if len(columns) > FEW_CLUSTERS:
+            return self._apart(centre, columns)
+        self._cuts = self._cuts[-_MOST_CUTS:]
+        for _ in range(30):
+            found = self._over_mixes(centre)
+            if found is None:
+                return None
+            prices, promised = found
+            mixed = cheapest(prices)
+            if self._value(mixed, prices) >= promised - 1e-9 * abs(promised):
+                return found
+            self._cuts.append(mixed)
+        return found
+
+    def meet(self, mixed: Mixed) -> None:
+        """Take a mix in as a cut."""
+        self._cuts.append(mixed)
+
+    def _value(self, mixed: Mixed, prices: SlotPrices) -> float:
+        own = sum(column.price(prices.of(n)) for n, column in mixed.items())
+        return own + self._noise_of(mixed) - prices.hertz * self.band_hz
+
+    def _noise_of(self, mixed: Mixed) -> float:
+        return self.noise.cost(sum(column.structure.micro_batches for column in mixed.values()))
+
+    def _over_mixes(self, centre: SlotPrices) -> tuple[SlotPrices, float] | None:
+        """Unknowns: lambda_n and mu in units of their centres, theta."""
+        clusters = list(centre.second)
+        units = np.array([*centre.second.values(), centre.hertz])
+        rows, limits = [], []
+        for mixed in self._cuts:
+            latencies = [mixed[n].latency_s for n in clusters]
+            band = sum(column.band_hz for column in mixed.values())
+            rows.append([*(-units[:-1] * latencies), -band * units[-1], 1.0])
+            limits.append(sum(column.cost for column in mixed.values()) + self._noise_of(mixed))
+        goal = np.array([*np.zeros(len(clusters)), self.band_hz * units[-1], -1.0])
+        total = np.array([[*units[:-1], 0.0, 0.0]])
+        box = [(1 / self.radius, self.radius)] * len(units)
+        found = self._solve(goal, np.array(rows), np.array(limits), total, [*box, (None, None)])
+        if found is None:
+            return None
+        x, promised = found
+        return self._prices(clusters, x[: len(units)] * units), promised
+
+    def _apart(
+        self, centre: SlotPrices, columns: Mapping[int, Mapping[Structure, Column]]
+    ) -> tuple[SlotPrices, float] | None:
+        """Unknowns: theta_n, lambda_n and mu in units of their centres, kappa, phi."""
+        from scipy.sparse import coo_array
+
+        clusters, count = list(columns), len(columns)
+        units = np.array([*(centre.second[n] for n in clusters), centre.hertz])
+        entries: list[tuple[int, int, float]] = []
+        limits: list[float] = []
+        for k, n in enumerate(clusters):
+            own = centre.of(n)
+            kept = sorted(columns[n].values(), key=lambda column: column.price(own))[:_MOST_COLUMNS]
+            for column in kept:
+                row = len(limits)
+                entries += [
+                    (row, k, 1.0),
+                    (row, count + k, -column.latency_s * units[k]),
+                    (row, 2 * count, -column.band_hz * units[-1]),
+                    (row, 2 * count + 1, float(column.structure.micro_batches)),
+                ]
+                limits.append(column.cost)
+        for micro_batches in self._totals():
+            entries += [
+                (len(limits), 2 * count + 2, 1.0),
+                (len(limits), 2 * count + 1, -float(micro_batches)),
+            ]
+            limits.append(self.noise.cost(micro_batches))
+        at, values = np.array([(r, c) for r, c, _ in entries]).T, np.array([v for _, _, v in entries])
+        rows = coo_array((values, at), shape=(len(limits), 2 * count + 3)).tocsr()
+        goal = np.concatenate([-np.ones(count), np.zeros(count), [self.band_hz * units[-1], 0.0, -1.0]])
+        total = np.concatenate([np.zeros(count), units[:-1], np.zeros(3)])[None, :]
+        box = [(1 / self.radius, self.radius)] * len(units)
+        bounds = [*[(None, None)] * count, *box, (0.0, None), (None, None)]
+        found = self._solve(goal, rows, np.array(limits), total, bounds)
+        if found is None:
+            return None
+        x, promised = found
+        return self._prices(clusters, x[count : 2 * count + 1] * units), promised
+
+    def _solve(
+        self,
+        goal: np.ndarray,
+        rows: object,
+        limits: np.ndarray,
+        total: np.ndarray,
+        bounds: list[tuple[float | None, float | None]],
+    ) -> tuple[np.ndarray, float] | None:
         from scipy.optimize import linprog
 
-        clusters = list(self.columns)
-        kept = {n: self._cheapest(n, centre) for n in clusters}
-        rows, limits, units = self._rows(clusters, kept, centre)
-        count = len(clusters)
-        # unknowns: theta_n, lambda_n, mu, kappa in units of their centres, phi
-        goal = np.concatenate([-np.ones(count), np.zeros(count), [self.band_hz * units[-2], 0.0, -1.0]])
-        total = np.concatenate([np.zeros(count), units[:count], [0.0, 0.0, 0.0]])[None, :]
-        box = [(1 / self.radius, self.radius)] * (count + 2)
-        bounds = [(None, None)] * count + box + [(None, None)]
         found = linprog(
             goal,
             A_ub=rows,
@@ -94,54 +201,15 @@ class DualMaster:
             bounds=bounds,
             method="highs",
         )
-        if found.status != 0:
-            return None
-        x = found.x[count : 2 * count + 2] * units
-        second = {n: float(value) for n, value in zip(clusters, x, strict=False)}
-        return SlotPrices(second, float(x[-2]), float(x[-1])), -float(found.fun)
+        return None if found.status != 0 else (found.x, -float(found.fun))
 
-    def _cheapest(self, cluster: int, prices: SlotPrices) -> list[Column]:
-        columns = self.columns[cluster]
-        if len(columns) > _MOST_COLUMNS:
-            own = prices.of(cluster)
-            columns = sorted(columns, key=lambda column: column.price(own))[:_MOST_COLUMNS]
-            self.columns[cluster] = columns
-        return columns
+    @staticmethod
+    def _prices(clusters: list[int], x: np.ndarray) -> SlotPrices:
+        return SlotPrices({n: float(value) for n, value in zip(clusters, x, strict=False)}, float(x[-1]))
 
-    def _rows(
-        self, clusters: Sequence[int], kept: Mapping[int, list[Column]], centre: SlotPrices
-    ) -> tuple[object, np.ndarray, np.ndarray]:
-        from scipy.sparse import coo_array
-
-        count = len(clusters)
-        units = np.array(
-            [*(centre.second[n] for n in clusters), centre.hertz, max(centre.micro_batch, 1e-300)]
-        )
-        entries: list[tuple[int, int, float]] = []
-        limits: list[float] = []
-        for k, n in enumerate(clusters):
-            for column in kept[n]:
-                row = len(limits)
-                entries += [
-                    (row, k, 1.0),
-                    (row, count + k, -column.latency_s * units[k]),
-                    (row, 2 * count, -column.band_hz * units[-2]),
-                    (row, 2 * count + 1, column.structure.micro_batches * units[-1]),
-                ]
-                limits.append(column.cost)
-        for micro_batches in self._totals(centre):
-            row = len(limits)
-            entries += [(row, 2 * count + 2, 1.0), (row, 2 * count + 1, -micro_batches * units[-1])]
-            limits.append(self.noise.cost(micro_batches))
-        at = np.array([(row, column) for row, column, _ in entries]).T
-        values = np.array([value for _, _, value in entries])
-        return coo_array((values, at), shape=(len(limits), 2 * count + 3)).tocsr(), np.array(limits), units
-
-    def _totals(self, centre: SlotPrices) -> list[int]:
-        """Numbers of micro-batches whose noise is told: all of few, else ever farther from the best."""
+    def _totals(self) -> list[int]:
+        """Numbers of micro-batches whose noise is told: all of few, else ever farther apart."""
         few, many = self.noise.fewest, self.noise.most
         if many - few <= 64:
             return list(range(few, many + 1))
-        root = (self.noise.level / max(centre.micro_batch, 1e-300)) ** 0.5
-        spread = np.concatenate([root * np.geomspace(1 / 8, 8, 41), np.geomspace(few, many, 24)])
-        return sorted({int(min(max(round(total), few), many)) for total in spread})
+        return sorted({round(float(total)) for total in np.geomspace(few, many, 64)})

@@ -60,7 +60,8 @@ def _confirm(arrays: InstanceArrays, n: int) -> None:
     gains = next(iter(problem.gains()))
     prices = Prices(1.0, dict.fromkeys(problem.initial_queues.energy_j, 0.0), 0.0)
     slot = arrays.slot(prices, gains, None)
-    priced = price_cluster(slot, n, ClusterPrices(1.0, 1e-9, 0.0), cutoff=_ANY_COST)
+    every = range(1, problem.instance.training.max_micro_batches + 1)
+    priced = price_cluster(slot, n, ClusterPrices(1.0, 1e-9), every, cutoff=_ANY_COST)
     if priced.structures or priced.bound < _ANY_COST:
         raise BackendError(
             f"pricing finds a segmentation of cluster {problem.instance.clusters[n].id} that should not exist"

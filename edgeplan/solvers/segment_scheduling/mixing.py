@@ -1,51 +1,84 @@
 """The cheapest choice of one decision for each cluster, the noise of all micro-batches included.
 
-For given prices of latency and band the clusters still meet in the number M of all micro-batches: a
-min-plus convolution over the clusters finds the best M and who runs how many.
+For given prices of latency and band the clusters still meet in the number M of all micro-batches. A min-plus
+convolution over the clusters finds the best M and who runs how many; with very many clusters a price of a
+micro-batch does, whose bound is then all but tight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgeplan.solvers.segment_scheduling.together import Noise
 
+MOST_STEPS = 2_000_000  # of a convolution
 
-def cheapest_mix(costs: Sequence[np.ndarray], noise: Noise) -> tuple[float, list[int]]:
+
+@dataclass(frozen=True)
+class Mix:
+    """A lower bound on every mix, and each cluster's micro-batches in the mix that suggests it."""
+
+    bound: float
+    micro_batches: tuple[int, ...]
+
+
+def cheapest_mix(costs: np.ndarray, noise: Noise) -> Mix:
     """Choose micro-batches for every cluster.
 
     Parameters
     ----------
     costs
-        Of each cluster, its least cost with 1, 2, ... micro-batches; infinite where there is no way.
+        Least cost of each cluster with 1, 2, ... micro-batches, shape (clusters, most micro-batches);
+        infinite where there is no way.
     noise
         Cost of the noise.
 
-    Returns
-    -------
-    tuple[float, list[int]]
-        The least cost, and each cluster's micro-batches.
-
     Examples
     --------
-    >>> cheapest_mix([np.array([1.0, 1.5]), np.array([2.0, 9.0])], Noise(6.0, 2, 4))
-    (5.5, [2, 1])
+    >>> cheapest_mix(np.array([[1.0, 1.5], [2.0, 9.0]]), Noise(6.0, 2, 4))
+    Mix(bound=5.5, micro_batches=(2, 1))
     """
-    totals, choices = np.zeros(1), []
+    clusters, width = costs.shape
+    if noise.level == 0:
+        chosen = np.argmin(costs, axis=1)
+        return Mix(float(costs.min(axis=1).sum()), tuple(int(k) + 1 for k in chosen))
+    if clusters * clusters * width * width > MOST_STEPS:
+        return _by_price(costs, noise)
+    return _by_convolution(costs, noise)
+
+
+def _by_convolution(costs: np.ndarray, noise: Noise) -> Mix:
+    width, totals, choices = costs.shape[1], np.zeros(1), []
     for cost in costs:
-        width = len(cost)
         table = np.full((width, len(totals) + width - 1), np.inf)
         for k in range(width):
             table[k, k : k + len(totals)] = totals + cost[k]
         choices.append(np.argmin(table, axis=0))
         totals = table.min(axis=0)
-    micro_batches = np.arange(len(totals)) + len(costs)
-    at = int(np.argmin(totals + noise.level / micro_batches))
-    best, chosen = float(totals[at] + noise.level / micro_batches[at]), []
+    all_costs = totals + noise.level / (np.arange(len(totals)) + len(costs))
+    at = int(np.argmin(all_costs))
+    bound, chosen = float(all_costs[at]), []
     for choice in reversed(choices):
         k = int(choice[at])
         chosen.append(k + 1)
         at -= k
-    return best, chosen[::-1]
+    return Mix(bound, tuple(chosen[::-1]))
+
+
+def _by_price(costs: np.ndarray, noise: Noise) -> Mix:
+    """Bisect on the price of a micro-batch: dear ones are run by many, cheap ones by few."""
+    micro_batches = np.arange(1, costs.shape[1] + 1)
+    low, high = 0.0, noise.level / noise.fewest
+    best = Mix(-np.inf, ())
+    for _ in range(60):
+        price = (low + high) / 2
+        earned = costs - price * micro_batches
+        chosen = np.argmin(earned, axis=1) + 1
+        bound = float(earned.min(axis=1).sum()) + noise.least(price)
+        if bound > best.bound:
+            best = Mix(bound, tuple(int(m) for m in chosen))
+        wanted = (noise.level / price) ** 0.5
+        low, high = (price, high) if chosen.sum() < wanted else (low, price)
+    return best

@@ -16,11 +16,10 @@ MOST_WORK = 20_000
 
 @dataclass(frozen=True)
 class ClusterPrices:
-    """What a cluster pays: for a second of its latency, a hertz of uplink; what a micro-batch earns."""
+    """What a cluster pays for a second of its latency and for a hertz of uplink."""
 
     second: float
     hertz: float
-    micro_batch: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,7 @@ def price_cluster(
     slot: SlotArrays,
     cluster: int,
     prices: ClusterPrices,
+    micro_batches: range,
     *,
     cutoff: float,
     tolerance: float = 0.0,
@@ -62,6 +62,8 @@ def price_cluster(
 
     Parameters
     ----------
+    micro_batches
+        Numbers of micro-batches to look at.
     cutoff
         Cost from which on structures are of no interest.
     tolerance
@@ -82,7 +84,8 @@ def price_cluster(
         cluster,
         prices.second,
         prices.hertz,
-        prices.micro_batch,
+        micro_batches[0],
+        micro_batches[-1],
         cutoff,
         tolerance,
         until,
@@ -102,6 +105,23 @@ def price_cluster(
         tuple(float(x) for x in bounds[:listed]),
         bound.value,
     )
+
+
+def bound_cluster(slot: SlotArrays, cluster: int, prices: ClusterPrices, *, cutoff: float) -> np.ndarray:
+    """Quick lower bounds on the cost with 1, 2, ... micro-batches, at most the cutoff."""
+    least = np.empty(slot.instance.problem.instance.training.max_micro_batches)
+    failed = kernel().bound_cluster(
+        ctypes.byref(slot.structure),
+        cluster,
+        prices.second,
+        prices.hertz,
+        cutoff,
+        slot.instance.max_stages,
+        least.ctypes.data,
+    )
+    if failed:
+        raise MemoryError("bounding a cluster ran out of memory")
+    return least
 
 
 def row_of(structure: Structure, max_stages: int) -> np.ndarray:

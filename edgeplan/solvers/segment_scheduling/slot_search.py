@@ -10,17 +10,17 @@ branching on these lists.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
+from edgeplan.solvers.segment_scheduling.candidates import Column
 from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
-from edgeplan.solvers.segment_scheduling.mixing import cheapest_mix
-from edgeplan.solvers.segment_scheduling.pricing import Priced, price_cluster
+from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing, cheapest_of
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise, Structures, Together, solve_together
 
@@ -28,9 +28,7 @@ OnBetter = Callable[[float | None, float | None], None]
 """Called with the best objective and bound so far."""
 
 ROUNDS = 40
-MOST_MIXED = 64  # clusters whose micro-batches are mixed exactly
 _LEAST_PRICE = 1e-9  # of a cluster's latency, relative to that of T: for one that never waits
-SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
 _ENOUGH = 0.1  # of the gap: what prices must still promise, for another round
 
@@ -126,12 +124,17 @@ class SlotSearch:
         tradeoff = self.slot.prices.second
         raised = {n: max(price, _LEAST_PRICE * tradeoff) for n, price in together.second.items()}
         scale = tradeoff / sum(raised.values())
-        least = 1e-12 * tradeoff * together.latency_s / self.band_hz
+        least = 1e-12 * tradeoff * together.latency_s / self.band_hz if self.band_hz > 0 else 0.0
         return SlotPrices(
-            {n: scale * price for n, price in raised.items()},
-            max(together.hertz, least, 1e-300),
-            self.noise.price(together.micro_batches),
+            {n: scale * price for n, price in raised.items()}, max(together.hertz, least, 1e-300)
         )
+
+    def columns_of(self, together: Together) -> dict[int, Column]:
+        """Return the decisions of a joint solution."""
+        return {
+            n: Column(together.structures[n], solved.latency_s, solved.uplink_band_hz, solved.cost)
+            for n, solved in together.solved.items()
+        }
 
 
 @dataclass
@@ -152,21 +155,20 @@ class Root:
     first: Together
     start: SlotPrices | None
     prices: SlotPrices | None = None
-    bound: float = -np.inf
-    least: dict[int, float] = field(default_factory=dict)
+    bound: float = -math.inf
+    least: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """Lower bounds at the best prices, by cluster and micro-batches."""
     columns: dict[int, dict[Structure, Column]] = field(default_factory=dict)
 
     def improve(self) -> None:
-        """Price, evaluate what is cheapest, and ask where the bound may rise; again while it pays."""
+        """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays."""
         search = self.search
-        master = DualMaster(search.slot.prices.second, search.band_hz, search.noise)
-        self.master = master
-        self._meet(self.first)
-        prices = self.start or self._first_prices()
+        self.master = DualMaster(search.slot.prices.second, search.band_hz, search.noise)
+        self._meet(search.columns_of(self.first))
+        prices = self.start or search.prices_of(self.first)
         for _ in range(ROUNDS):
             best = search.best
-            rose = self._price_all(prices)
-            self._evaluate_mix(prices)
+            rose = self._price(prices)
             if search.is_done or search.is_late:
                 break
             assert search.best is not None
@@ -179,6 +181,28 @@ class Root:
             prices = following
         search.prices = self.prices
 
+    def _price(self, prices: SlotPrices) -> bool:
+        """Bound all mixes, solve the cheapest together, and say whether the bound has risen."""
+        search = self.search
+        assert search.best is not None
+        tolerance = _SHARE * search.gap * abs(search.best.objective)
+        pricing = MixPricing(
+            search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool
+        )
+        bound = pricing.run()
+        search.raise_bound(bound)
+        rose = bound > self.bound
+        if rose:
+            self.prices, self.bound, self.least = prices, bound, pricing.least
+        for n, column in pricing.found:
+            self._add(n, column)
+        structures = pricing.cheapest()
+        self.master.meet({n: self.columns[n][structure] for n, structure in structures.items()})
+        together = search.evaluate(structures)
+        if together is not None:
+            self._meet(search.columns_of(together))
+        return rose
+
     def _next_prices(self, rose: bool) -> SlotPrices | None:
         """Prices that promise a better bound; None where none promises enough."""
         master, best = self.master, self.search.best
@@ -186,7 +210,7 @@ class Root:
         assert best is not None
         master.widen() if rose else master.narrow()
         while True:
-            following = master.next_prices(self.prices)
+            following = master.next_prices(self.prices, self.columns, self._cheapest)
             if following is None:
                 return None
             prices, promised = following
@@ -194,83 +218,17 @@ class Root:
                 return prices
             if master.radius >= 2:
                 return None
-            master.radius = 3.0
+            master.reset()
 
-    def _first_prices(self) -> SlotPrices:
-        """Prices of the first solution; of a micro-batch for as many as the noise budget asks for."""
-        prices, problem = self.search.prices_of(self.first), self.search.slot.instance.problem
-        control = problem.instance.control
-        wanted = control.noise_level / control.noise_budget / problem.instance.training.micro_batch_size
-        noise = self.search.noise
-        total = int(min(max(wanted, noise.fewest), noise.most))
-        return SlotPrices(prices.second, prices.hertz, noise.price(total))
+    def _cheapest(self, prices: SlotPrices) -> dict[int, Column]:
+        most = self.search.slot.instance.problem.instance.training.max_micro_batches
+        return cheapest_of(self.columns, prices, most, self.search.noise)
 
-    def _meet(self, together: Together) -> None:
-        """Take the decisions of a joint solution in as columns."""
-        for n, solved in together.solved.items():
-            column = Column(together.structures[n], solved.latency_s, solved.uplink_band_hz, solved.cost)
+    def _meet(self, mixed: dict[int, Column]) -> None:
+        self.master.meet(mixed)
+        for n, column in mixed.items():
             self._add(n, column)
 
     def _add(self, n: int, column: Column) -> None:
-        self.master.add(n, column)
+        """Keep the decision of each structure that was met last: it is the nearest to the best prices."""
         self.columns.setdefault(n, {})[column.structure] = column
-
-    def _price_all(self, prices: SlotPrices) -> bool:
-        """Find each cluster's cheapest structure, and say whether the bound has risen."""
-        search, clusters = self.search, list(self.first.structures)
-        assert search.best is not None
-        tolerance = _SHARE * search.gap * abs(search.best.objective) / len(clusters)
-
-        def price(n: int) -> Priced:
-            own = prices.of(n)
-            known = min(column.price(own) for column in self.master.columns[n])
-            cutoff = known + SLACK * abs(known) + 1e-300
-            return price_cluster(search.slot, n, own, cutoff=cutoff, tolerance=tolerance, until=search.until)
-
-        priced = dict(zip(clusters, self._map(price, clusters), strict=True))
-        least = {n: entry.least for n, entry in priced.items()}
-        bound = sum(least.values()) - prices.hertz * search.band_hz + search.noise.least(prices.micro_batch)
-        search.raise_bound(bound)
-        rose = bound > self.bound
-        if rose:
-            self.prices, self.bound, self.least = prices, bound, least
-        for n, entry in priced.items():
-            self._take(n, entry, prices)
-        return rose
-
-    def _take(self, n: int, priced: Priced, prices: SlotPrices) -> None:
-        if priced.structures:
-            _, column = Candidates(self.search.slot, n, priced.structures[:1]).settle(0, prices.of(n))
-            if column is not None:
-                self._add(n, column)
-
-    def _map(self, function: Callable[[int], Priced], clusters: Iterable[int]) -> Iterable[Priced]:
-        pool = self.search.pool
-        return map(function, clusters) if pool is None else pool.map(function, clusters)
-
-    def _evaluate_mix(self, prices: SlotPrices) -> None:
-        """Solve together the structures met that are cheapest with the noise of all."""
-        together = self.search.evaluate(self._mix(prices))
-        if together is not None:
-            self._meet(together)
-
-    def _mix(self, prices: SlotPrices) -> dict[int, Structure]:
-        clusters = list(self.first.structures)
-        own = {n: prices.of(n) for n in clusters}
-        if len(clusters) > MOST_MIXED:
-            return {
-                n: min(self.columns[n].values(), key=lambda c: c.price(own[n])).structure for n in clusters
-            }
-        most = self.search.slot.instance.problem.instance.training.max_micro_batches
-        costs, cheapest = [], []
-        for n in clusters:
-            cost, found = np.full(most, np.inf), {}
-            for structure, column in self.columns[n].items():
-                m = structure.micro_batches
-                value = column.price(own[n]) + own[n].micro_batch * m
-                if value < cost[m - 1]:
-                    cost[m - 1], found[m] = value, structure
-            costs.append(cost)
-            cheapest.append(found)
-        _, chosen = cheapest_mix(costs, self.search.noise)
-        return {n: found[m] for n, found, m in zip(clusters, cheapest, chosen, strict=True)}

@@ -66,13 +66,14 @@ typedef struct {
 
 double phi_rise(double u);
 LinkChoice best_link(const Link *link, double second_price, double joule_price, double hz_price, double cap_s);
+LinkChoice link_in_time(const Link *link, double second_price, double joule_price, double hz_price, double seconds);
 LinkChoice best_power(const Link *link, double second_price, double joule_price, double band_hz, double cap_s);
 
 int build_programme(const Slot *slot, int cluster, const int32_t *candidate, int max_stages, Programme *out);
 int solve_programmes(const Programme *programmes, int count, double tradeoff, double uplink_band_hz,
                      double latency_price, double hz_price, Solved *solved, double *uplink_hz_price);
-void certify_all(const Programme *programmes, Solved *solved, int count, double latency_price, double hz_price,
-                 double *least);
+void certify_all(const Programme *programmes, Solved *solved, const int32_t *chosen, int count, double latency_price,
+                 double hz_price, double *least);
 double certified_cost(const Programme *programme, const Solved *solved, double latency_price, double hz_price);
 
 #endif

@@ -117,16 +117,23 @@ def kernel() -> Any:
         (
             "certify_all",
             None,
-            (POINTER(Programme), POINTER(Solved), c_int, *2 * [c_double], c_void_p),
+            (POINTER(Programme), POINTER(Solved), c_void_p, c_int, *2 * [c_double], c_void_p),
         ),
         ("certified_cost", c_double, (POINTER(Programme), POINTER(Solved), c_double, c_double)),
+        (
+            "bound_cluster",
+            c_int,
+            (POINTER(Slot), c_int, *3 * [c_double], c_int, c_void_p),
+        ),
         (
             "price_cluster",
             c_int,
             (
                 POINTER(Slot),
                 c_int,
-                *6 * [c_double],
+                *2 * [c_double],
+                *2 * [c_int],
+                *3 * [c_double],
                 *3 * [c_int],
                 POINTER(c_int64),
                 *3 * [c_void_p],

@@ -47,7 +47,8 @@ typedef struct {
 
 /* Seconds for a given u, the cost there, and its slope in log u; no cap on the seconds. */
 static double cost_at(const Priced *p, double log_u, double *seconds, double *slope) {
-    double u = exp(log_u), value = phi(u), rise = phi_rise(u);
+    double u = exp(log_u), grown = expm1(u), value = u < 1e-8 ? 1 + 0.5 * u : grown / u;
+    double rise = u < 1e-3 ? phi_rise(u) : grown + 1 - value;
     double least_s = p->link->unit_j * value / p->link->max_power_w;
     double band_cost = p->hz_price * p->link->nats / u; /* times 1 / c */
     double energy = p->joule_price * p->link->unit_j;
@@ -80,7 +81,7 @@ static double root_of_slope(const Priced *p, double guess) {
     if (at_high <= 0) return high;
     if (at_low >= 0) return low;
     int side = 0;
-    for (int round = 0; round < 100 && high - low > 1e-10; round++) {
+    for (int round = 0; round < 100 && high - low > 1e-7; round++ /* the cost is flat there */) {
         double x = (low * at_high - high * at_low) / (at_high - at_low);
         if (!(x > low && x < high) || round > 30) x = 0.5 * (low + high);
         cost_at(p, x, &seconds, &at);
@@ -98,20 +99,20 @@ static double root_of_slope(const Priced *p, double guess) {
     return fabs(at_low) < fabs(at_high) ? low : high;
 }
 
-/* Cheapest band and power where the seconds are given. */
-static LinkChoice in_given_time(const Priced *p, double seconds) {
+/* Cheapest band and power where the seconds are given; the cost is infinite if they are too few. */
+LinkChoice link_in_time(const Link *link, double second_price, double joule_price, double hz_price, double seconds) {
     LinkChoice choice = {INFINITY, 0, 0, 0};
-    const Link *link = p->link;
     double highest = link->max_power_w * seconds / link->unit_j; /* of phi */
     if (!(highest > 1)) return choice;
-    double energy = p->joule_price * link->unit_j, hz = p->hz_price * link->nats / seconds;
+    double energy = joule_price * link->unit_j, hz = hz_price * link->nats / seconds;
     double u = energy > 0 ? balanced_u(hz / energy) : INFINITY;
     if (!(u < 600 && phi(u) <= highest)) u = u_of_phi(highest);
     if (!(u > 0)) return choice;
+    double value = phi(u);
     choice.seconds = seconds;
     choice.band_hz = link->nats / (u * seconds);
-    choice.power_w = link->unit_j * phi(u) / seconds;
-    choice.cost = p->second_price * seconds + energy * phi(u) + hz / u;
+    choice.power_w = link->unit_j * value / seconds;
+    choice.cost = second_price * seconds + energy * value + hz / u;
     return choice;
 }
 
@@ -123,7 +124,7 @@ LinkChoice best_link(const Link *link, double second_price, double joule_price, 
     Priced priced = {link, second_price, joule_price, hz_price};
     double log_u = root_of_slope(&priced, 0.7), slope;
     choice.cost = cost_at(&priced, log_u, &choice.seconds, &slope);
-    if (choice.seconds > cap_s) return in_given_time(&priced, cap_s);
+    if (choice.seconds > cap_s) return link_in_time(link, second_price, joule_price, hz_price, cap_s);
     choice.band_hz = link->nats / (exp(log_u) * choice.seconds);
     choice.power_w = link->unit_j * phi(exp(log_u)) / choice.seconds;
     return choice;

@@ -1,7 +1,7 @@
 /* Pricing one cluster: its cheapest stages and micro-batches for given prices, by best-first search.
 
-   For prices of latency (lambda), of uplink band (mu) and of a micro-batch (kappa), minimise over structures
-   lambda T_n + energy + mu B - kappa m. Four kinds of nodes, all with lower bounds, share one heap:
+   For prices of latency (lambda) and of uplink band (mu), minimise lambda T_n + energy + mu B over structures
+   with some numbers of micro-batches. Four kinds of nodes, all with lower bounds, share one heap:
 
    sized    micro-batches and number of stages, bounded by a programme over (stages, block, level) in which
             devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck
@@ -80,7 +80,7 @@ typedef struct {
 typedef struct {
     const Slot *slot;
     int cluster, first, num_devices, num_blocks, max_stages, stride, width; /* stride: of candidates */
-    double latency_price, hz_price, batch_price, cutoff;
+    double latency_price, hz_price, cutoff;
     int32_t *class_of;      /* by block: which of the distinct sizes its hop has */
     double *class_bits;
     int num_classes;
@@ -166,34 +166,39 @@ static void price_hops(const Search *s, int m, double hz_price, const Levels *le
         for (int k = 0; k < s->num_classes; k++, hop += levels->size) {
             Link link = hop_link(s, i, s->class_bits[k]);
             LinkChoice free = {0, 0, 0, 0};
+            if (link.nats > 0)
+                free = hz_price > 0 ? best_link(&link, s->latency_price, joule, hz_price, INFINITY)
+                                    : best_power(&link, s->latency_price, joule, band, INFINITY);
             for (int g = levels->size - 1; g >= 0; g--) {
                 double cap = levels->edge[g + 1];
-                if (link.nats > 0 && (g == levels->size - 1 || free.seconds > cap))
-                    free = hz_price > 0 ? best_link(&link, s->latency_price, joule, hz_price, cap)
-                                        : best_power(&link, s->latency_price, joule, band, cap);
-                hop[g] = free.cost;
+                if (free.seconds <= cap || isinf(free.cost)) hop[g] = free.cost;
+                else if (hz_price > 0) hop[g] = link_in_time(&link, s->latency_price, joule, hz_price, cap).cost;
+                else hop[g] = best_power(&link, s->latency_price, joule, band, cap).cost;
             }
         }
     }
 }
 
-/* Least cost of the uplink for m micro-batches within a bottleneck. */
-static double uplink_cost(const Search *s, int m, double bottleneck_s) {
+/* Least cost of the uplink for m micro-batches; `within` gets that for each level, if it is there. */
+static double uplink_cost(const Search *s, int m, const Levels *levels, double *within) {
     double last = s->slot->hop_bits[s->num_blocks - 1], bits = m * last + s->slot->upload_bits;
-    if (bits == 0) return 0;
     Link link = {bits * M_LN2, s->slot->noise_w_per_hz * bits * M_LN2 / s->slot->uplink_gain[s->cluster],
                  s->slot->uplink_power_w[s->cluster]};
-    double weight = (last + s->slot->upload_bits) / bits, cap = last > 0 ? bottleneck_s * bits / last : INFINITY;
-    return best_link(&link, s->latency_price * weight, s->slot->uplink_price[s->cluster], s->hz_price, cap).cost;
+    double second = bits > 0 ? s->latency_price * (last + s->slot->upload_bits) / bits : 0;
+    double joule = s->slot->uplink_price[s->cluster];
+    LinkChoice free = {0, 0, 0, 0};
+    if (bits > 0) free = best_link(&link, second, joule, s->hz_price, INFINITY);
+    for (int g = 0; within && g < levels->size; g++) {
+        double cap = last > 0 ? levels->edge[g + 1] * bits / last : INFINITY;
+        within[g] = free.seconds <= cap || isinf(free.cost) ? free.cost
+                  : link_in_time(&link, second, joule, s->hz_price, cap).cost;
+    }
+    return free.cost;
 }
 
 static double plain_cost(const Search *s, int m) {
-    return s->latency_price * (s->slot->embedding_s[s->cluster] + s->slot->decoder_s[s->cluster] * m)
-           - s->batch_price * m;
+    return s->latency_price * (s->slot->embedding_s[s->cluster] + s->slot->decoder_s[s->cluster] * m);
 }
-
-/* Scale of a cluster's costs at the cutoff, without what its micro-batches earn. */
-static double spent(const Search *s, int m) { return fabs(s->cutoff + s->batch_price * m); }
 
 /* Levels between two bottlenecks in even ratios; one level of any bottleneck where it does not matter. */
 static void lay_levels(const Search *s, int m, double from_s, double to_s, int size, Levels *levels) {
@@ -207,9 +212,7 @@ static void lay_levels(const Search *s, int m, double from_s, double to_s, int s
             levels->edge[g] = low * pow(to_s / low, (double)(g - extra) / fmax(1, levels->size - extra));
         levels->edge[levels->size] = to_s;
     }
-    double last = uplink_cost(s, m, INFINITY);
-    for (int g = levels->size - 1; g >= 0; g--) levels->uplink[g] = last = uplink_cost(s, m, levels->edge[g + 1]);
-    (void)last;
+    uplink_cost(s, m, levels, levels->uplink);
 }
 
 static double charge(const Search *s, int m, const Levels *levels, int g, double busiest_s) {
@@ -436,7 +439,7 @@ static void add_count(Search *s, int index, double known) {
             best = next, next = swap, level = found;
         } else step *= 0.6;
         if (!(best.bound < s->cutoff)) break;
-        if (round > 2 && best.bound - last < 0.003 * spent(s, m) * step) { if (step < 0.5) break; step *= 0.6; }
+        if (round > 2 && best.bound - last < 0.003 * s->cutoff * step) { if (step < 0.5) break; step *= 0.6; }
         last = best.bound;
         int stages = trace_stages(s, m, sized.num_stages, &levels, &best, level, devices, classes);
         memcpy(next.penalty, best.penalty, s->num_devices * sizeof(double));
@@ -447,7 +450,7 @@ static void add_count(Search *s, int index, double known) {
             double price = clearing_price(s, m, levels.edge[level + 1], devices, classes, stages, start);
             if (price > 0) *guess = next.hz_price = price;
         }
-        double miss = step * fmin(s->cutoff - best.bound, GENTLE * spent(s, m));
+        double miss = step * fmin(s->cutoff - best.bound, GENTLE * s->cutoff);
         int moved = move_penalties(s, devices, stages, miss, next.penalty);
         if (!moved && fabs(next.hz_price - best.hz_price) <= 0.03 * best.hz_price) break;
     }
@@ -607,10 +610,10 @@ static void settle(Search *s, int index, double bound, int keep_all) {
     double mu;
     build_programme(s->slot, s->cluster, candidate, s->stride, &programme);
     s->work += 1;
-    double extra = s->batch_price * candidate[0], value = INFINITY;
+    double value = INFINITY;
     if (solve_programmes(&programme, 1, 0, 0, s->latency_price, s->hz_price, &solved, &mu)) {
-        value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz - extra;
-        bound = fmax(bound, certified_cost(&programme, &solved, s->latency_price, s->hz_price) - extra);
+        value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz;
+        bound = fmax(bound, certified_cost(&programme, &solved, s->latency_price, s->hz_price));
     }
     Exact *exact = grow(s, &s->exacts, sizeof(Exact));
     if (!exact) { free(candidate); return; }
@@ -652,10 +655,10 @@ static double fastest_bottleneck(const Search *s) {
     return bottleneck;
 }
 
-static void add_roots(Search *s) {
+static void add_roots(Search *s, int fewest, int most) {
     double fastest = fastest_bottleneck(s);
-    for (int m = 1; m <= s->slot->max_micro_batches; m++) {
-        double least = plain_cost(s, m) + uplink_cost(s, m, INFINITY);
+    for (int m = fewest; m <= most; m++) {
+        double least = plain_cost(s, m) + uplink_cost(s, m, NULL, NULL);
         if (!(least < s->cutoff)) continue;
         if (m == 1) { add_sized(s, 1, 0, INFINITY); continue; }
         double latest = (s->cutoff - least) / (s->latency_price * (m - 1)); /* beyond it the bottleneck costs too much */
@@ -676,23 +679,46 @@ static int is_late(double until) {
     return now.tv_sec + 1e-9 * now.tv_nsec >= until;
 }
 
-/* Cheapest structures of a cluster. `cutoff` is a cost above which nothing is asked for. With keep_all, all
-   structures below it are listed, else the cheapest alone. Candidates come in order of their bounds.
-   `until` is the time on the monotonic clock at
-   which the search ends. Returns how many are listed, or -1 without memory; `bound` holds for every structure not listed, and with
-   keep_all off for all, and the search ends once the best is proven within `tolerance`. `work` is the most that may be done, and what was done. */
-int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price,
-                  double cutoff, double tolerance, double until, int keep_all, int max_listed, int max_stages, int64_t *work,
-                  int32_t *candidates, double *values, double *bounds, double *bound) {
-    Search s = {.slot = slot, .cluster = cluster, .first = slot->first_device[cluster],
-                .num_devices = slot->first_device[cluster + 1] - slot->first_device[cluster],
-                .num_blocks = slot->num_blocks, .width = 2 + 2 * max_stages, .stride = max_stages,
-                .latency_price = latency_price, .hz_price = hz_price, .batch_price = batch_price, .cutoff = cutoff,
-                .prune = !keep_all && !slot->given_order[cluster]};
+static int begin(Search *s, const Slot *slot, int cluster, double latency_price, double hz_price, int max_stages) {
+    *s = (Search){.slot = slot, .cluster = cluster, .first = slot->first_device[cluster],
+                  .num_devices = slot->first_device[cluster + 1] - slot->first_device[cluster],
+                  .num_blocks = slot->num_blocks, .width = 2 + 2 * max_stages, .stride = max_stages,
+                  .latency_price = latency_price, .hz_price = hz_price};
+    s->max_stages = s->num_devices < s->num_blocks ? s->num_devices : s->num_blocks;
+    s->failed = !prepare(s);
+    return !s->failed;
+}
+
+/* Quick lower bounds on the cost of every number of micro-batches, at most `cutoff`. Returns -1 without memory. */
+int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double cutoff, int max_stages,
+                  double *least) {
+    Search s;
+    if (begin(&s, slot, cluster, latency_price, hz_price, max_stages)) {
+        s.cutoff = cutoff;
+        for (int m = 1; m <= slot->max_micro_batches; m++) {
+            s.heap.size = s.sized.size = 0;
+            add_roots(&s, m, m);
+            least[m - 1] = s.heap.size ? ((Entry *)s.heap.items)[0].bound : cutoff;
+        }
+    }
+    release(&s);
+    return s.failed ? -1 : 0;
+}
+
+/* Cheapest structures of a cluster with `fewest` to `most` micro-batches. `cutoff` is a cost above which nothing
+   is asked for. With keep_all, all structures below it are listed in order of their bounds, else the cheapest
+   alone, and the search ends once that is proven within `tolerance`. `until` is the time on the monotonic clock
+   at which it ends in any case; `work` the most that may be done, and what was done. Returns how many are
+   listed, or -1 without memory; `bound` holds for every structure not listed, and with keep_all off for all. */
+int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, int fewest, int most,
+                  double cutoff, double tolerance, double until, int keep_all, int max_listed, int max_stages,
+                  int64_t *work, int32_t *candidates, double *values, double *bounds, double *bound) {
+    Search s;
     int listed = 0;
-    s.max_stages = s.num_devices < s.num_blocks ? s.num_devices : s.num_blocks;
-    s.failed = !prepare(&s);
-    if (!s.failed) add_roots(&s);
+    if (begin(&s, slot, cluster, latency_price, hz_price, max_stages)) {
+        s.cutoff = cutoff, s.prune = !keep_all && !slot->given_order[cluster];
+        add_roots(&s, fewest, most);
+    }
     *bound = cutoff;
     while (!s.failed && s.heap.size > 0) {
         Entry top = ((Entry *)s.heap.items)[0];

@@ -691,15 +691,16 @@ double certified_cost(const Programme *p, const Solved *solved, double latency_p
     return bound - solved->d2d_price * p->d2d_band_hz;
 }
 
-/* Certified costs of programmes for these prices, from the multipliers of their last solutions, which are
-   scaled to the prices of today. */
-void certify_all(const Programme *programmes, Solved *solved, int count, double latency_price, double hz_price,
-                 double *least) {
+/* Certified costs of the chosen programmes for these prices, from the multipliers of their last solutions,
+   which are scaled to the prices of today. */
+void certify_all(const Programme *programmes, Solved *solved, const int32_t *chosen, int count, double latency_price,
+                 double hz_price, double *least) {
     for (int k = 0; k < count; k++) {
-        Solved *last = &solved[k];
+        const Programme *programme = &programmes[chosen[k]];
+        Solved *last = &solved[chosen[k]];
         double ratio = latency_price / last->latency_price;
         last->latency_price = latency_price, last->d2d_price *= ratio;
-        for (int i = 0; i < programmes[k].num_links; i++) last->bottleneck_price[i] *= ratio;
-        least[k] = certified_cost(&programmes[k], last, latency_price, hz_price);
+        for (int i = 0; i < programme->num_links; i++) last->bottleneck_price[i] *= ratio;
+        least[k] = certified_cost(programme, last, latency_price, hz_price);
     }
 }

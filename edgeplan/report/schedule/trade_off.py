@@ -1,0 +1,117 @@
+"""What a sweep shows: how latency falls towards the bound, and queues grow, as time gets dearer."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgeplan.models.segment_scheduling.sweep import Sweep, SweepPoint
+from edgeplan.report.units import UNKNOWN, counted, percent_text, seconds_text
+
+STATIONARY = 0.02
+"""Share by which a budget may be exceeded late for a run to count as stationary."""
+FEWEST = 3
+"""Points from which on an exponent is fitted."""
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """The points of a sweep beside the best of their bounds.
+
+    Every offline bound holds for any policy that keeps the budgets, whatever its V, so the largest counts.
+    """
+
+    points: Sequence[SweepPoint]
+
+    @classmethod
+    def of(cls, sweep: Sweep) -> TradeOff:
+        """Take the points of a sweep in ascending order of V."""
+        return cls(sorted(sweep.points, key=lambda point: point.tradeoff))
+
+    @property
+    def best_bound_s(self) -> float | None:
+        """Largest offline bound; None where none says more than that time is not negative."""
+        best_s = max((point.offline_bound_s for point in self.points), default=0.0)
+        return best_s if best_s > 0 else None
+
+    def excess_s(self, point: SweepPoint) -> float | None:
+        """Late mean latency above the best bound, below 0 where a run undercuts it; None without a bound."""
+        return None if self.best_bound_s is None else point.late_latency_s - self.best_bound_s
+
+    @property
+    def excesses(self) -> list[Place]:
+        """V and excess in seconds, of the points that do not undercut the bound."""
+        pairs = ((point.tradeoff, self.excess_s(point)) for point in self.points)
+        return [(tradeoff, excess_s) for tradeoff, excess_s in pairs if excess_s is not None and excess_s > 0]
+
+    @property
+    def run_excesses(self) -> list[Place]:
+        """V and mean latency above the bound of the run, in seconds, which holds without any settling."""
+        pairs = ((point.tradeoff, point.mean_latency_s - point.run_bound_s) for point in self.points)
+        return [(tradeoff, excess_s) for tradeoff, excess_s in pairs if excess_s > 0]
+
+    @property
+    def queues(self) -> list[Place]:
+        """V and late queues in budgets, where there are any."""
+        return [(point.tradeoff, point.late_queue) for point in self.points if point.late_queue > 0]
+
+    @property
+    def undercutting(self) -> list[SweepPoint]:
+        """Points below the best bound: they spend ahead of their budgets."""
+        return [point for point in self.points if (self.excess_s(point) or 0.0) < 0]
+
+    @property
+    def unsettled(self) -> list[SweepPoint]:
+        """Points whose budgets are still exceeded late."""
+        return [point for point in self.points if not is_settled(point)]
+
+    def findings(self) -> Iterator[str]:
+        """Say in sentences how the curves run; of the late ones only over stationary points."""
+        settled = {point.tradeoff for point in self.points if is_settled(point)}
+        late = [place for place in self.excesses if place[0] in settled]
+        yield _finding("Mean latency above the bound of its run", self.run_excesses, "O(1/V)")
+        yield _finding("Late latency above the offline bound, stationary runs", late, "O(1/V)")
+        yield _finding("Late queues", self.queues, "O(V)")
+
+
+def _finding(what: str, places: Sequence[Place], theory: str) -> str:
+    exponent = slope(places)
+    if exponent is None:
+        return (
+            f"{what}: {counted(len(places), 'point')} above 0, too few to fit a power; theory has {theory}."
+        )
+    return f"{what}: like V^{exponent:.2f} over {counted(len(places), 'point')}; theory has {theory}."
+
+
+def is_settled(point: SweepPoint) -> bool:
+    """Say whether every budget is kept late, within the tolerance."""
+    return point.late_violation <= STATIONARY
+
+
+def slope(places: Sequence[Place]) -> float | None:
+    """Exponent of the power of V that fits best; None with fewer than three points.
+
+    Examples
+    --------
+    >>> slope([(0.1, 3.0), (1.0, 30.0), (10.0, 300.0)]), slope([(1.0, 2.0)])
+    (1.0, None)
+    """
+    if len(places) < FEWEST:
+        return None
+    xs, ys = ([math.log(value) for value in values] for values in zip(*places, strict=True))
+    return round(statistics.linear_regression(xs, ys).slope, 6)
+
+
+def bound_text(bound_s: float) -> str:
+    """Write a bound; one below 0 says nothing."""
+    return seconds_text(bound_s) if bound_s > 0 else "below 0"
+
+
+def excess_text(trade_off: TradeOff, point: SweepPoint) -> str:
+    """Write late latency above the best bound, as a share of the bound."""
+    excess_s, best_s = trade_off.excess_s(point), trade_off.best_bound_s
+    return UNKNOWN if excess_s is None or best_s is None else percent_text(excess_s / best_s)
