@@ -20,8 +20,9 @@ from edgeplan.solvers.segment_scheduling.slot_search import OnBetter
 Horizon = Search[SegmentScheduling, SegmentPlan]
 """The course of a solve of this problem."""
 
-_FINISHING_S = 0.002  # kept back for each slot that is left, of which a plan needs all
-_SHARES = 3  # even shares of the time left that one slot may take
+_HASTE = 1.5  # of what hurried slots took so far, kept back for each one left: a plan needs all
+_OVERTIME = 1.05  # of the time limit, in which hurried slots may still be decided
+_SHARES = 1.3  # even shares of the time left that one slot may take
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class _Run:
     on_incumbent: OnIncumbent | None
     decisions: list[Decision] = field(default_factory=list)
     _is_hurried: bool = False
+    _haste_s: float = 0.0
 
     def decide(self) -> Ending:
         """Decide every slot and close the search with the sums."""
@@ -71,6 +73,8 @@ class _Run:
             for gains in problem.gains():
                 if not self._has_time:
                     return self._out_of_time()
+                if not self.decisions:
+                    self._try_haste(controller, gains)
                 self._step(controller, gains, next(hints, None))
         finally:
             controller.close()
@@ -89,11 +93,23 @@ class _Run:
 
     @property
     def _has_time(self) -> bool:
-        return time.monotonic() < self.search.limits.deadline or self._is_hurried or not self.decisions
+        """Whether another slot may be decided; the first always, and on an interrupt all."""
+        limits = self.search.limits
+        over = limits.started + _OVERTIME * limits.time_limit_s
+        return time.monotonic() < over or self._is_hurried or not self.decisions
+
+    def _try_haste(self, controller: Controller, gains: Gains) -> None:
+        """Measure what a hurried slot takes, judging it in the end included."""
+        state, begun = controller.state(), time.monotonic()
+        for _ in range(2):  # the first loads what is needed
+            begun = time.monotonic()
+            controller.step(gains, until=begun)
+            controller.restore(state)
+        self._haste_s = _HASTE * (time.monotonic() - begun)
 
     def _step(self, controller: Controller, gains: Gains, hint: SlotPlan | None) -> None:
         now, limits = time.monotonic(), self.search.limits
-        left_s = max(0.0, limits.work_until - now - _FINISHING_S * self._slots_left)
+        left_s = max(0.0, limits.work_until - now - self._haste_s * self._slots_left)
         until = now if self._is_hurried else now + min(left_s, _SHARES * left_s / self._slots_left)
         state = controller.state()
         try:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.segment_scheduling.candidates import Column
+from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
 from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing, cheapest_of
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
@@ -28,9 +28,19 @@ OnBetter = Callable[[float | None, float | None], None]
 """Called with the best objective and bound so far."""
 
 ROUNDS = 40
+RECALLED = 16  # structures of a cluster that the next slot tries
 _LEAST_PRICE = 1e-9  # of a cluster's latency, relative to that of T: for one that never waits
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
+_COARSE = 0.1  # of the objective: the gap that the first pricing of a slot is made for
 _ENOUGH = 0.1  # of the gap: what prices must still promise, for another round
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a slot leaves to the next: its best prices, and its cheapest structures for them."""
+
+    prices: SlotPrices
+    structures: Mapping[int, tuple[Structure, ...]]
 
 
 @dataclass
@@ -58,19 +68,21 @@ class SlotSearch:
     pool: Executor | None = None
     best: Together | None = None
     bound: float | None = None
-    prices: SlotPrices | None = None
     on_better: OnBetter | None = None
+    met: Before | None = None
+    """What the next slot may begin from."""
     _evaluated: dict[tuple[Structure, ...], Together | None] = field(default_factory=dict)
 
-    def run(self, start: Structures, prices: SlotPrices | None = None) -> None:
-        """Search from structures that fit, and prices to begin with, until the gap or the time is reached."""
+    def run(self, start: Structures, before: Before | None = None) -> None:
+        """Search from structures that fit, and what the slot before met, until gap or time is reached."""
         first = self.evaluate(start) or self.best
         if first is None:
             return
         self.raise_bound(self.noise.cost(self.noise.most))  # what no decision can undercut
+        root = Root(self, first, before)
+        root.recall()
         if self.is_late:
             return
-        root = Root(self, first, prices)
         root.improve()
         if not self.is_done and not self.is_late:
             from edgeplan.solvers.segment_scheduling.branching import branch
@@ -147,25 +159,54 @@ class Root:
         The slot.
     first
         A joint solution to begin with.
-    start
-        Prices to begin with, such as those of the slot before; those of the solution by default.
+    before
+        What the slot before met; nothing by default.
     """
 
     search: SlotSearch
     first: Together
-    start: SlotPrices | None
+    before: Before | None
     prices: SlotPrices | None = None
     bound: float = -math.inf
     least: np.ndarray = field(default_factory=lambda: np.empty(0))
     """Lower bounds at the best prices, by cluster and micro-batches."""
     columns: dict[int, dict[Structure, Column]] = field(default_factory=dict)
 
-    def improve(self) -> None:
-        """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays."""
+    def __post_init__(self) -> None:
         search = self.search
         self.master = DualMaster(search.slot.prices.second, search.band_hz, search.noise)
         self._meet(search.columns_of(self.first))
-        prices = self.start or search.prices_of(self.first)
+
+    def recall(self) -> None:
+        """Try the structures that the slot before met, at its prices."""
+        if self.before is None:
+            return
+        search, prices = self.search, self.before.prices
+        for n, structures in self.before.structures.items():
+            candidates = Candidates(search.slot, n, structures)
+            for k in range(len(structures)):
+                _, column = candidates.settle(k, prices.of(n))
+                if column is not None:
+                    self._add(n, column)
+        mixed = self._cheapest(prices)
+        together = search.evaluate({n: column.structure for n, column in mixed.items()})
+        if together is not None:
+            self._meet(search.columns_of(together))
+        self._remember(prices)
+
+    def _remember(self, prices: SlotPrices) -> None:
+        """Leave the cheapest structures met to the next slot."""
+        cheapest = {
+            n: sorted(found.values(), key=lambda column: column.price(prices.of(n)))[:RECALLED]
+            for n, found in self.columns.items()
+        }
+        structures = {n: tuple(column.structure for column in kept) for n, kept in cheapest.items()}
+        self.search.met = Before(prices, structures)
+
+    def improve(self) -> None:
+        """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays."""
+        search = self.search
+        prices = self.before.prices if self.before else search.prices_of(search.best or self.first)
         for _ in range(ROUNDS):
             best = search.best
             rose = self._price(prices)
@@ -179,13 +220,16 @@ class Root:
             if following is None:
                 break
             prices = following
-        search.prices = self.prices
+        if self.prices is not None:
+            self._remember(self.prices)
 
     def _price(self, prices: SlotPrices) -> bool:
         """Bound all mixes, solve the cheapest together, and say whether the bound has risen."""
         search = self.search
         assert search.best is not None
-        tolerance = _SHARE * search.gap * abs(search.best.objective)
+        best = search.best.objective
+        open_gap = min(best - self.bound, _COARSE * abs(best))
+        tolerance = max(_SHARE * search.gap * abs(best), _ENOUGH / 2 * open_gap)
         pricing = MixPricing(
             search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool
         )

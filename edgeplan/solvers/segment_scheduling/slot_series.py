@@ -12,10 +12,9 @@ from typing import Self
 from edgeplan.errors import BackendError
 from edgeplan.models.segment_scheduling import Gains, SegmentScheduling, SlotPlan
 from edgeplan.models.segment_scheduling.plan import ClusterPlan
-from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
 from edgeplan.solvers.segment_scheduling.first_structures import Feasibility, UndecidedError
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices, SlotArrays, Structure
-from edgeplan.solvers.segment_scheduling.slot_search import OnBetter, SlotSearch
+from edgeplan.solvers.segment_scheduling.slot_search import Before, OnBetter, SlotSearch
 from edgeplan.solvers.segment_scheduling.together import Noise, cluster_plans
 
 
@@ -56,7 +55,7 @@ class SlotSeries:
     gap: float
     workers: int = 1
     _last: dict[int, Structure] = field(default_factory=dict)
-    _prices: SlotPrices | None = None
+    _before: Before | None = None
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
@@ -122,12 +121,11 @@ class SlotSeries:
         search.on_better = on_better
         if hint is not None:
             search.evaluate(_hinted(slot, hint, starts, there))
-        same = self._prices is not None and self._prices.second.keys() == starts.keys()
-        search.run(starts, self._prices if same else None)
+        search.run(starts, self._recalled(slot, starts, there))
         if search.best is None or search.bound is None:
             raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
         self._last = dict(search.best.structures)
-        self._prices = search.prices or self._prices
+        self._before = search.met or self._before
         plans = cluster_plans(slot, search.best)
         entries = tuple(
             plans.get(n, ClusterPlan(id=cluster.id, skipped=True))
@@ -141,6 +139,19 @@ class SlotSeries:
             self.problem.instance.training.micro_batch_size,
         )
         return Noise(slot.prices.noise * level / size, fewest, most)
+
+    def _recalled(
+        self, slot: SlotArrays, starts: Mapping[int, Structure], there: Collection[str]
+    ) -> Before | None:
+        """What the slot before met, as far as it fits; nothing if other clusters took part."""
+        if self._before is None or self._before.structures.keys() != starts.keys():
+            return None
+        fitting = {}
+        for n, structures in self._before.structures.items():
+            have = [device.id in there for device in self.problem.instance.clusters[n].devices]
+            kept = tuple(s for s in structures if slot.instance.allows(n, s, have))
+            fitting[n] = kept or (starts[n],)
+        return Before(self._before.prices, fitting)
 
     def _starts(
         self, slot: SlotArrays, there: Collection[str]
