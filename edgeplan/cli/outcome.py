@@ -12,6 +12,7 @@ from edgeplan.cli.console import figures, stderr
 from edgeplan.models.problem import Problem
 from edgeplan.models.result import Incumbent, Result, Status, Stop
 from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.segment_scheduling.instance import NOISE
 from edgeplan.report.units import counted, percent_text, seconds_text
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def summarise(problem: Problem, result: Result, more: dict[str, str] | None = No
         gap = "unknown" if result.gap is None else f"{100 * result.gap:.4g} %"
         bound = "unknown" if result.bound is None else f"{result.bound:.9g}"
         rows |= {"objective": f"{result.objective:.9g}  (bound {bound}, gap {gap})"}
-        rows |= _plan_rows(result.problem, result.plan, result.metrics or {})
+        rows |= _plan_rows(problem, result.plan, result.metrics or {})
     if result.detail:
         rows["detail"] = escape(result.detail)
     warm = result.solver.options.get("warm_start")
@@ -72,15 +73,20 @@ def summarise(problem: Problem, result: Result, more: dict[str, str] | None = No
         stderr.print(f"  [red]conflict[/red] {escape(conflict.pointer)}: {escape(conflict.message)}")
 
 
-def _plan_rows(problem: str, plan: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
+def _plan_rows(problem: Problem, plan: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
     """What a plan is in a few words."""
-    if problem != SegmentScheduling.name:
+    if not isinstance(problem, SegmentScheduling):
         return {"stages": str(len(plan["stages"]))}
     return {
         "slots": str(len(plan["slots"])),
         "mean latency": seconds_text(metrics["mean_latency_s"]),
-        "budgets": _worst(metrics["budget_violation"]),
+        "budgets": _worst(metrics["budget_violation"] | {NOISE: _noise_violation(problem, metrics)}),
     }
+
+
+def _noise_violation(problem: SegmentScheduling, metrics: dict[str, Any]) -> float:
+    """Share by which the mean gradient noise exceeds its budget, which the metrics leave to the reader."""
+    return max(0.0, float(metrics["mean_noise"]) / problem.instance.control.noise_budget - 1)
 
 
 def _worst(violation: dict[str, float]) -> str:

@@ -1,15 +1,18 @@
 """The cheapest mix of structures for given prices: clusters and micro-batches are bounded as needed.
 
-Quick bounds for all numbers of micro-batches suggest a mix; what the mix uses is priced exactly, and the mix
-is sought again, until all that it uses is exact.
+Quick bounds for all numbers of micro-batches suggest a mix, whose noise says what a micro-batch earns. Sweeps
+at that worth raise the bounds of every number at once; of few clusters, what the cheapest mix then uses is
+priced exactly, and the mix is sought again, until all that it uses is exact.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,7 +23,10 @@ from edgeplan.solvers.segment_scheduling.pricing import bound_cluster, price_clu
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
+FEW_CLUSTERS = 8  # with which every pair of cluster and micro-batches is priced as needed
+SWEEPS = 3
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
+Priceable = TypeVar("Priceable")
 Columns = Mapping[int, Mapping[Structure, Column]]
 """The decisions met of every cluster, one for each structure."""
 
@@ -86,21 +92,25 @@ class MixPricing:
         for row, n in enumerate(self.clusters):
             for column in self.columns[n].values():
                 self._note(row, column)
-        cutoff = cheapest_mix(self._known, self.noise).bound * (1 + SLACK) + 1e-300
-        quick = self._map(
-            lambda n: bound_cluster(self.slot, n, self.prices.of(n), cutoff=cutoff), self.clusters
-        )
-        self.least = np.minimum(np.array(list(quick)), self._known)
-        exact = np.zeros_like(self.least, dtype=bool)
-        while True:
-            mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
-            loose = [row for row, m in enumerate(mix.micro_batches) if not exact[row, m - 1]]
-            if not loose or known.bound - mix.bound <= self.tolerance or math.isinf(mix.bound):
-                break
-            slack = (known.bound - mix.bound) + SLACK * abs(known.bound)
-            self._refine(mix, loose, slack)
-            exact[loose, [mix.micro_batches[row] - 1 for row in loose]] = True
-        return mix.bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
+        self.least = np.minimum(self._quick_bounds(), self._known)
+        self._sweep()
+        if len(self.clusters) <= FEW_CLUSTERS:
+            self._settle()
+        bound = cheapest_mix(self.least, self.noise).bound
+        return bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
+
+    def cheapest(self) -> dict[int, Structure]:
+        """Structures of the cheapest mix known."""
+        mix = cheapest_mix(self._known, self.noise)
+        rows = zip(self.clusters, mix.micro_batches, strict=True)
+        return {n: self._structures[row, m] for row, (n, m) in enumerate(rows)}
+
+    def _note(self, row: int, column: Column) -> None:
+        m = column.structure.micro_batches
+        cost = column.price(self.prices.of(self.clusters[row]))
+        if cost < self._known[row, m - 1]:
+            self._known[row, m - 1] = cost
+            self._structures[row, m] = column.structure
 
     def _quick_bounds(self) -> np.ndarray:
         """Bound clusters by what the cheapest mix known leaves them, twice: the others' bounds narrow it."""
@@ -117,43 +127,84 @@ class MixPricing:
             left = known - self.noise.cost(self.noise.most) - (cheapest.sum() - cheapest)
         return least
 
-    def _note(self, row: int, column: Column) -> None:
-        m = column.structure.micro_batches
-        cost = column.price(self.prices.of(self.clusters[row]))
-        if cost < self._known[row, m - 1]:
-            self._known[row, m - 1] = cost
-            self._structures[row, m] = column.structure
+    @property
+    def _is_over(self) -> bool:
+        """Whether the bound is near enough to the cheapest mix known, or time is up."""
+        mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
+        near = known.bound - mix.bound <= self.tolerance or math.isinf(mix.bound)
+        return near or time.monotonic() >= self.until
 
-    def _refine(self, mix: Mix, loose: Sequence[int], slack: float) -> None:
-        """Price what the mix uses; beyond the slack it cannot be in the cheapest mix."""
+    def _sweep(self) -> None:
+        """Price clusters over all numbers of micro-batches, each earning what the noise says it is worth.
 
-        def price(row: int) -> tuple[float, Column | None]:
-            n, m = self.clusters[row], mix.micro_batches[row]
-            at, own = (row, m - 1), self.prices.of(n)
-            cutoff = min(self._known[at] + SLACK * abs(self._known[at]), self.least[at] + slack) + 1e-300
-            tolerance = self.tolerance / len(self.clusters)
-            priced = price_cluster(
-                self.slot, n, own, range(m, m + 1), cutoff=cutoff, tolerance=tolerance, until=self.until
-            )
-            column = None
-            if priced.structures:
-                _, column = Candidates(self.slot, n, priced.structures[:1]).settle(0, own)
-            return priced.least, column
+        A cluster's least cost v then bounds its cost with m micro-batches from below by v + earned m.
+        """
+        micro_batches = np.arange(1, self.least.shape[1] + 1)
+        for _ in range(SWEEPS):
+            if self._is_over:
+                return
+            before = cheapest_mix(self.least, self.noise)
+            earned = self.noise.price(sum(before.micro_batches))
 
-        for row, (bound, column) in zip(loose, self._map(price, loose), strict=True):
-            at = (row, mix.micro_batches[row] - 1)
-            if column is not None:
-                self.found.append((self.clusters[row], column))
-                self._note(row, column)
-            self.least[at] = min(max(self.least[at], bound), self._known[at])
+            def price(row: int, earned: float = earned) -> tuple[float, Column | None]:
+                known = float((self._known[row] - earned * micro_batches).min())
+                return self._price(row, range(1, len(micro_batches) + 1), known, earned)
 
-    def cheapest(self) -> dict[int, Structure]:
-        """Structures of the cheapest mix known."""
-        mix = cheapest_mix(self._known, self.noise)
-        return {
-            n: self._structures[row, m]
-            for row, (n, m) in enumerate(zip(self.clusters, mix.micro_batches, strict=True))
-        }
+            for row, (bound, column) in enumerate(self._map(price, range(len(self.clusters)))):
+                if column is not None:
+                    self._keep(row, column)
+                raised = np.maximum(self.least[row], bound + earned * micro_batches)
+                self.least[row] = np.minimum(raised, self._known[row])
+            risen = cheapest_mix(self.least, self.noise).bound - before.bound
+            if risen <= 0.1 * (cheapest_mix(self._known, self.noise).bound - before.bound):
+                return
 
-    def _map(self, function: Callable, items: Iterable) -> Iterable:  # type: ignore[type-arg]
-        return map(function, items) if self.pool is None else self.pool.map(function, items)
+    def _settle(self) -> None:
+        """Price what the cheapest mix uses, cluster by cluster, until all of it is exact."""
+        exact = np.zeros_like(self.least, dtype=bool)
+        while not self._is_over:
+            mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
+            loose = [row for row, m in enumerate(mix.micro_batches) if not exact[row, m - 1]]
+            if not loose:
+                return
+            # beyond the slack a pair cannot be in the cheapest mix
+            slack = (known.bound - mix.bound) + SLACK * abs(known.bound)
+
+            def price(row: int, mix: Mix = mix, slack: float = slack) -> tuple[float, Column | None]:
+                m = mix.micro_batches[row]
+                cutoff = min(self._known[row, m - 1], self.least[row, m - 1] + slack)
+                return self._price(row, range(m, m + 1), float(cutoff))
+
+            for row, (bound, column) in zip(loose, self._map(price, loose), strict=True):
+                at = (row, mix.micro_batches[row] - 1)
+                if column is not None:
+                    self._keep(row, column)
+                self.least[at], exact[at] = min(max(self.least[at], bound), self._known[at]), True
+
+    def _price(
+        self, row: int, micro_batches: range, cutoff: float, earned: float = 0.0
+    ) -> tuple[float, Column | None]:
+        """Proven least cost of a cluster, and the decision that attains it if it is below the cutoff."""
+        n = self.clusters[row]
+        own = self.prices.of(n)
+        priced = price_cluster(
+            self.slot,
+            n,
+            own,
+            micro_batches,
+            cutoff=cutoff + SLACK * abs(cutoff) + 1e-300,
+            earned=earned,
+            tolerance=self.tolerance / len(self.clusters),
+            until=self.until,
+        )
+        column = None
+        if priced.structures:
+            _, column = Candidates(self.slot, n, priced.structures[:1]).settle(0, own)
+        return priced.least, column
+
+    def _keep(self, row: int, column: Column) -> None:
+        self.found.append((self.clusters[row], column))
+        self._note(row, column)
+
+    def _map(self, function: Callable[[int], Priceable], rows: Iterable[int]) -> Iterable[Priceable]:
+        return map(function, rows) if self.pool is None else self.pool.map(function, rows)

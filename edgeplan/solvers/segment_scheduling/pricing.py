@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from edgeplan.solvers.segment_scheduling.kernel.library import kernel
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 
 MOST_WORK = 20_000
+ROUNDING = 1e-9  # relative; as in the kernel
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Priced:
     ----------
     structures
         In order of their bounds.
+    values
+        Cost of each.
     bounds
         Proven least cost of each.
     bound
@@ -37,6 +41,7 @@ class Priced:
     """
 
     structures: tuple[Structure, ...]
+    values: tuple[float, ...]
     bounds: tuple[float, ...]
     bound: float
 
@@ -53,6 +58,7 @@ def price_cluster(
     micro_batches: range,
     *,
     cutoff: float,
+    earned: float = 0.0,
     tolerance: float = 0.0,
     until: float = math.inf,
     most: int = 1,
@@ -66,6 +72,8 @@ def price_cluster(
         Numbers of micro-batches to look at.
     cutoff
         Cost from which on structures are of no interest.
+    earned
+        What each micro-batch takes off the cost.
     tolerance
         How far from proven the cheapest may be.
     until
@@ -75,6 +83,35 @@ def price_cluster(
     work
         Most programmes over blocks, labels extended and convex programmes solved, together.
     """
+
+    def search(cutoff: float, prune: bool) -> tuple[Priced, bool]:
+        return _search(
+            slot, cluster, prices, micro_batches, cutoff, earned, tolerance, until, prune, most, work
+        )
+
+    found, in_time = search(cutoff, True)
+    best = min((cutoff, *(value + ROUNDING * abs(value) for value in found.values)))
+    if most > 1 or not in_time or best - found.least <= tolerance + 2 * ROUNDING * abs(best):
+        return found
+    again, _ = search(best, False)  # what was pruned may be the cheapest after all
+    bound, chosen = max(found.bound, again.bound), again if again.structures else found
+    return Priced(chosen.structures, chosen.values, (bound,) * len(chosen.structures), bound)
+
+
+def _search(
+    slot: SlotArrays,
+    cluster: int,
+    prices: ClusterPrices,
+    micro_batches: range,
+    cutoff: float,
+    earned: float,
+    tolerance: float,
+    until: float,
+    prune: bool,
+    most: int,
+    work: int,
+) -> tuple[Priced, bool]:
+    """Run the kernel's search once, and say whether it ended before its limits."""
     stages = slot.instance.max_stages
     rows = np.zeros((most, 2 + 2 * stages), dtype=np.int32)
     values, bounds = np.zeros(most), np.zeros(most)
@@ -84,12 +121,14 @@ def price_cluster(
         cluster,
         prices.second,
         prices.hertz,
+        earned,
         micro_batches[0],
         micro_batches[-1],
         cutoff,
         tolerance,
         until,
         int(most > 1),
+        int(prune),
         most,
         stages,
         ctypes.byref(done),
@@ -100,11 +139,13 @@ def price_cluster(
     )
     if listed < 0:
         raise MemoryError("pricing a cluster ran out of memory")
-    return Priced(
+    found = Priced(
         tuple(_structure_of(row, stages) for row in rows[:listed]),
-        tuple(float(x) for x in bounds[:listed]),
+        tuple(values[:listed].tolist()),
+        tuple(bounds[:listed].tolist()),
         bound.value,
     )
+    return found, done.value < work and time.monotonic() < until
 
 
 def bound_cluster(slot: SlotArrays, cluster: int, prices: ClusterPrices, *, cutoff: float) -> np.ndarray:

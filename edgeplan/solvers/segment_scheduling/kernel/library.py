@@ -131,10 +131,10 @@ def kernel() -> Any:
             (
                 POINTER(Slot),
                 c_int,
-                *2 * [c_double],
+                *3 * [c_double],
                 *2 * [c_int],
                 *3 * [c_double],
-                *3 * [c_int],
+                *4 * [c_int],
                 POINTER(c_int64),
                 *3 * [c_void_p],
                 POINTER(c_double),

@@ -1,7 +1,7 @@
 /* Pricing one cluster: its cheapest stages and micro-batches for given prices, by best-first search.
 
-   For prices of latency (lambda) and of uplink band (mu), minimise lambda T_n + energy + mu B over structures
-   with some numbers of micro-batches. Four kinds of nodes, all with lower bounds, share one heap:
+   For prices of latency (lambda), of uplink band (mu) and of a micro-batch (kappa), minimise over structures
+   lambda T_n + energy + mu B - kappa m. Four kinds of nodes, all with lower bounds, share one heap:
 
    sized    micro-batches and number of stages, bounded by a programme over (stages, block, level) in which
             devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck
@@ -60,7 +60,8 @@ typedef struct {
     double cost, busiest_s; /* of computing, and penalties; hops come on top, by level */
 } Label;
 
-/* The best label of a count for a first block and a set of devices; a later one must be cheaper or less busy. */
+/* The best label of a count for a first block and a set of devices; a later one should be cheaper or less busy.
+   Labels compare by bounds, so what is pruned for them may still be better in the end: its least bound is kept. */
 typedef struct {
     uint64_t key;
     int32_t label;
@@ -80,7 +81,7 @@ typedef struct {
 typedef struct {
     const Slot *slot;
     int cluster, first, num_devices, num_blocks, max_stages, stride, width; /* stride: of candidates */
-    double latency_price, hz_price, cutoff;
+    double latency_price, hz_price, batch_price, cutoff, floor; /* floor: least bound of what was pruned */
     int32_t *class_of;      /* by block: which of the distinct sizes its hop has */
     double *class_bits;
     int num_classes;
@@ -197,8 +198,12 @@ static double uplink_cost(const Search *s, int m, const Levels *levels, double *
 }
 
 static double plain_cost(const Search *s, int m) {
-    return s->latency_price * (s->slot->embedding_s[s->cluster] + s->slot->decoder_s[s->cluster] * m);
+    return s->latency_price * (s->slot->embedding_s[s->cluster] + s->slot->decoder_s[s->cluster] * m)
+           - s->batch_price * m;
 }
+
+/* Scale of a cluster's costs at the cutoff, without what its micro-batches earn. */
+static double spent(const Search *s, int m) { return fabs(s->cutoff + s->batch_price * m); }
 
 /* Levels between two bottlenecks in even ratios; one level of any bottleneck where it does not matter. */
 static void lay_levels(const Search *s, int m, double from_s, double to_s, int size, Levels *levels) {
@@ -439,7 +444,7 @@ static void add_count(Search *s, int index, double known) {
             best = next, next = swap, level = found;
         } else step *= 0.6;
         if (!(best.bound < s->cutoff)) break;
-        if (round > 2 && best.bound - last < 0.003 * s->cutoff * step) { if (step < 0.5) break; step *= 0.6; }
+        if (round > 2 && best.bound - last < 0.003 * spent(s, m) * step) { if (step < 0.5) break; step *= 0.6; }
         last = best.bound;
         int stages = trace_stages(s, m, sized.num_stages, &levels, &best, level, devices, classes);
         memcpy(next.penalty, best.penalty, s->num_devices * sizeof(double));
@@ -450,7 +455,7 @@ static void add_count(Search *s, int index, double known) {
             double price = clearing_price(s, m, levels.edge[level + 1], devices, classes, stages, start);
             if (price > 0) *guess = next.hz_price = price;
         }
-        double miss = step * fmin(s->cutoff - best.bound, GENTLE * s->cutoff);
+        double miss = step * fmin(s->cutoff - best.bound, GENTLE * spent(s, m));
         int moved = move_penalties(s, devices, stages, miss, next.penalty);
         if (!moved && fabs(next.hz_price - best.hz_price) <= 0.03 * best.hz_price) break;
     }
@@ -575,7 +580,10 @@ static void extend(Search *s, int count_index, int parent, double known) {
             if (!label) return;
             *label = (Label){count_index, parent, i, start, r + 1, from.set + scatter(i + 1), cost + price * seconds,
                              busiest};
-            if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) { s->labels.size--; continue; }
+            if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) {
+                s->labels.size--, s->floor = fmin(s->floor, fmax(bound, known));
+                continue;
+            }
             push(s, fmax(bound, known), LABEL, s->labels.size - 1);
         }
     }
@@ -610,10 +618,10 @@ static void settle(Search *s, int index, double bound, int keep_all) {
     double mu;
     build_programme(s->slot, s->cluster, candidate, s->stride, &programme);
     s->work += 1;
-    double value = INFINITY;
+    double extra = s->batch_price * candidate[0], value = INFINITY;
     if (solve_programmes(&programme, 1, 0, 0, s->latency_price, s->hz_price, &solved, &mu)) {
-        value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz;
-        bound = fmax(bound, certified_cost(&programme, &solved, s->latency_price, s->hz_price));
+        value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz - extra;
+        bound = fmax(bound, certified_cost(&programme, &solved, s->latency_price, s->hz_price) - extra);
     }
     Exact *exact = grow(s, &s->exacts, sizeof(Exact));
     if (!exact) { free(candidate); return; }
@@ -679,11 +687,12 @@ static int is_late(double until) {
     return now.tv_sec + 1e-9 * now.tv_nsec >= until;
 }
 
-static int begin(Search *s, const Slot *slot, int cluster, double latency_price, double hz_price, int max_stages) {
+static int begin(Search *s, const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price,
+                 int max_stages) {
     *s = (Search){.slot = slot, .cluster = cluster, .first = slot->first_device[cluster],
                   .num_devices = slot->first_device[cluster + 1] - slot->first_device[cluster],
                   .num_blocks = slot->num_blocks, .width = 2 + 2 * max_stages, .stride = max_stages,
-                  .latency_price = latency_price, .hz_price = hz_price};
+                  .latency_price = latency_price, .hz_price = hz_price, .batch_price = batch_price, .floor = INFINITY};
     s->max_stages = s->num_devices < s->num_blocks ? s->num_devices : s->num_blocks;
     s->failed = !prepare(s);
     return !s->failed;
@@ -693,7 +702,7 @@ static int begin(Search *s, const Slot *slot, int cluster, double latency_price,
 int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double cutoff, int max_stages,
                   double *least) {
     Search s;
-    if (begin(&s, slot, cluster, latency_price, hz_price, max_stages)) {
+    if (begin(&s, slot, cluster, latency_price, hz_price, 0, max_stages)) {
         s.cutoff = cutoff;
         for (int m = 1; m <= slot->max_micro_batches; m++) {
             s.heap.size = s.sized.size = 0;
@@ -705,18 +714,25 @@ int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz
     return s.failed ? -1 : 0;
 }
 
+static int list_exact(const Search *s, const Exact *exact, int listed, int32_t *candidates, double *values) {
+    memcpy(candidates + (size_t)listed * s->width, exact->candidate, s->width * sizeof(int32_t));
+    values[listed] = exact->value;
+    return listed + 1;
+}
+
 /* Cheapest structures of a cluster with `fewest` to `most` micro-batches. `cutoff` is a cost above which nothing
    is asked for. With keep_all, all structures below it are listed in order of their bounds, else the cheapest
-   alone, and the search ends once that is proven within `tolerance`. `until` is the time on the monotonic clock
-   at which it ends in any case; `work` the most that may be done, and what was done. Returns how many are
-   listed, or -1 without memory; `bound` holds for every structure not listed, and with keep_all off for all. */
-int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, int fewest, int most,
-                  double cutoff, double tolerance, double until, int keep_all, int max_listed, int max_stages,
-                  int64_t *work, int32_t *candidates, double *values, double *bounds, double *bound) {
+   alone, and the search ends once that is proven within `tolerance`; with `prune` it is faster, and the bound
+   may be lower. `until` is the time on the monotonic clock at which it ends in any case; `work` the most that
+   may be done, and what was done. Returns how many are listed, or -1 without memory; `bound` holds for every
+   structure not listed, and with keep_all off for all. */
+int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price, int fewest,
+                  int most, double cutoff, double tolerance, double until, int keep_all, int prune, int max_listed,
+                  int max_stages, int64_t *work, int32_t *candidates, double *values, double *bounds, double *bound) {
     Search s;
     int listed = 0;
-    if (begin(&s, slot, cluster, latency_price, hz_price, max_stages)) {
-        s.cutoff = cutoff, s.prune = !keep_all && !slot->given_order[cluster];
+    if (begin(&s, slot, cluster, latency_price, hz_price, batch_price, max_stages)) {
+        s.cutoff = cutoff, s.prune = prune && !keep_all && !slot->given_order[cluster];
         add_roots(&s, fewest, most);
     }
     *bound = cutoff;
@@ -733,10 +749,8 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
             if (label->start == 0) settle(&s, top.index, top.bound, keep_all);
             else extend(&s, label->count, top.index, top.bound);
         } else {
-            const Exact *exact = (Exact *)s.exacts.items + top.index;
-            memcpy(candidates + (size_t)listed * s.width, exact->candidate, s.width * sizeof(int32_t));
-            values[listed] = exact->value, bounds[listed] = top.bound;
-            listed++;
+            bounds[listed] = top.bound;
+            listed = list_exact(&s, (Exact *)s.exacts.items + top.index, listed, candidates, values);
             if (!keep_all) { *bound = top.bound; break; }
         }
     }
@@ -744,9 +758,10 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
         const Exact *exacts = s.exacts.items, *best = exacts;
         for (int k = 1; k < s.exacts.size; k++)
             if (exacts[k].value < best->value) best = &exacts[k];
-        memcpy(candidates, best->candidate, s.width * sizeof(int32_t));
-        values[0] = best->value, bounds[0] = *bound, listed = 1;
+        listed = list_exact(&s, best, 0, candidates, values);
     }
+    *bound = fmin(*bound, s.floor);
+    if (!keep_all && listed) bounds[0] = *bound;
     *work = s.work;
     int failed = s.failed;
     release(&s);
