@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+_LEAST_NOISE_W = 1e-300
+
 
 def rate_bit_per_s(bandwidth_hz: float, power_w: float, gain: float, noise_w_per_hz: float) -> float:
     """Rate of a link, infinite or zero only beyond what floats can tell.
@@ -17,7 +19,10 @@ def rate_bit_per_s(bandwidth_hz: float, power_w: float, gain: float, noise_w_per
     >>> rate_bit_per_s(1.0, 3.0, 1.0, 1.0)
     2.0
     """
-    signal_to_noise = power_w * gain / (noise_w_per_hz * bandwidth_hz)
+    noise_w = noise_w_per_hz * bandwidth_hz
+    if noise_w < _LEAST_NOISE_W:  # the limit of a narrow band
+        return power_w * gain / noise_w_per_hz / math.log(2.0)
+    signal_to_noise = power_w * gain / noise_w
     return bandwidth_hz * math.log1p(signal_to_noise) / math.log(2.0)
 
 

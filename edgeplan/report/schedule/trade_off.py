@@ -61,7 +61,7 @@ class TradeOff:
 
     @property
     def undercutting(self) -> list[SweepPoint]:
-        """Points below the best bound: they spend ahead of their budgets."""
+        """Points below the best bound, which only a run that exceeds budgets can be."""
         return [point for point in self.points if (self.excess_s(point) or 0.0) < 0]
 
     @property

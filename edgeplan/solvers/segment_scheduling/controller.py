@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.faults import Fault
@@ -38,6 +38,8 @@ class Decision:
         Proven lower bound of the slot's objective over all decisions of the devices there.
     skipped
         Clusters that can do nothing with the devices there, each with the reason.
+    interrupted
+        Whether the search was told to end, by Ctrl-C or `EnoughError`.
     """
 
     slot: int
@@ -45,6 +47,7 @@ class Decision:
     cost: SlotCost
     bound: float
     skipped: Mapping[str, str]
+    interrupted: bool = False
 
     @property
     def objective(self) -> float:
@@ -96,6 +99,11 @@ class Controller:
     workers
         Clusters priced side by side.
 
+    Raises
+    ------
+    UsageError
+        When an option is out of range.
+
     Examples
     --------
     >>> from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
@@ -119,6 +127,13 @@ class Controller:
         workers: int = 1,
     ) -> None:
         self._problem = problem
+        for name, value, rule, kept in (
+            ("gap", gap, "at least 0 and finite", _is_number(gap) and 0 <= gap < math.inf),
+            ("slot_time_s", slot_time_s, "above 0", _is_number(slot_time_s) and slot_time_s > 0),
+            ("workers", workers, "a whole number, at least 1", type(workers) is int and workers >= 1),
+        ):
+            if not kept:
+                raise UsageError(f"{name}: {value!r}: must be {rule}")
         self._slot_time_s = slot_time_s
         self._series = SlotSeries(problem, gap=min(max(gap, 1e-9), 1.0), workers=workers)
         self._ids = [device.id for cluster in problem.instance.clusters for device in cluster.devices]
@@ -142,6 +157,8 @@ class Controller:
         InvalidInputError
             When it is no state of a controller of this instance.
         """
+        if not isinstance(state, Mapping):
+            raise UsageError(f"state: {state!r}: must be what state() returned")
         read = read_document(dict(state), _State, source="state")
         names = set(self._queues.to_document())
         faults = [
@@ -188,6 +205,8 @@ class Controller:
         UsageError
             When a gain is missing or not above 0, or a device is unknown.
         """
+        if hint is not None and not isinstance(hint, SlotPlan):
+            raise UsageError(f"hint: {hint!r}: must be a SlotPlan")
         if until is None:
             until = time.monotonic() + self._slot_time_s
         present = self._present(devices)
@@ -203,7 +222,7 @@ class Controller:
         )
         cost = slot_cost(self._problem.segments, answer.plan, slot_gains, self._queues)
         bound = min(answer.bound, cost.objective)
-        decision = Decision(self._slot, answer.plan, cost, bound, answer.skipped)
+        decision = Decision(self._slot, answer.plan, cost, bound, answer.skipped, answer.interrupted)
         self._slot, self._queues = self._slot + 1, cost.queues
         return decision
 
@@ -216,6 +235,8 @@ class Controller:
     def _present(self, devices: Collection[str] | None) -> list[str]:
         if devices is None:
             return self._ids
+        if not isinstance(devices, Collection) or not all(isinstance(name, str) for name in devices):
+            raise UsageError(f"devices: {devices!r}: must be ids, or a mapping from ids to bytes")
         unknown = sorted(set(devices) - set(self._ids))
         if unknown:
             raise UsageError(f"devices: {unknown[0]!r}: must be a device of the instance; drop it")
@@ -224,16 +245,17 @@ class Controller:
 
     def _gains(self, gains: Gains | Mapping[str, Mapping[str, float]], present: Collection[str]) -> Gains:
         if not isinstance(gains, Gains):
-            if set(gains) != {"d2d", "uplink"}:
-                raise UsageError(f'gains: {sorted(gains)}: must have "d2d" and "uplink"')
+            parts = gains if isinstance(gains, Mapping) else {}
+            if set(parts) != {"d2d", "uplink"} or not all(isinstance(p, Mapping) for p in parts.values()):
+                raise UsageError('gains: must have "d2d" and "uplink", each a mapping from ids to gains')
             gains = Gains(gains["d2d"], gains["uplink"])
         there = set(present)
         clusters = [cluster.id for cluster in self._problem.instance.clusters]
         for part, given, names in (("d2d", gains.d2d, present), ("uplink", gains.uplink, clusters)):
             for name in names:
                 value = given.get(name)
-                if value is None or not 0 < value < math.inf:
-                    raise UsageError(f"gains: {part}: {name}: {value}: must be above 0 and finite")
+                if not _is_number(value) or not 0 < value < math.inf:
+                    raise UsageError(f"gains: {part}: {name}: {value!r}: must be above 0 and finite")
         d2d = {name: gains.d2d[name] if name in there else 1.0 for name in self._ids}
         return Gains(d2d, dict(gains.uplink))
 
@@ -242,7 +264,14 @@ class Controller:
         if not isinstance(devices, Mapping):
             return None
         for name, memory in devices.items():
-            if not isinstance(memory, int) or memory < 0:
+            if type(memory) is not int or memory < 0:
                 raise UsageError(f"devices: {name}: {memory!r}: must be whole bytes, at least 0")
         have = {d.id: d.memory_bytes for cluster in self._problem.instance.clusters for d in cluster.devices}
         return {name: min(have[name], left) for name, left in devices.items()}
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a real number that a float holds, and no boolean."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return isinstance(value, float) or abs(value) < 1e300

@@ -114,14 +114,14 @@ class _Run:
         state = controller.state()
         try:
             decision = controller.step(gains, until=until, hint=hint, on_better=self._on_better)
-            self._tell(decision)
-        except (KeyboardInterrupt, EnoughError):
+        except KeyboardInterrupt:
             if self._is_hurried:
                 raise
-            self._is_hurried = True
             controller.restore(state)
-            decision = controller.step(gains, until=now, hint=hint)
+            decision, self._is_hurried = controller.step(gains, until=now, hint=hint), True
+        self._is_hurried |= decision.interrupted
         self.decisions.append(decision)
+        self._tell()
 
     @property
     def _on_better(self) -> OnBetter | None:
@@ -134,18 +134,20 @@ class _Run:
 
         return on_better
 
-    def _tell(self, decision: Decision) -> None:
-        """Tell the sums so far."""
-        if self.on_incumbent is None or self.search.problem.instance.control.slots == 1:
+    def _tell(self) -> None:
+        """Tell the sums so far, until that ends the search."""
+        slots = self.search.problem.instance.control.slots
+        if self.on_incumbent is None or slots == 1 or self._is_hurried:
             return
-        decided = [*self.decisions, decision]
-        self.on_incumbent(
-            Incumbent(
-                runtime_s=self.search.limits.elapsed_s,
-                objective=math.fsum(entry.objective for entry in decided),
-                bound=math.fsum(entry.bound for entry in decided),
-            )
+        incumbent = Incumbent(
+            runtime_s=self.search.limits.elapsed_s,
+            objective=math.fsum(entry.objective for entry in self.decisions),
+            bound=math.fsum(entry.bound for entry in self.decisions),
         )
+        try:
+            self.on_incumbent(incumbent)
+        except (KeyboardInterrupt, EnoughError):
+            self._is_hurried = True
 
     def _record(self, objective: float | None, bound: float | None) -> None:
         incumbent = Incumbent(runtime_s=self.search.limits.elapsed_s, objective=objective, bound=bound)
@@ -174,5 +176,7 @@ class _Run:
         detail = (
             f"{open_slots} of {len(self.decisions)} slots were not solved to the gap" if open_slots else None
         )
-        stop = Stop.INTERRUPT if self._is_hurried else Stop.GAP if reached else Stop.TIME_LIMIT
+        is_late = time.monotonic() >= self.search.limits.work_until - self._haste_s
+        ended = Stop.TIME_LIMIT if is_late or len(self.decisions) > 1 else Stop.WORK_LIMIT
+        stop = Stop.INTERRUPT if self._is_hurried else Stop.GAP if reached else ended
         return Ending(stop, detail=detail, proven=proven)

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Structure
 
-MAX_STATES = 200_000
+MAX_STATES = 20_000
 
 
 class UndecidedError(Exception):
@@ -119,8 +119,24 @@ class Feasibility:
             reached = further
         return reached.get(0)
 
+    def _greedily(self, least: np.ndarray, devices: Sequence[int]) -> Stages | None:
+        """From the last block on take the device that reaches furthest, whatever that leaves."""
+        end, left, stages = self.arrays.num_blocks, list(devices), list[tuple[int, int]]()
+        while end > 0:
+            reach = [(min(self._starts(least, device, end), default=end), device) for device in left]
+            start, device = min(reach, default=(end, -1))
+            if start == end:
+                return None
+            stages.append((device, start))
+            left.remove(device)
+            end = start
+        return tuple(stages)
+
     def _in_any_order(self, least: np.ndarray, devices: Sequence[int]) -> Stages | None:
-        """Search over how many devices of each type serve."""
+        """Search over how many devices of each type serve, where the greedy choice does not do."""
+        greedy = self._greedily(least, devices)
+        if greedy is not None:
+            return greedy
         types: dict[tuple[bytes, bool], list[int]] = {}
         for device in devices:
             types.setdefault((least[device].tobytes(), self._silent[device]), []).append(device)

@@ -47,10 +47,12 @@ def infeasibility(problem: SegmentScheduling) -> Infeasibility | None:
                 f"whether cluster {cluster.id} can run the encoder could not be decided; "
                 "its devices have too many different memories"
             ) from None
+        if not feasibility.uploads:
+            reason = f"the control unit of cluster {cluster.id} must upload, and its rate is 0 by (3)"
+            return Infeasibility((_uplink_conflict(problem, n),), reason)
         _confirm(arrays, n)
-        conflicts = _link_conflicts(problem, n, feasibility) or _memory_conflicts(feasibility)
         reason = f"cluster {cluster.id} has no segmentation: sets of devices and pricing over blocks agree"
-        return Infeasibility(conflicts, reason)
+        return Infeasibility(_memory_conflicts(feasibility), reason)
     return None
 
 
@@ -68,21 +70,14 @@ def _confirm(arrays: InstanceArrays, n: int) -> None:
         )
 
 
-def _link_conflicts(problem: SegmentScheduling, n: int, feasibility: Feasibility) -> tuple[Conflict, ...]:
-    """Limits of 0 on what must flow."""
-    cluster = problem.instance.clusters[n]
-    if not feasibility.uploads:
-        path: Path = ("uplink_bandwidth_hz",)
-        name, have = "uplink_bandwidth_hz", problem.instance.uplink_bandwidth_hz
-        if have > 0:
-            path, name, have = (
-                ("clusters", n, "uplink_max_power_w"),
-                "uplink_max_power_w",
-                cluster.uplink_max_power_w,
-            )
-        message = f"cluster {cluster.id} must upload, and {name} is {have:g}; it must be above 0"
-        return (Conflict.at(path, need="above 0", have=have, message=message),)
-    return ()
+def _uplink_conflict(problem: SegmentScheduling, n: int) -> Conflict:
+    """Name the limit of 0 on an uplink over which bits must flow."""
+    cluster, band_hz = problem.instance.clusters[n], problem.instance.uplink_bandwidth_hz
+    path: Path = ("uplink_bandwidth_hz",)
+    if band_hz > 0:
+        path = ("clusters", n, "uplink_max_power_w")
+    message = f"cluster {cluster.id} must upload, and {path[-1]} is 0; it must be above 0"
+    return Conflict.at(path, need="above 0", have=0.0, message=message)
 
 
 def _memory_conflicts(feasibility: Feasibility) -> tuple[Conflict, ...]:

@@ -16,7 +16,9 @@ from edgeplan.models.segment_scheduling.instance import Device
 from edgeplan.models.segment_scheduling.queues import budgets_j
 from edgeplan.solvers.segment_scheduling.kernel.library import MAX_STAGES, Slot
 
+MOST_MICRO_BATCHES = 2_000
 _LARGEST_EXACT = 2**62
+_HEAVIEST = 1e150
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,18 @@ class InstanceArrays:
     Raises
     ------
     UsageError
-        When pipelines could have more stages than the kernel takes.
+        When pipelines could have more stages, or micro-batches, than the kernel takes.
     """
 
     problem: SegmentScheduling
     memory_bytes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        most = self.problem.instance.training.max_micro_batches
+        if most > MOST_MICRO_BATCHES:
+            raise UsageError(
+                f"/training/max_micro_batches: {most}: more than {MOST_MICRO_BATCHES} are not solved; lower it"
+            )
         if self.max_stages > MAX_STAGES:
             raise UsageError(
                 f"/model/layers: {self.num_blocks} blocks on clusters of up to {self._largest} devices: "
@@ -166,7 +173,19 @@ class InstanceArrays:
         return np.array([cluster.uplink_energy_budget_j for cluster in self.problem.instance.clusters])
 
     def slot(self, prices: Prices, gains: Gains, present: Collection[str] | None) -> SlotArrays:
-        """Return a slot for prices of energy and noise, gains and the devices that are there."""
+        """Return a slot for prices of energy and noise, gains and the devices that are there.
+
+        Raises
+        ------
+        UsageError
+            When a weight is beyond what can be computed with.
+        """
+        heaviest = max(prices.second, prices.noise, *prices.joule.values())
+        if not heaviest < _HEAVIEST:
+            raise UsageError(
+                f"a slot's weight of time, energy or noise is {heaviest:g}; correct the units of tradeoff, "
+                "budgets or queues"
+            )
         there = np.ones(len(self.device_ids), dtype=np.int32)
         if present is not None:
             known = set(present)

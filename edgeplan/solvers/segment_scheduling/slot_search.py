@@ -21,6 +21,7 @@ import numpy as np
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
 from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise, Structures, Together, solve_together
 
@@ -28,6 +29,7 @@ OnBetter = Callable[[float | None, float | None], None]
 """Called with the best objective and bound so far."""
 
 ROUNDS = 40
+MOST_EXCHANGED = 32  # clusters among which single structures are exchanged
 RECALLED = 16  # structures of a cluster that the next slot tries
 _LEAST_PRICE = 1e-9  # of a cluster's latency, relative to that of T: for one that never waits
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
@@ -210,6 +212,7 @@ class Root:
         for _ in range(ROUNDS):
             best = search.best
             rose = self._price(prices)
+            self._exchange()
             if search.is_done or search.is_late:
                 break
             assert search.best is not None
@@ -246,6 +249,25 @@ class Root:
         if together is not None:
             self._meet(search.columns_of(together))
         return rose
+
+    def _exchange(self) -> None:
+        """Give single clusters of the best plan another structure that is cheap at its prices."""
+        search, best = self.search, self.search.best
+        assert best is not None
+        if search.is_done or not 1 < len(best.structures) <= MOST_EXCHANGED:
+            return
+        prices, earned = search.prices_of(best), search.noise.price(best.micro_batches)
+        for n, found in self.columns.items():
+            own = prices.of(n)
+
+            def cost(column: Column, own: ClusterPrices = own) -> float:
+                return column.price(own) - earned * column.structure.micro_batches
+
+            for column in sorted(found.values(), key=cost)[:2]:
+                if search.is_late:
+                    return
+                assert search.best is not None
+                search.evaluate({**search.best.structures, n: column.structure})
 
     def _next_prices(self, rose: bool) -> SlotPrices | None:
         """Prices that promise a better bound; None where none promises enough."""

@@ -12,6 +12,7 @@ from typing import Self
 from edgeplan.errors import BackendError
 from edgeplan.models.segment_scheduling import Gains, SegmentScheduling, SlotPlan
 from edgeplan.models.segment_scheduling.plan import ClusterPlan
+from edgeplan.solvers.search import EnoughError
 from edgeplan.solvers.segment_scheduling.first_structures import Feasibility, UndecidedError
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices, SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, OnBetter, SlotSearch
@@ -30,11 +31,14 @@ class SlotAnswer:
         Proven lower bound of the slot's objective.
     skipped
         Clusters that can do nothing with the devices there, each with the reason.
+    interrupted
+        Whether the search was told to end, by Ctrl-C or `EnoughError`.
     """
 
     plan: SlotPlan
     bound: float
     skipped: Mapping[str, str]
+    interrupted: bool = False
 
 
 @dataclass
@@ -121,7 +125,13 @@ class SlotSeries:
         search.on_better = on_better
         if hint is not None:
             search.evaluate(_hinted(slot, hint, starts, there))
-        search.run(starts, self._recalled(slot, starts, there))
+        interrupted = False
+        try:
+            search.run(starts, self._recalled(slot, starts, there))
+        except (KeyboardInterrupt, EnoughError):
+            if search.best is None or search.bound is None:
+                raise
+            interrupted = True
         if search.best is None or search.bound is None:
             raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
         self._last = dict(search.best.structures)
@@ -131,7 +141,7 @@ class SlotSeries:
             plans.get(n, ClusterPlan(id=cluster.id, skipped=True))
             for n, cluster in enumerate(self.problem.instance.clusters)
         )
-        return SlotAnswer(SlotPlan(clusters=entries), search.bound, skipped)
+        return SlotAnswer(SlotPlan(clusters=entries), search.bound, skipped, interrupted)
 
     def _noise(self, slot: SlotArrays, fewest: int, most: int = 1) -> Noise:
         level, size = (

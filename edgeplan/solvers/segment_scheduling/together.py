@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeplan.models.segment_scheduling.plan import ClusterPlan, StagePlan, UplinkPlan
@@ -79,22 +79,44 @@ def solve_together(slot: SlotArrays, structures: Structures, noise: Noise) -> To
     count = len(structures)
     programmes = (Programme * count)(*(programme_of(slot, n, s) for n, s in structures.items()))
     solved, hertz = (Solved * count)(), ctypes.c_double()
+    if not any(programme.num_links for programme in programmes):
+        _without_links(programmes, solved)
+        return _told(slot, structures, noise, programmes, solved, 0.0)
     tradeoff, band = slot.prices.second, slot.instance.problem.instance.uplink_bandwidth_hz
     if not kernel().solve_programmes(
         programmes, count, tradeoff, band, 0.0, 0.0, solved, ctypes.byref(hertz)
     ):
         return None
-    latency_s = max(entry.latency_s for entry in solved)
-    cost = sum(entry.cost for entry in solved)
+    return _told(slot, structures, noise, programmes, solved, hertz.value)
+
+
+def _without_links(programmes: Sequence[Programme], solved: Sequence[Solved]) -> None:
+    """Where no bits flow nothing is left to decide: the slowest cluster sets T."""
+    for programme, entry in zip(programmes, solved, strict=True):
+        entry.latency_s = programme.fixed_s + programme.repeats * programme.busiest_s
+        entry.cost = programme.fixed_cost
+    max(solved, key=lambda entry: entry.latency_s).latency_price = 1.0
+
+
+def _told(
+    slot: SlotArrays,
+    structures: Structures,
+    noise: Noise,
+    programmes: Sequence[Programme],
+    solved: Sequence[Solved],
+    hertz: float,
+) -> Together:
+    tradeoff, latency_s = slot.prices.second, max(entry.latency_s for entry in solved)
     total = sum(entry.latency_price for entry in solved)
     second = {n: tradeoff * entry.latency_price / total for n, entry in zip(structures, solved, strict=True)}
     micro_batches = sum(structure.micro_batches for structure in structures.values())
+    cost = sum(entry.cost for entry in solved) + noise.cost(micro_batches)
     return Together(
         structures=dict(structures),
+        objective=tradeoff * latency_s + cost,
         latency_s=latency_s,
-        objective=tradeoff * latency_s + cost + noise.cost(micro_batches),
         second=second,
-        hertz=hertz.value,
+        hertz=hertz,
         solved=dict(zip(structures, solved, strict=True)),
         programmes=dict(zip(structures, programmes, strict=True)),
     )

@@ -60,10 +60,10 @@ def _caption(trade_off: TradeOff) -> str:
         parts.append("No bound is above 0 here, so none is drawn.")
     if trade_off.unsettled:
         hollow = f"a budget is exceeded by more than {percent_text(STATIONARY)} late"
-        parts.append(f"Hollow: {hollow}, so the run is not stationary.")
+        parts.append(f"Hollow: {hollow}; the run has not settled, or no policy keeps the budgets.")
     if trade_off.undercutting:
         below = ", ".join(f"{point.tradeoff:g}" for point in trade_off.undercutting)
-        parts.append(f"Below the bound, by spending ahead of the budgets: V = {below}.")
+        parts.append(f"Below the bound, by exceeding budgets: V = {below}.")
     return " ".join(parts)
 
 

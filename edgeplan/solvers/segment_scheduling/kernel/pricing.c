@@ -663,11 +663,18 @@ static double fastest_bottleneck(const Search *s) {
     return bottleneck;
 }
 
-static void add_roots(Search *s, int fewest, int most) {
+static int is_late(double until) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec >= until;
+}
+
+static void add_roots(Search *s, int fewest, int most, double until) {
     double fastest = fastest_bottleneck(s);
     for (int m = fewest; m <= most; m++) {
         double least = plain_cost(s, m) + uplink_cost(s, m, NULL, NULL);
         if (!(least < s->cutoff)) continue;
+        if (is_late(until)) { s->floor = fmin(s->floor, least); continue; }
         if (m == 1) { add_sized(s, 1, 0, INFINITY); continue; }
         double latest = (s->cutoff - least) / (s->latency_price * (m - 1)); /* beyond it the bottleneck costs too much */
         if (latest >= fastest * (1 - 1e-9) && latest > 0) add_sized(s, m, fastest, fmax(latest, fastest) * (1 + 1e-9));
@@ -679,12 +686,6 @@ static void release(Search *s) {
     for (int k = 0; k < s->exacts.size; k++) free(((Exact *)s->exacts.items)[k].candidate);
     free(s->heap.items), free(s->sized.items), free(s->counted.items), free(s->labels.items), free(s->exacts.items);
     free(s->class_of), free(s->class_bits), free(s->per_flop_s), free(s->hop), free(s->counts), free(s->guess), free(s->seen);
-}
-
-static int is_late(double until) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + 1e-9 * now.tv_nsec >= until;
 }
 
 static int begin(Search *s, const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price,
@@ -706,7 +707,7 @@ int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz
         s.cutoff = cutoff;
         for (int m = 1; m <= slot->max_micro_batches; m++) {
             s.heap.size = s.sized.size = 0;
-            add_roots(&s, m, m);
+            add_roots(&s, m, m, INFINITY);
             least[m - 1] = s.heap.size ? ((Entry *)s.heap.items)[0].bound : cutoff;
         }
     }
@@ -733,7 +734,7 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
     int listed = 0;
     if (begin(&s, slot, cluster, latency_price, hz_price, batch_price, max_stages)) {
         s.cutoff = cutoff, s.prune = prune && !keep_all && !slot->given_order[cluster];
-        add_roots(&s, fewest, most);
+        add_roots(&s, fewest, most, until);
     }
     *bound = cutoff;
     while (!s.failed && s.heap.size > 0) {

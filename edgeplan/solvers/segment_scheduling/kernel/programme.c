@@ -217,8 +217,8 @@ static void walk_block(Walk *w) {
     }
     b->time = latency;
     if (f->joint) {
-        for (int k = 0; k < time.count; k++) time.value[k] /= latency;
-        visit(w, &time, log(latency) - w->latency, 1, 1);
+        for (int k = 0; k < time.count; k++) time.value[k] /= fmax(latency, 1e-300);
+        visit(w, &time, log(fmax(latency, 1e-300)) - w->latency, 1, 1);
     }
     if (num_hops > 0) {
         for (int k = 0; k < band.count; k++) band.value[k] /= hop_band;
@@ -330,7 +330,7 @@ static int has_uplink(const Programme *p) { return p->num_links > 0 && p->links[
 
 /* Bands of the uplinks under which all clusters with one are ready at about the same time. */
 static void share_uplink_band(Block *blocks, int count, double band_hz) {
-    double *log_hz = malloc(count * sizeof(double)), low = 0, high = 0;
+    double *log_hz = malloc((size_t)count * sizeof(double)), low = 0, high = 0;
     if (!log_hz) return;
     for (int c = 0; c < count; c++)
         if (has_uplink(blocks[c].programme)) high = fmax(high, latency_with(&blocks[c], band_hz / count));
@@ -372,7 +372,7 @@ static double objective_of(const Block *blocks, int count, const Frame *f, doubl
 
 typedef struct {
     Block *blocks;
-    int count, num_limits;
+    int count, num_limits, all_limits; /* without and with the uplink band */
     Frame frame;
     double latency, d_latency, trial_latency; /* log T */
     double band_price, d_band_price, trial_band_price; /* multiplier of the uplink band */
@@ -518,13 +518,14 @@ static double longest_step(const Method *m) {
     return within(length, m->band_price, m->d_band_price);
 }
 
-static int iterate(Method *m) {
+/* `patience`: how much the residual may grow in a step; without any, curved limits force tiny steps. */
+static int iterate(Method *m, double patience) {
     double gap, sharpness, residual, length = 1;
     residual = measure(m, 0, 1.0, &gap);
     if (!isfinite(residual)) return 0;
     for (int round = 0; round < MAX_ROUNDS; round++) {
         double growth = length > 0.6 ? 15 : length > 0.2 ? 4 : 1.5; /* slower where steps are short */
-        sharpness = growth * m->num_limits / gap;
+        sharpness = growth * m->all_limits / gap;
         residual = measure(m, 0, sharpness, &gap);
         double cost = objective_of(m->blocks, m->count, &m->frame, m->latency) * m->frame.scale;
         if (gap <= GAP * cost && residual <= RESIDUAL * cost) return 1;
@@ -534,7 +535,7 @@ static int iterate(Method *m) {
         for (int tries = 0;; tries++) {
             move(m, length);
             trial = measure(m, 1, sharpness, &trial_gap);
-            if (trial <= (1 - 0.01 * length) * residual) break;
+            if (trial <= patience * residual) break;
             if (tries > 40) return gap < CLOSE;
             length *= tries < 3 ? 0.8 : 0.5;
         }
@@ -553,7 +554,7 @@ static int lay_out(Method *m, const Programme *programmes) {
         need += 7 * (size_t)n + (size_t)n * n + 6 * (size_t)limits;
     }
     m->memory = calloc(need + 1, sizeof(double));
-    m->blocks = calloc(m->count, sizeof(Block));
+    m->blocks = calloc((size_t)m->count, sizeof(Block));
     if (!m->memory || !m->blocks) return 0;
     double *next = m->memory;
     m->num_limits = 0;
@@ -606,12 +607,12 @@ static int begin(Method *m) {
         b->time = latency_at(b);
         if (b->time > latest) latest = b->time;
     }
-    m->latency = log(1.1 * latest);
+    m->latency = log(fmax(1.1 * latest, 1e-300));
     double start = objective_of(m->blocks, m->count, f, m->latency), band = 0;
     if (!isfinite(start)) return 0;
     f->scale = start > 0 ? 1 / start : 1;
-    m->num_limits += f->joint && uplinks;
-    double first = 1.0 / m->num_limits;
+    m->all_limits = m->num_limits + (f->joint && uplinks);
+    double first = 1.0 / m->all_limits;
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
         start_slacks(m, b);
@@ -623,7 +624,7 @@ static int begin(Method *m) {
         m->band_slack = fmax(-log(band / f->uplink_band_hz), 1e-3);
         m->band_price = first / m->band_slack;
     }
-    return m->num_limits > 0 ? 1 : 2;
+    return m->all_limits > 0 ? 1 : 2;
 }
 
 static void report(const Method *m, Solved *solved, double *uplink_hz_price) {
@@ -667,8 +668,12 @@ int solve_programmes(const Programme *programmes, int count, double tradeoff, do
                 .uplink_band_hz = uplink_band_hz, .latency_price = latency_price, .hz_price = hz_price}};
     int done = 0;
     if (lay_out(&m, programmes)) {
-        done = begin(&m);
-        if (done == 1) done = iterate(&m);
+        static const double patience[] = {1.5, 3, 10, 1.1};
+        for (int k = 0; k < 4 && !done; k++) {
+            done = begin(&m);
+            if (!done) break;
+            if (done == 1) done = iterate(&m, patience[k]);
+        }
         if (done) report(&m, solved, uplink_hz_price);
     }
     free(m.memory), free(m.blocks);
