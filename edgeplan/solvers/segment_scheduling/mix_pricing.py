@@ -19,12 +19,13 @@ import numpy as np
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
 from edgeplan.solvers.segment_scheduling.mixing import Mix, cheapest_mix
-from edgeplan.solvers.segment_scheduling.pricing import bound_cluster, price_cluster
+from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, bound_cluster, price_cluster
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
 FEW_CLUSTERS = 8  # with which every pair of cluster and micro-batches is priced as needed
 SWEEPS = 3
+LEAST_WORK = 12_000  # of pricing one of many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
 Columns = Mapping[int, Mapping[Structure, Column]]
@@ -85,6 +86,11 @@ class MixPricing:
         """The clusters that take part."""
         return list(self.columns)
 
+    @property
+    def _are_few(self) -> bool:
+        """Whether there is time for each cluster: of many, no single one decides the gap."""
+        return len(self.clusters) <= FEW_CLUSTERS
+
     def run(self) -> float:
         """Return a lower bound on every mix, band paid for."""
         most = self.slot.instance.problem.instance.training.max_micro_batches
@@ -94,7 +100,7 @@ class MixPricing:
                 self._note(row, column)
         self.least = np.minimum(self._quick_bounds(), self._known)
         self._sweep()
-        if len(self.clusters) <= FEW_CLUSTERS:
+        if self._are_few:
             self._settle()
         bound = cheapest_mix(self.least, self.noise).bound
         return bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
@@ -196,6 +202,8 @@ class MixPricing:
             earned=earned,
             tolerance=self.tolerance / len(self.clusters),
             until=self.until,
+            work=MOST_WORK if self._are_few else LEAST_WORK,
+            again=self._are_few,
         )
         column = None
         if priced.structures:

@@ -63,6 +63,7 @@ def price_cluster(
     until: float = math.inf,
     most: int = 1,
     work: int = MOST_WORK,
+    again: bool = True,
 ) -> Priced:
     """Find the cheapest structure, or with `most` above 1 all below the cutoff.
 
@@ -82,6 +83,8 @@ def price_cluster(
         Most structures to list.
     work
         Most programmes over blocks, labels extended and convex programmes solved, together.
+    again
+        Whether to search again without pruning where that leaves the bound open.
     """
 
     def search(cutoff: float, prune: bool) -> tuple[Priced, bool]:
@@ -91,10 +94,10 @@ def price_cluster(
 
     found, in_time = search(cutoff, True)
     best = min((cutoff, *(value + ROUNDING * abs(value) for value in found.values)))
-    if most > 1 or not in_time or best - found.least <= tolerance + 2 * ROUNDING * abs(best):
+    if most > 1 or not again or not in_time or best - found.least <= tolerance + 2 * ROUNDING * abs(best):
         return found
-    again, _ = search(best, False)  # what was pruned may be the cheapest after all
-    bound, chosen = max(found.bound, again.bound), again if again.structures else found
+    other, _ = search(best, False)  # what was pruned may be the cheapest after all
+    bound, chosen = max(found.bound, other.bound), other if other.structures else found
     return Priced(chosen.structures, chosen.values, (bound,) * len(chosen.structures), bound)
 
 

@@ -54,7 +54,7 @@ class InstanceArrays:
         most = self.problem.instance.training.max_micro_batches
         if most > MOST_MICRO_BATCHES:
             raise UsageError(
-                f"/training/max_micro_batches: {most}: more than {MOST_MICRO_BATCHES} are not solved; lower it"
+                f"/training/max_micro_batches: {most}: at most {MOST_MICRO_BATCHES} can be solved; lower it"
             )
         if self.max_stages > MAX_STAGES:
             raise UsageError(
@@ -234,6 +234,11 @@ class SlotArrays:
     instance: InstanceArrays
     prices: Prices
     arrays: dict[str, np.ndarray]
+
+    def allows(self, cluster: int, structure: Structure) -> bool:
+        """Whether a structure keeps all rules with the devices that are there."""
+        first, behind = self.instance.first_device[cluster : cluster + 2]
+        return self.instance.allows(cluster, structure, self.arrays["present"][first:behind].tolist())
 
     @cached_property
     def structure(self) -> Slot:

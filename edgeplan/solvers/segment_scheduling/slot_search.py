@@ -10,6 +10,7 @@ branching on these lists.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
-from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.mix_pricing import FEW_CLUSTERS, MixPricing, cheapest_of
 from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise, Structures, Together, solve_together
@@ -194,7 +195,24 @@ class Root:
         together = search.evaluate({n: column.structure for n, column in mixed.items()})
         if together is not None:
             self._meet(search.columns_of(together))
+        self._vary()
         self._remember(prices)
+
+    def _vary(self) -> None:
+        """Give single clusters of the best plan some more or fewer micro-batches."""
+        search, best = self.search, self.search.best
+        assert best is not None
+        if len(best.structures) > FEW_CLUSTERS:
+            return
+        for n in best.structures:
+            for step in (-4, -1, 1, 4):
+                now = search.best.structures[n] if search.best is not None else best.structures[n]
+                varied = dataclasses.replace(now, micro_batches=now.micro_batches + step)
+                if search.is_late or not search.slot.allows(n, varied):
+                    continue
+                together = search.evaluate({**(search.best or best).structures, n: varied})
+                if together is not None:
+                    self._meet(search.columns_of(together))
 
     def _remember(self, prices: SlotPrices) -> None:
         """Leave the cheapest structures met to the next slot."""
@@ -232,7 +250,8 @@ class Root:
         assert search.best is not None
         best = search.best.objective
         open_gap = min(best - self.bound, _COARSE * abs(best))
-        tolerance = max(_SHARE * search.gap * abs(best), _ENOUGH / 2 * open_gap)
+        share = _SHARE if self.prices is None else _SHARE / 5  # finer once the rough picture is there
+        tolerance = max(share * search.gap * abs(best), _ENOUGH / 2 * open_gap)
         pricing = MixPricing(
             search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeplan.models.segment_scheduling.plan import ClusterPlan, StagePlan, UplinkPlan
@@ -90,7 +90,7 @@ def solve_together(slot: SlotArrays, structures: Structures, noise: Noise) -> To
     return _told(slot, structures, noise, programmes, solved, hertz.value)
 
 
-def _without_links(programmes: Sequence[Programme], solved: Sequence[Solved]) -> None:
+def _without_links(programmes: ctypes.Array[Programme], solved: ctypes.Array[Solved]) -> None:
     """Where no bits flow nothing is left to decide: the slowest cluster sets T."""
     for programme, entry in zip(programmes, solved, strict=True):
         entry.latency_s = programme.fixed_s + programme.repeats * programme.busiest_s
@@ -102,8 +102,8 @@ def _told(
     slot: SlotArrays,
     structures: Structures,
     noise: Noise,
-    programmes: Sequence[Programme],
-    solved: Sequence[Solved],
+    programmes: ctypes.Array[Programme],
+    solved: ctypes.Array[Solved],
     hertz: float,
 ) -> Together:
     tradeoff, latency_s = slot.prices.second, max(entry.latency_s for entry in solved)
