@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from edgeplan.models.layer_assignment import Plan as AssignmentPlan
 from edgeplan.models.problem import Plan, Problem
 from edgeplan.models.problems import as_layer_assignment
 from edgeplan.models.result import Result
+from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.models.violation import Check
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import AUTO, solver_named
@@ -200,9 +200,11 @@ def explain(
 
         assert plan is None or isinstance(plan, AssignmentPlan)
         return explain_assignment(problem, plan, named, limits, on_step)
-    explanation = import_module("edgeplan.solvers.segment_scheduling.explanation")
-    said: Explanation = explanation.explain(problem, plan, limits, on_step)
-    return said
+    from edgeplan.solvers.segment_scheduling.explanation import explain as explain_schedule
+
+    assert isinstance(problem, SegmentScheduling)
+    assert plan is None or isinstance(plan, SegmentPlan)
+    return explain_schedule(problem, plan, limits, on_step)
 
 
 def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> None:
