@@ -21,7 +21,7 @@ STYLES = {
     "gpipe": ("#009e73", "^", "pipeline, gpipe"),
     "1f1b": ("#cc79a7", "D", "pipeline, 1f1b"),
 }
-_RC = {
+RC = {
     "font.size": 9.0,
     "svg.hashsalt": "edgeplan",
     "svg.fonttype": "none",
@@ -45,7 +45,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     path
         Ends in .svg or .png.
     """
-    with rc_context(_RC):  # type: ignore[arg-type]
+    with rc_context(RC):  # type: ignore[arg-type]
         figure = Figure(figsize=(9.0, 6.0), layout="constrained")
         axes = figure.subplots(2, 2, sharey="row")
         for column, sweep in enumerate(("nodes", "layers")):
@@ -73,7 +73,7 @@ def _panel(axes: Axes, rows: list[dict[str, Any]], sweep: str, figure: str, unit
     axes.set_yscale("log")
     for axis, steps in ((axes.xaxis, (1.0,) if sweep == "nodes" else (1.0, 3.0)), (axes.yaxis, (1.0, 3.0))):
         axis.set_major_locator(LogLocator(10.0, subs=steps))
-        axis.set_major_formatter(FuncFormatter(_plain))
+        axis.set_major_formatter(FuncFormatter(plain))
         axis.set_minor_formatter(NullFormatter())
     for schedule, (colour, mark, label) in STYLES.items():
         of_schedule = [row for row in rows if row["schedule"] == schedule]
@@ -99,5 +99,6 @@ def _is_proven(row: dict[str, Any]) -> bool:
     return gap is not None and gap <= SMALL_GAP
 
 
-def _plain(value: float, _place: object) -> str:
+def plain(value: float, _place: object) -> str:
+    """Write the label of a tick."""
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"

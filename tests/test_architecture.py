@@ -69,6 +69,12 @@ def test_a_back_end_is_imported_only_in_the_files_that_run_it(package: str, home
     assert all(path.startswith("solvers/") for path in importers_of(package))
 
 
+def test_slots_need_scipy_for_their_linear_programme_alone_and_c_for_their_kernel() -> None:
+    room = "solvers/segment_scheduling"
+    assert importers_of("scipy", room) == [f"{room}/dual_master.py"]
+    assert importers_of("cvxpy") == []
+
+
 def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:
     assert importers_of("numpy", "models") == ["models/segment_scheduling/channels.py"]
 

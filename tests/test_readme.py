@@ -16,14 +16,18 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_python_snippet_prints_what_stands_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = re.search(r"```python\n(.*?)```\s+```\n(.*?)```", README, re.DOTALL)
-    assert found is not None
+SNIPPETS = re.findall(r"```python\n(.*?)```\s+```\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("found", SNIPPETS)
+def test_a_python_snippet_prints_what_stands_below_it(
+    found: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(found[1], "README.md", "exec"), {})
-    assert printed.getvalue() == found[2]
+        exec(compile(found[0], "README.md", "exec"), {})
+    assert printed.getvalue() == found[1]
 
 
 def test_every_verb_of_the_table_exists_and_every_verb_is_in_it() -> None:

@@ -8,14 +8,25 @@ a layer is dropped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from benchmarks.rivals.split import Split
-from benchmarks.rivals.stage_costs import StageCosts
 
 _ATTEMPTS = 12
 
 
-def share_out(costs: StageCosts, nodes: Sequence[int], weights: Sequence[float]) -> Split | None:
+class Room(Protocol):
+    """How many layers there are, and which runs of them a node holds."""
+
+    @property
+    def num_positions(self) -> int:
+        """Layers to share out."""
+
+    def fits(self, node: int, stages_to_end: int, /) -> Any:
+        """Return whether the node holds the run: [start][end]."""
+
+
+def share_out(costs: Room, nodes: Sequence[int], weights: Sequence[float]) -> Split | None:
     """Split in proportion to the weights; None where the nodes do not hold the layers so.
 
     Parameters
@@ -44,9 +55,7 @@ def share_out(costs: StageCosts, nodes: Sequence[int], weights: Sequence[float])
     return None
 
 
-def _attempt(
-    costs: StageCosts, nodes: Sequence[int], wanted: Sequence[float]
-) -> tuple[list[int], list[bool]]:
+def _attempt(costs: Room, nodes: Sequence[int], wanted: Sequence[float]) -> tuple[list[int], list[bool]]:
     """Give each node its share, rounded, or what it holds; say which nodes are full."""
     owned, full = [], []
     position, total = 0, 0.0
@@ -61,7 +70,7 @@ def _attempt(
     return owned, full
 
 
-def _furthest(costs: StageCosts, node: int, start: int, end: int, stages_to_end: int) -> int:
+def _furthest(costs: Room, node: int, start: int, end: int, stages_to_end: int) -> int:
     """End of the longest run from `start`, at most to `end`, that the node holds."""
     if start == end:
         return start

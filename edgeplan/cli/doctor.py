@@ -17,6 +17,7 @@ from edgeplan.extras import EXTRA_OF_MODULE, is_installed
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problem import Problem
 from edgeplan.models.result import Stop
+from edgeplan.models.segment_scheduling import SegmentScheduling
 
 if TYPE_CHECKING:
     from edgeplan.solvers.registry import Solver
@@ -65,6 +66,7 @@ def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
     from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
     from edgeplan.solvers.layer_assignment.milp.milp import Milp
     from edgeplan.solvers.layer_assignment.milp.pulp_process import engines
+    from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
     from edgeplan.solvers.registry import solvers_of
 
     alone: dict[str, Solver] = {
@@ -77,6 +79,8 @@ def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
     if is_installed("pulp"):
         for engine in engines():
             yield f"{Milp.name}:{engine}", Milp(engine, polish=False), two_layers_two_nodes()
+    for name, solver in solvers_of(SegmentScheduling.name).items():
+        yield name, solver, two_blocks_two_phones()
 
 
 def _tried(name: str, solver: Solver, tiny: Problem) -> tuple[str, str, str, bool]:

@@ -58,7 +58,8 @@ def _known(explanation: Explanation, unit: str) -> str:
     if explanation.status == "optimal":
         parts = [f"optimal, {parts[0]}"]
     elif explanation.gap is not None:
-        parts.append(f"at most {percent_text(explanation.gap)} above the optimum")
+        what = "the least of its slots" if explanation.problem == "segment_scheduling" else "the optimum"
+        parts.append(f"at most {percent_text(explanation.gap)} above {what}")
     else:
         parts.append("how far from the optimum is not known")
     given = explanation.plan_objective

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from edgeplan.cli.console import stderr
 from edgeplan.models.segment_scheduling.sweep import Sweep, SweepPoint
-from edgeplan.report.schedule.trade_off import STATIONARY, TradeOff, bound_text, excess_text
-from edgeplan.report.units import counted, percent_text, seconds_text, three_digits
+from edgeplan.report.schedule.trade_off import STATIONARY, TradeOff, bound_text, excess_text, hundredths_text
+from edgeplan.report.units import counted, seconds_text, three_digits
 
 OnStep = Callable[[Sequence[SweepPoint], float | None, float], None]
 """Called with the points so far, the trade-off that begins (None at the end), and the seconds it has."""
@@ -69,7 +69,7 @@ def show(swept: Sweep) -> None:
 def _table(trade_off: TradeOff) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for name in _COLUMNS:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for point in trade_off.points:
         table.add_row(*_row(trade_off, point))
     return table
@@ -83,8 +83,8 @@ def _row(trade_off: TradeOff, point: SweepPoint) -> Iterator[str]:
     yield excess_text(trade_off, point)
     yield bound_text(point.run_bound_s)
     yield three_digits(point.late_queue)
-    yield percent_text(point.worst_violation)
-    yield _warned(percent_text(point.late_violation), point.late_violation > STATIONARY)
+    yield hundredths_text(point.worst_violation)
+    yield _warned(hundredths_text(point.late_violation), point.late_violation > STATIONARY)
     yield _warned(f"{point.open_slots:,}", point.open_slots > 0)
     yield three_digits(point.slots_per_s)
 

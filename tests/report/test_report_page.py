@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_reader import NASTY, Reader
 from report_documents import TWO_STAGES, even_plan, infeasible, larger, result, run, small, write
 
 import edgeplan
 from edgeplan.report import render_report, write_report
 
 INSTANCES = Path(__file__).parents[2] / "instances" / "layer_assignment"
-NASTY = '<script>alert("1")</script> & $a_b$ \u6f22'
-
-
-class Reader(HTMLParser):
-    """Collects ids, references and text of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        self.links += [value or "" for name, value in attrs if name in ("href", "src", "xlink:href")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data + "\n"
 
 
 @pytest.fixture(scope="module")

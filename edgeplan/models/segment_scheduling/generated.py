@@ -46,6 +46,7 @@ KINDS = {
 D2D_BANDWIDTH_HZ, D2D_GAIN = 2e7, 1e-9  # a Wi-Fi channel over some tens of metres
 UPLINK_BANDWIDTH_HZ, MOST_UPLINK_HZ, UPLINK_GAIN = 3.3e7, 4e8, 1e-10  # a third of a 5G carrier a cluster
 NOISE_W_PER_HZ = 3.98e-21  # -174 dBm/Hz
+TRADEOFF = 0.5  # averages then keep their budgets to about a hundredth within 2,000 slots
 FADING_FLOOR = 0.05
 NOISE_SHARE = 0.625  # micro-batches that the noise budget asks for, of the most
 ENERGY_SHARE: Range = (0.55, 0.95)  # micro-batches that an energy budget pays for, of the most
@@ -101,7 +102,7 @@ def generated(model: Document, size: Size, *, seed: int, trace: bool = False) ->
             "optimizer_bytes": 8,
             "in_flight": "1f1b",
         },
-        "control": {"tradeoff": 10.0, "slots": size.num_slots, "noise_level": 1.0, "noise_budget": 1.0},
+        "control": {"tradeoff": TRADEOFF, "slots": size.num_slots, "noise_level": 1.0, "noise_budget": 1.0},
         "channels": {
             "kind": "rayleigh",
             "seed": seed,

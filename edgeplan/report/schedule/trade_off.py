@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgeplan.models.segment_scheduling.sweep import Sweep, SweepPoint
-from edgeplan.report.units import UNKNOWN, counted, percent_text, seconds_text
+from edgeplan.report.units import UNKNOWN, counted, seconds_text
 
 STATIONARY = 0.02
 """Share by which a budget may be exceeded late for a run to count as stationary."""
@@ -50,9 +50,9 @@ class TradeOff:
 
     @property
     def run_excesses(self) -> list[Place]:
-        """V and mean latency above the bound of the run, in seconds, which holds without any settling."""
-        pairs = ((point.tradeoff, point.mean_latency_s - point.run_bound_s) for point in self.points)
-        return [(tradeoff, excess_s) for tradeoff, excess_s in pairs if excess_s > 0]
+        """V and mean latency above the bound of the run, in seconds, where that bound says anything."""
+        pairs = ((point.tradeoff, run_excess_s(point)) for point in self.points)
+        return [(tradeoff, excess_s) for tradeoff, excess_s in pairs if excess_s is not None and excess_s > 0]
 
     @property
     def queues(self) -> list[Place]:
@@ -92,6 +92,11 @@ def is_settled(point: SweepPoint) -> bool:
     return point.late_violation <= STATIONARY
 
 
+def run_excess_s(point: SweepPoint) -> float | None:
+    """Mean latency above the bound of the run, which holds without any settling; None below 0 s."""
+    return point.mean_latency_s - point.run_bound_s if point.run_bound_s > 0 else None
+
+
 def slope(places: Sequence[Place]) -> float | None:
     """Exponent of the power of V that fits best; None with fewer than three points.
 
@@ -114,4 +119,15 @@ def bound_text(bound_s: float) -> str:
 def excess_text(trade_off: TradeOff, point: SweepPoint) -> str:
     """Write late latency above the best bound, as a share of the bound."""
     excess_s, best_s = trade_off.excess_s(point), trade_off.best_bound_s
-    return UNKNOWN if excess_s is None or best_s is None else percent_text(excess_s / best_s)
+    return UNKNOWN if excess_s is None or best_s is None else hundredths_text(excess_s / best_s)
+
+
+def hundredths_text(share: float) -> str:
+    """Write a share in per cent to the second place.
+
+    Examples
+    --------
+    >>> hundredths_text(0.0962), hundredths_text(7.05e-4), hundredths_text(9.0), hundredths_text(0.0)
+    ('9.62 %', '0.07 %', '900 %', '0 %')
+    """
+    return f"{round(100 * share, 2) + 0.0:,.6g} %"

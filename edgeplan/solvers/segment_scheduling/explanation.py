@@ -133,7 +133,7 @@ def _of_plan(
         **common,
         status=Status.FEASIBLE if result is None else result.status,
         headline=headline,
-        detail="an excess is what the queues still hold, (Q_end - Q_start) / slots; it fades in longer horizons",
+        detail="an excess is what queues still hold, (Q_end - Q_start) / slots; it fades in longer horizons",
         plan=plan.to_document(),
         plan_objective=objective,
         objective=objective,

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from edgeplan.models.segment_scheduling.sweep import Sweep, SweepPoint
 from edgeplan.report.content import Block, Cell, Notice, Picture, Section, Table, Tile, cut_note
 from edgeplan.report.figures.schedule.sweep import sweep_svg
-from edgeplan.report.schedule.trade_off import STATIONARY, TradeOff, bound_text, excess_text
+from edgeplan.report.schedule.trade_off import (
+    STATIONARY,
+    TradeOff,
+    bound_text,
+    excess_text,
+    hundredths_text,
+    run_excess_s,
+)
 from edgeplan.report.units import (
     counted,
     percent_text,
@@ -96,10 +103,10 @@ def _row(trade_off: TradeOff, point: SweepPoint) -> tuple[str | Cell, ...]:
         bound_text(point.offline_bound_s),
         excess_text(trade_off, point),
         bound_text(point.run_bound_s),
-        seconds_text(point.mean_latency_s - point.run_bound_s),
+        seconds_text(run_excess_s(point)),
         three_digits(point.late_queue),
-        percent_text(point.worst_violation),
-        Cell(percent_text(point.late_violation), "warn" if point.late_violation > STATIONARY else ""),
+        hundredths_text(point.worst_violation),
+        Cell(hundredths_text(point.late_violation), "warn" if point.late_violation > STATIONARY else ""),
         Cell(f"{point.open_slots:,}", "warn" if point.open_slots else ""),
     )
 
