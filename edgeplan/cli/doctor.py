@@ -62,11 +62,11 @@ def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
     Those that can begin with a heuristic's plan do the work themselves here.
     """
     from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
     from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
     from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
     from edgeplan.solvers.layer_assignment.milp.milp import Milp
     from edgeplan.solvers.layer_assignment.milp.pulp_process import engines
-    from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
     from edgeplan.solvers.registry import solvers_of
 
     alone: dict[str, Solver] = {
