@@ -27,11 +27,15 @@ _COLUMNS = (
     "bound",
     "late above",
     "run bound",
-    "late queues",
-    "over budget",
-    "late",
-    "open slots",
-    "slots/s",
+    "queues",
+    "over",
+    "late over",
+    "open",
+)
+_LEGEND = (
+    "late: second half; bound: no policy that keeps the budgets is below it; run bound: nor one that ends "
+    "with the queues of the run; queues: late, in budgets; over: excess over a budget; open: slots not "
+    "solved to the gap"
 )
 
 
@@ -60,6 +64,7 @@ def show(swept: Sweep) -> None:
     stderr.print(f"[bold]{escape(swept.name)}[/bold]: {counted(swept.slots, 'slot')} each")
     if trade_off.points:
         stderr.print(_table(trade_off), soft_wrap=False)
+        stderr.print(_LEGEND, style="dim")
         for sentence in trade_off.findings():
             stderr.print(sentence)
     for point in swept.failed:
@@ -67,7 +72,7 @@ def show(swept: Sweep) -> None:
 
 
 def _table(trade_off: TradeOff) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for point in trade_off.points:
@@ -86,7 +91,6 @@ def _row(trade_off: TradeOff, point: SweepPoint) -> Iterator[str]:
     yield hundredths_text(point.worst_violation)
     yield _warned(hundredths_text(point.late_violation), point.late_violation > STATIONARY)
     yield _warned(f"{point.open_slots:,}", point.open_slots > 0)
-    yield three_digits(point.slots_per_s)
 
 
 def _warned(text: str, is_bad: bool) -> str:

@@ -10,14 +10,25 @@ from small_instances import document, problem
 import edgeplan
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.result import Status
+from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
 from edgeplan.solvers.layer_assignment.milp.milp import Milp
 from edgeplan.solvers.registry import solver_named, solvers_of
 
 SOLVERS = solvers_of("layer_assignment")
+PROBLEMS = ["layer_assignment", "segment_scheduling"]
 
 
-def test_solvers_are_registered_under_their_own_names() -> None:
-    assert {name: solver.name for name, solver in SOLVERS.items()} == {name: name for name in SOLVERS}
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_solvers_are_registered_under_their_own_names(name: str) -> None:
+    solvers = solvers_of(name)
+    assert solvers
+    assert {key: solver.name for key, solver in solvers.items()} == {key: key for key in solvers}
+
+
+def test_no_solver_s_name_stands_for_two_problems() -> None:
+    names = [name for problem_name in PROBLEMS for name in solvers_of(problem_name)]
+    assert len({*names}) == len(names)
 
 
 def test_an_engine_of_milp_is_named_behind_a_colon() -> None:
@@ -32,6 +43,21 @@ def test_an_unknown_solver_is_refused_with_the_known_ones(name: str) -> None:
 
 def test_auto_is_a_solver_of_every_problem_that_has_one() -> None:
     assert solver_named("auto", "layer_assignment").name == "auto"
+    assert solver_named("auto", "segment_scheduling") is solver_named("dssda", "segment_scheduling")
+
+
+@pytest.mark.parametrize("name", ["magic", "cp-sat", "milp:HiGHS", "dssda:HiGHS", ""])
+def test_a_solver_of_another_problem_is_unknown(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name!r}: must be one of auto, dssda$"):
+        solver_named(name, "segment_scheduling")
+
+
+@pytest.mark.parametrize("solver", ["auto", "dssda"])
+def test_a_schedule_is_solved_by_the_names_of_its_solvers(solver: str) -> None:
+    result = edgeplan.solve(two_blocks_two_phones(), solver)
+    assert (result.solver.name, result.status) == ("dssda", Status.OPTIMAL)
+    with pytest.raises(UsageError, match="must be one of"):
+        edgeplan.solve(problem(), "dssda")
 
 
 @pytest.mark.parametrize(
@@ -49,8 +75,9 @@ def test_auto_is_a_solver_of_every_problem_that_has_one() -> None:
     ],
 )
 def test_an_option_out_of_range_is_refused(option: str, value: Any) -> None:
-    with pytest.raises(UsageError, match=f"{option}: .*: must be"):
-        edgeplan.solve(problem(), **{option: value})
+    for given in (problem(), two_blocks_two_phones()):
+        with pytest.raises(UsageError, match=f"{option}: .*: must be"):
+            edgeplan.solve(given, **{option: value})
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

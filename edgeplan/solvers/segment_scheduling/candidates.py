@@ -84,7 +84,7 @@ class Candidates:
             ctypes.byref(hertz),
         )
         if not done:
-            return np.inf, None
+            return -np.inf, None  # nothing is proven
         bound = kernel().certified_cost(
             ctypes.byref(programme), ctypes.byref(solved), prices.second, prices.hertz
         )

@@ -214,6 +214,21 @@ class Root:
                 if together is not None:
                     self._meet(search.columns_of(together))
 
+    def _spread(self, prices: SlotPrices) -> None:
+        """Meet the structures so far with few and many micro-batches, so that pricing knows what to beat."""
+        most = self.search.slot.instance.problem.instance.training.max_micro_batches
+        numbers = sorted({min(2**k, most) for k in range(most.bit_length() + 1)})
+        for n, found in list(self.columns.items()):
+            varied = dict.fromkeys(
+                dataclasses.replace(structure, micro_batches=m) for structure in found for m in numbers
+            )
+            new = tuple(s for s in varied if s not in found and self.search.slot.allows(n, s))
+            candidates = Candidates(self.search.slot, n, new)
+            for k in range(len(new)):
+                _, column = candidates.settle(k, prices.of(n))
+                if column is not None:
+                    self._add(n, column)
+
     def _remember(self, prices: SlotPrices) -> None:
         """Leave the cheapest structures met to the next slot."""
         cheapest = {
@@ -227,6 +242,7 @@ class Root:
         """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays."""
         search = self.search
         prices = self.before.prices if self.before else search.prices_of(search.best or self.first)
+        self._spread(prices)
         for _ in range(ROUNDS):
             best = search.best
             rose = self._price(prices)

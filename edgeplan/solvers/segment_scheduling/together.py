@@ -123,21 +123,16 @@ def _told(
 
 
 def cluster_plans(slot: SlotArrays, together: Together) -> dict[int, ClusterPlan]:
-    """Write the joint solution as plans, within bands and powers to the last digit."""
-    instance = slot.instance.problem.instance
-    taken = sum(entry.uplink_band_hz for entry in together.solved.values())
-    fit = min(1.0, instance.uplink_bandwidth_hz / taken) if taken > 0 else 1.0
-    return {n: _cluster_plan(slot, together, n, fit) for n in together.structures}
+    """Write the joint solution as plans."""
+    return {n: _cluster_plan(slot, together, n) for n in together.structures}
 
 
-def _cluster_plan(slot: SlotArrays, together: Together, n: int, uplink_fit: float) -> ClusterPlan:
+def _cluster_plan(slot: SlotArrays, together: Together, n: int) -> ClusterPlan:
     instance = slot.instance.problem.instance
     cluster, structure = instance.clusters[n], together.structures[n]
     solved, programme = together.solved[n], together.programmes[n]
     used = [programme.links[i] for i in range(programme.num_links)]
     hops = {link.stage: i for i, link in enumerate(used) if not link.is_uplink}
-    taken = sum(solved.band_hz[i] for i in hops.values())
-    fit = min(1.0, cluster.d2d_bandwidth_hz / taken) if taken > 0 else 1.0
     names = [block.name for block in instance.model.layers]
     stages, start = [], 0
     for k, (device, end) in enumerate(zip(structure.devices, structure.ends, strict=True)):
@@ -149,14 +144,12 @@ def _cluster_plan(slot: SlotArrays, together: Together, n: int, uplink_fit: floa
         if k not in hops:  # no bits flow
             stages.append(stage.model_copy(update={"bandwidth_hz": 0.0, "power_w": 0.0}))
             continue
-        power_w = min(solved.power_w[hops[k]], cluster.devices[device].max_power_w)
-        sending = {"bandwidth_hz": fit * solved.band_hz[hops[k]], "power_w": power_w}
+        sending = {"bandwidth_hz": solved.band_hz[hops[k]], "power_w": solved.power_w[hops[k]]}
         stages.append(stage.model_copy(update=sending))
     uplink = UplinkPlan(bandwidth_hz=0.0, power_w=0.0)
     if used and used[-1].is_uplink:
         i = len(used) - 1
-        power_w = min(solved.power_w[i], cluster.uplink_max_power_w)
-        uplink = UplinkPlan(bandwidth_hz=uplink_fit * solved.band_hz[i], power_w=power_w)
+        uplink = UplinkPlan(bandwidth_hz=solved.band_hz[i], power_w=solved.power_w[i])
     return ClusterPlan(
         id=cluster.id, micro_batches=structure.micro_batches, uplink=uplink, stages=tuple(stages)
     )

@@ -25,6 +25,7 @@ from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structur
 from edgeplan.solvers.segment_scheduling.together import Together, cluster_plans, solve_together
 
 Choice = tuple[Part, ...]
+SHAPES = (SMALL, (2, 2, 3, 3), (1, 4, 5, 6), (3, 2, 2, 2), (3, 2, 3, 4), (2, 2, 2, 2), (2, 1, 2, 3))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def judge() -> Iterator[Judge]:
 def drawn(seed: int, count: int) -> tuple[Document, list[Choice]]:
     """Return an instance and some choices of a structure for each cluster."""
     rng = random.Random(f"segment programme {seed}")
-    shape = rng.choice([SMALL, (1, 4, 5, 6), (3, 2, 3, 4), (2, 1, 2, 3)])
+    shape = SHAPES[seed % len(SHAPES)]
     document = next(feasible_documents(*shape, first_seed=1000 * seed))
     parts = SlotProgramme(document).parts
     return document, [tuple(rng.choice(some) for some in parts) for _ in range(count)]
@@ -76,10 +77,10 @@ def test_the_objective_is_that_of_cvxpy(judge: Judge, seed: int) -> None:
         assert math.isclose(found.objective, wanted, rel_tol=1e-6), structures_of(document, parts)
 
 
-@pytest.mark.parametrize("seeds", chunks(20, commit=60, large=3_000), ids=str)
+@pytest.mark.parametrize("seeds", chunks(50, commit=200, large=10_000), ids=str)
 def test_the_objective_is_that_of_newton_s_method(seeds: range) -> None:
     for seed in seeds:
-        document, choices = drawn(seed, 5)
+        document, choices = drawn(seed, 8)
         slot = slot_of(document)
         for parts, wanted in zip(choices, newton(document, choices), strict=True):
             found = solved(slot, document, parts)

@@ -15,7 +15,8 @@
 #define RESIDUAL 1e-8
 #define SLOWER 1.3
 #define MAX_ROUNDS 250
-#define CLOSE 1e-7 /* a gap with which a stalled solve still serves; bounds are certified apart */
+#define CLOSE 1e-7 /* gap and residual with which a stalled solve still serves */
+#define LOOSE 1e-2 /* the same, if nothing else is left: plans are made feasible and bounds certified in any case */
 
 /* ---- from a candidate to its programme: equations (1) to (5) ---- */
 
@@ -125,7 +126,7 @@ typedef struct {
     const double *dx;
     double d_latency;
     double *gradient;
-    double residual, gap;
+    double residual, open, gap;
     int index, bad;
     double border_pull, t_diagonal, t_target;
 } Walk;
@@ -145,7 +146,7 @@ static void visit(Walk *w, const Row *row, double value, int is_sum, int on_late
         return;
     }
     double centre = price * slack - 1 / w->sharpness;
-    w->residual += centre * centre + open * open;
+    w->residual += centre * centre + open * open, w->open += open * open;
     w->gap += price * slack;
     for (int k = 0; k < row->count; k++) w->gradient[row->at[k]] += price * row->value[k];
     if (on_latency) w->t_gradient += price * on_t;
@@ -380,9 +381,9 @@ typedef struct {
     double *memory;
 } Method;
 
-static double measure(Method *m, int trial, double sharpness, double *gap) {
+static double measure(Method *m, int trial, double sharpness, double *gap, double *open_part) {
     /* residual norm at the current or trial point; infinite outside the limits */
-    double residual = 0, band = 0, total = 0;
+    double residual = 0, band = 0, total = 0, unmet = 0;
     double latency = trial ? m->trial_latency : m->latency, band_price = trial ? m->trial_band_price : m->band_price;
     double t_gradient = m->frame.joint ? m->frame.tradeoff * m->frame.scale * exp(latency) : 0;
     int uplinks = 0;
@@ -393,22 +394,23 @@ static double measure(Method *m, int trial, double sharpness, double *gap) {
                   .sharpness = sharpness, .gradient = b->gradient};
         walk_block(&w);
         if (w.bad) return INFINITY;
-        residual += w.residual, t_gradient += w.t_gradient, band += b->band, total += w.gap;
+        residual += w.residual, t_gradient += w.t_gradient, band += b->band, total += w.gap, unmet += w.open;
         uplinks += b->band > 0;
     }
     if (m->frame.joint && uplinks) {
         double slack = trial ? m->trial_band_slack : m->band_slack;
         double open = log(band / m->frame.uplink_band_hz) + slack, centre = band_price * slack - 1 / sharpness;
-        residual += centre * centre + open * open, total += slack * band_price;
+        residual += centre * centre + open * open, total += slack * band_price, unmet += open * open;
     }
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
         const Programme *p = b->programme;
         for (int i = 0; m->frame.joint && i < p->num_links; i++)
             if (p->links[i].is_uplink) b->gradient[2 * i + 1] += band_price * b->band / band;
-        residual += dot(b->gradient, b->gradient, b->size);
+        double slope = dot(b->gradient, b->gradient, b->size);
+        residual += slope, unmet += slope;
     }
-    *gap = total;
+    *gap = total, *open_part = sqrt(unmet + t_gradient * t_gradient);
     return sqrt(residual + t_gradient * t_gradient);
 }
 
@@ -519,30 +521,31 @@ static double longest_step(const Method *m) {
 }
 
 /* `patience`: how much the residual may grow in a step; without any, curved limits force tiny steps. */
-static int iterate(Method *m, double patience) {
-    double gap, sharpness, residual, length = 1;
-    residual = measure(m, 0, 1.0, &gap);
+static int iterate(Method *m, double patience, double near) {
+    double gap, sharpness, residual, unmet, trial_unmet, length = 1;
+    residual = measure(m, 0, 1.0, &gap, &unmet);
     if (!isfinite(residual)) return 0;
     for (int round = 0; round < MAX_ROUNDS; round++) {
         double growth = length > 0.6 ? 15 : length > 0.2 ? 4 : 1.5; /* slower where steps are short */
+        if (gap < unmet) growth = 2; /* what is unmet must not fall behind */
         sharpness = growth * m->all_limits / gap;
-        residual = measure(m, 0, sharpness, &gap);
+        residual = measure(m, 0, sharpness, &gap, &unmet);
         double cost = objective_of(m->blocks, m->count, &m->frame, m->latency) * m->frame.scale;
         if (gap <= GAP * cost && residual <= RESIDUAL * cost) return 1;
-        if (!newton(m, sharpness)) return gap < CLOSE;
+        if (!newton(m, sharpness)) return gap < near && residual < near;
         double trial_gap, trial;
         length = longest_step(m);
         for (int tries = 0;; tries++) {
             move(m, length);
-            trial = measure(m, 1, sharpness, &trial_gap);
+            trial = measure(m, 1, sharpness, &trial_gap, &trial_unmet);
             if (trial <= patience * residual) break;
-            if (tries > 40) return gap < CLOSE;
+            if (tries > 40) return gap < near && residual < near;
             length *= tries < 3 ? 0.8 : 0.5;
         }
         accept(m);
-        gap = trial_gap;
+        gap = trial_gap, unmet = trial_unmet;
     }
-    return gap < CLOSE;
+    return gap < near && residual < near;
 }
 
 static int lay_out(Method *m, const Programme *programmes) {
@@ -627,33 +630,48 @@ static int begin(Method *m) {
     return m->all_limits > 0 ? 1 : 2;
 }
 
+/* A link's choice within its band and power to the last digit, at the rate that these really give. */
+static void choose(const UsedLink *used, double log_s, double log_hz, double fit, Solved *out, int i) {
+    const Link *link = &used->link;
+    double seconds = exp(log_s), hz = exp(log_hz), u = fmin(link->nats / (seconds * hz), 600);
+    hz *= fit;
+    double power = fmin(link->unit_j * (u < 1e-8 ? 1 + 0.5 * u : expm1(u) / u) / seconds, link->max_power_w);
+    out->band_hz[i] = hz, out->power_w[i] = power;
+    out->seconds[i] = link->nats / (hz * log1p(power * link->nats / (link->unit_j * hz)));
+}
+
 static void report(const Method *m, Solved *solved, double *uplink_hz_price) {
     const Frame *f = &m->frame;
+    double uplink_hz = 0;
+    for (int c = 0; c < m->count; c++) {
+        const Block *b = &m->blocks[c];
+        int last = b->programme->num_links - 1;
+        if (has_uplink(b->programme)) uplink_hz += exp(b->x[2 * last + 1]);
+    }
+    double uplink_fit = f->joint && uplink_hz > 0 ? fmin(1, f->uplink_band_hz / uplink_hz) : 1;
     for (int c = 0; c < m->count; c++) {
         const Block *b = &m->blocks[c];
         const Programme *p = b->programme;
         Solved *out = &solved[c];
         int at = 0, hops = 0;
-        double bottleneck = b->has_bottleneck ? exp(b->x[b->size - 1]) : 0;
+        double bottleneck = b->has_bottleneck ? exp(b->x[b->size - 1]) : 0, hop_hz = 0;
         out->latency_price = f->joint ? b->price[at++] / (exp(m->latency) * f->scale) : f->latency_price;
-        out->uplink_band_hz = b->band;
-        for (int i = 0; i < p->num_links; i++) hops += !p->links[i].is_uplink;
+        for (int i = 0; i < p->num_links; i++)
+            if (!p->links[i].is_uplink) hops++, hop_hz += exp(b->x[2 * i + 1]);
         out->d2d_price = hops ? b->price[at++] / (f->scale * p->d2d_band_hz) : 0;
         at += b->has_bottleneck && p->busiest_s > 0;
-        double longest = p->busiest_s;
-        out->latency_s = p->fixed_s, out->cost = p->fixed_cost;
+        double longest = p->busiest_s, fit = hops ? fmin(1, p->d2d_band_hz / hop_hz) : 1;
+        out->latency_s = p->fixed_s, out->cost = p->fixed_cost, out->uplink_band_hz = 0;
         for (int i = 0; i < p->num_links; i++) {
-            Point point;
             const UsedLink *used = &p->links[i];
-            point_of(used, b->x[2 * i], b->x[2 * i + 1], &point);
+            choose(used, b->x[2 * i], b->x[2 * i + 1], used->is_uplink ? uplink_fit : fit, out, i);
             at++;
             out->bottleneck_price[i] =
                 b->has_bottleneck && used->share > 0 ? b->price[at++] / (f->scale * bottleneck) : 0;
-            out->seconds[i] = point.seconds, out->band_hz[i] = point.band_hz;
-            out->power_w[i] = used->link.unit_j * point.value / point.seconds;
-            out->latency_s += used->time_weight * point.seconds;
-            out->cost += used->joule_price * used->link.unit_j * point.value;
-            if (point.seconds * used->share > longest) longest = point.seconds * used->share;
+            if (used->is_uplink) out->uplink_band_hz = out->band_hz[i];
+            out->latency_s += used->time_weight * out->seconds[i];
+            out->cost += used->joule_price * out->power_w[i] * out->seconds[i];
+            longest = fmax(longest, out->seconds[i] * used->share);
         }
         out->latency_s += p->repeats * longest;
     }
@@ -668,11 +686,11 @@ int solve_programmes(const Programme *programmes, int count, double tradeoff, do
                 .uplink_band_hz = uplink_band_hz, .latency_price = latency_price, .hz_price = hz_price}};
     int done = 0;
     if (lay_out(&m, programmes)) {
-        static const double patience[] = {1.5, 3, 10, 1.1};
-        for (int k = 0; k < 4 && !done; k++) {
+        static const double patience[] = {1.5, 1.1, 1.01, 3, 1.5}, near[] = {CLOSE, CLOSE, CLOSE, CLOSE, LOOSE};
+        for (int k = 0; k < 5 && !done; k++) {
             done = begin(&m);
             if (!done) break;
-            if (done == 1) done = iterate(&m, patience[k]);
+            if (done == 1) done = iterate(&m, patience[k], near[k]);
         }
         if (done) report(&m, solved, uplink_hz_price);
     }
