@@ -548,12 +548,13 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
     return 0;
 }
 
-/* Place the next stage, counted from the end, in all ways. */
-static void extend(Search *s, int count_index, int parent, double known) {
+/* Place the next stage, counted from the end, in all ways; returns the most promising label, or -1. */
+static int extend(Search *s, int count_index, int parent, double known) {
     Count count = ((Count *)s->counted.items)[count_index];
     Label from = {count_index, -1, -1, s->num_blocks, 0, 0, 0, 0};
     int m = count.micro_batches, size = count.levels.size, given = s->slot->given_order[s->cluster];
-    double hops[COARSE] = {0}, base[COARSE];
+    double hops[COARSE] = {0}, base[COARSE], lowest = INFINITY;
+    int best = -1;
     if (parent >= 0) {
         from = ((Label *)s->labels.items)[parent];
         sum_hops(s, &count, &from, hops);
@@ -577,7 +578,7 @@ static void extend(Search *s, int count_index, int parent, double known) {
             }
             if (!(bound < s->cutoff)) continue;
             Label *label = grow(s, &s->labels, sizeof(Label));
-            if (!label) return;
+            if (!label) return -1;
             *label = (Label){count_index, parent, i, start, r + 1, from.set + scatter(i + 1), cost + price * seconds,
                              busiest};
             if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) {
@@ -585,8 +586,10 @@ static void extend(Search *s, int count_index, int parent, double known) {
                 continue;
             }
             push(s, fmax(bound, known), LABEL, s->labels.size - 1);
+            if (bound < lowest) lowest = bound, best = s->labels.size - 1;
         }
     }
+    return best;
 }
 
 /* ---- exact structures ---- */
@@ -628,6 +631,13 @@ static void settle(Search *s, int index, double bound, int keep_all) {
     *exact = (Exact){value, bound, candidate};
     push(s, bound, EXACT, s->exacts.size - 1);
     if (!keep_all && value < INFINITY) s->cutoff = fmin(s->cutoff, value + ROUNDING * fabs(value));
+}
+
+/* Open a count, and follow its most promising labels down to a structure: what is known early cuts most. */
+static void dive(Search *s, int count, double known, int keep_all) {
+    int label = extend(s, count, -1, known);
+    while (label >= 0 && ((Label *)s->labels.items)[label].start > 0) label = extend(s, count, label, known);
+    if (label >= 0 && !keep_all) settle(s, label, known, keep_all);
 }
 
 /* ---- the search ---- */
@@ -744,7 +754,7 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
         if (close || s.work >= *work || listed == max_listed || is_late(until)) { *bound = top.bound; break; }
         pop(&s);
         if (top.kind == SIZED) add_count(&s, top.index, top.bound);
-        else if (top.kind == COUNT) extend(&s, top.index, -1, top.bound);
+        else if (top.kind == COUNT) dive(&s, top.index, top.bound, keep_all);
         else if (top.kind == LABEL) {
             const Label *label = (Label *)s.labels.items + top.index;
             if (label->start == 0) settle(&s, top.index, top.bound, keep_all);
