@@ -8,7 +8,7 @@ never hurts, unless some device cannot send: then every reach is tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,11 +39,14 @@ class Feasibility:
         Index of the cluster.
     present
         Whether each device is there.
+    heard
+        Devices that are taken as able to send, whatever their power and band.
     """
 
     arrays: InstanceArrays
     cluster: int
     present: Sequence[bool]
+    heard: Collection[int] = ()
 
     @property
     def uploads(self) -> bool:
@@ -92,7 +95,10 @@ class Feasibility:
     def _silent(self) -> list[bool]:
         """Whether each device can send nothing."""
         cluster = self.arrays.problem.instance.clusters[self.cluster]
-        return [cluster.d2d_bandwidth_hz == 0 or device.max_power_w == 0 for device in cluster.devices]
+        return [
+            (cluster.d2d_bandwidth_hz == 0 or device.max_power_w == 0) and index not in self.heard
+            for index, device in enumerate(cluster.devices)
+        ]
 
     @cached_property
     def _sends_behind(self) -> list[bool]:

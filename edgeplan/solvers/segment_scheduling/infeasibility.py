@@ -7,6 +7,8 @@ over blocks share no code with it, must find nothing either.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from edgeplan.errors import BackendError
@@ -37,23 +39,39 @@ def infeasibility(problem: SegmentScheduling) -> Infeasibility | None:
         When it could not be decided, or the two reasons contradict each other.
     """
     arrays = InstanceArrays(problem)
-    for n, cluster in enumerate(problem.instance.clusters):
-        feasibility = Feasibility(arrays, n, [True] * len(cluster.devices))
-        try:
-            if feasibility.structure() is not None:
-                continue
-        except UndecidedError:
-            raise BackendError(
-                f"whether cluster {cluster.id} can run the encoder could not be decided; "
-                "its devices have too many different memories"
-            ) from None
-        if not feasibility.uploads:
-            reason = f"the control unit of cluster {cluster.id} must upload, and its rate is 0 by (3)"
-            return Infeasibility((_uplink_conflict(problem, n),), reason)
+    lacking = [n for n in range(len(problem.instance.clusters)) if not _has_structure(arrays, n)]
+    if not lacking:
+        return None
+    n = lacking[0]
+    cluster = problem.instance.clusters[n]
+    feasibility = _feasibility(arrays, n)
+    if not feasibility.uploads:
+        reason = f"the control unit of cluster {cluster.id} must upload, and its rate is 0 by (3)"
+        conflicts: tuple[Conflict, ...] = (_uplink_conflict(problem, n),)
+    else:
         _confirm(arrays, n)
         reason = f"cluster {cluster.id} has no segmentation: sets of devices and pricing over blocks agree"
-        return Infeasibility(_memory_conflicts(feasibility), reason)
-    return None
+        conflicts = (*_memory_conflicts(feasibility), *_silence_conflicts(feasibility))
+    if len(lacking) > 1:  # no change here alone gives the instance a plan
+        others = len(lacking) - 1
+        reason += f"; {others} more of its {len(problem.instance.clusters)} clusters have none either"
+        conflicts = tuple(c.model_copy(update={"change_to": None, "restores": False}) for c in conflicts)
+    return Infeasibility(conflicts, reason)
+
+
+def _feasibility(arrays: InstanceArrays, n: int) -> Feasibility:
+    return Feasibility(arrays, n, [True] * len(arrays.problem.instance.clusters[n].devices))
+
+
+def _has_structure(arrays: InstanceArrays, n: int) -> bool:
+    try:
+        return _feasibility(arrays, n).structure() is not None
+    except UndecidedError:
+        name = arrays.problem.instance.clusters[n].id
+        raise BackendError(
+            f"whether cluster {name} can run the encoder could not be decided; "
+            "its devices have too many different memories"
+        ) from None
 
 
 def _confirm(arrays: InstanceArrays, n: int) -> None:
@@ -100,6 +118,26 @@ def _memory_conflicts(feasibility: Feasibility) -> tuple[Conflict, ...]:
             )
         )
     return tuple(conflicts)
+
+
+def _silence_conflicts(feasibility: Feasibility) -> Iterator[Conflict]:
+    """Bands and powers of 0 without which the memories would do."""
+    n, problem = feasibility.cluster, feasibility.arrays.problem
+    cluster = problem.instance.clusters[n]
+    silent: list[tuple[Path, Collection[int]]] = []
+    if cluster.d2d_bandwidth_hz == 0:
+        able = [i for i, device in enumerate(cluster.devices) if device.max_power_w > 0]
+        silent.append((("clusters", n, "d2d_bandwidth_hz"), able))
+    else:
+        silent += [
+            (("clusters", n, "devices", i, "max_power_w"), [i])
+            for i, device in enumerate(cluster.devices)
+            if device.max_power_w == 0
+        ]
+    for path, heard in silent:
+        if dataclasses.replace(feasibility, heard=heard).structure() is not None:
+            message = f"{path[-1]} is 0, so that blocks cannot be spread over cluster {cluster.id}"
+            yield Conflict.at(path, need="above 0", have=0.0, restores=True, message=message)
 
 
 def _least_memory(feasibility: Feasibility, index: int) -> int | None:

@@ -129,9 +129,10 @@ class SlotSeries:
         try:
             search.run(starts, self._recalled(slot, starts, there))
         except (KeyboardInterrupt, EnoughError):
-            if search.best is None or search.bound is None:
+            if search.best is None:
                 raise
-            interrupted = True
+            interrupted, search.on_better = True, None
+            search.raise_bound(search.noise.cost(search.noise.most))
         if search.best is None or search.bound is None:
             raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
         self._last = dict(search.best.structures)

@@ -23,7 +23,7 @@ from edgeplan.models.segment_scheduling.slot_cost import SlotCost
 from edgeplan.solvers.segment_scheduling.offline import GAP, Multipliers, offline_bound_s
 
 SLOTS = 6
-SEEDS = range(cases(commit=6, large=60))
+SEEDS = range(cases(commit=4, large=60))
 
 
 def drawn(seed: int, slots: int = SLOTS) -> Document:

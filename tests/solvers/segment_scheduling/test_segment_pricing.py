@@ -155,16 +155,18 @@ def test_with_little_work_the_bound_still_holds(seeds: range, work: int) -> None
 
 
 @pytest.mark.parametrize("seeds", chunks(25, commit=50, large=2_000), ids=str)
-def test_below_the_least_cost_nothing_is_named(seeds: range) -> None:
+def test_below_the_least_cost_nothing_is_listed_and_that_is_the_bound(seeds: range) -> None:
     for seed in seeds:
         given = drawn(seed)
         if not given.structures:
             continue
         cutoff = given.least * 0.999
-        for most in (1, 10):
-            priced = given.price(cutoff=cutoff, most=most)
-            assert not priced.structures, seed
-            assert math.isclose(priced.bound, cutoff, rel_tol=1e-12), seed
+        listed, named = given.price(cutoff=cutoff, most=10), given.price(cutoff=cutoff)
+        assert not listed.structures, seed
+        assert math.isclose(listed.bound, cutoff, rel_tol=1e-12), seed
+        assert math.isclose(named.bound, cutoff, rel_tol=1e-12), seed
+        for structure in named.structures:  # what was met on the way may be told
+            assert given.values[structure] >= given.least, seed
 
 
 @pytest.mark.parametrize("seeds", chunks(25, commit=50, large=2_000), ids=str)
