@@ -13,8 +13,9 @@ from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPric
 from edgeplan.solvers.segment_scheduling.mix_pricing import SLACK, cheapest_of
 from edgeplan.solvers.segment_scheduling.mixing import cheapest_mix
 from edgeplan.solvers.segment_scheduling.pricing import price_cluster
+from edgeplan.solvers.segment_scheduling.pricing_rounds import PricingRounds
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
-from edgeplan.solvers.segment_scheduling.slot_search import Root, SlotSearch
+from edgeplan.solvers.segment_scheduling.slot_search import SlotSearch
 
 MOST_LISTED = 4_000  # structures of a cluster with one number of micro-batches
 MOST_WORK = 100_000
@@ -22,7 +23,7 @@ _ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
 
 
-def branch(root: Root) -> None:
+def branch(root: PricingRounds) -> None:
     """List the structures that the root's bound leaves, and split the lists until nothing is left."""
     listing = _Listing(root)
     lists = listing.run()
@@ -36,7 +37,7 @@ def branch(root: Root) -> None:
 class _Listing:
     """Structures that may be part of a better mix than the best plan."""
 
-    root: Root
+    root: PricingRounds
     outside: float = np.inf
     """Least cost of a mix with what no list holds."""
 

@@ -1,0 +1,222 @@
+"""Prices and plans in turn, over all structures of all clusters.
+
+Each round bounds the slot for some prices, solves the structures that are cheapest for them together, and
+takes the multipliers of that programme, or what the linear programme over all decisions met suggests, as the
+next prices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
+from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
+from edgeplan.solvers.segment_scheduling.mix_pricing import FEW_CLUSTERS, MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
+from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
+from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
+from edgeplan.solvers.segment_scheduling.together import Together
+
+ROUNDS = 40
+MOST_EXCHANGED = 32  # clusters among which single structures are exchanged
+RECALLED = 16  # structures of a cluster that the next slot tries
+_SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
+_COARSE = 0.1  # of the objective: the gap that the first pricing of a slot is made for
+_ENOUGH = 0.1  # of the gap: what prices must still promise, for another round
+
+Met = Mapping[Structure, Column]
+"""The decisions met of one cluster, one for each structure."""
+
+
+@dataclass
+class PricingRounds:
+    """The bound that prices give over all structures, improved in turn with the plan.
+
+    Parameters
+    ----------
+    search
+        The slot.
+    first
+        A joint solution to begin with.
+    before
+        What the slot before met; nothing by default.
+    """
+
+    search: SlotSearch
+    first: Together
+    before: Before | None
+    prices: SlotPrices | None = None
+    bound: float = -math.inf
+    least: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """Lower bounds at the best prices, by cluster and micro-batches."""
+    columns: dict[int, dict[Structure, Column]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        search = self.search
+        self.master = DualMaster(search.slot.prices.second, search.band_hz, search.noise)
+        self._meet(search.columns_of(self.first))
+
+    def recall(self) -> None:
+        """Try the structures that the slot before met, at its prices."""
+        if self.before is None:
+            return
+        search, prices = self.search, self.before.prices
+        for n, structures in self.before.structures.items():
+            candidates = Candidates(search.slot, n, structures)
+            for k in range(len(structures)):
+                _, column = candidates.settle(k, prices.of(n))
+                if column is not None:
+                    self._add(n, column)
+        mixed = self._cheapest(prices)
+        together = search.evaluate({n: column.structure for n, column in mixed.items()})
+        if together is not None:
+            self._meet(search.columns_of(together))
+        self._vary()
+        self._remember(prices)
+
+    def _vary(self) -> None:
+        """Give single clusters of the best plan some more or fewer micro-batches."""
+        search, best = self.search, self.search.best
+        assert best is not None
+        if len(best.structures) > FEW_CLUSTERS:
+            return
+        for n in best.structures:
+            for step in (-4, -1, 1, 4):
+                now = search.best.structures[n] if search.best is not None else best.structures[n]
+                varied = dataclasses.replace(now, micro_batches=now.micro_batches + step)
+                if search.is_late or not search.slot.allows(n, varied):
+                    continue
+                together = search.evaluate({**(search.best or best).structures, n: varied})
+                if together is not None:
+                    self._meet(search.columns_of(together))
+
+    def _spread(self, prices: SlotPrices) -> None:
+        """Meet the structures so far with few and many micro-batches, so that pricing knows what to beat."""
+        most = self.search.slot.instance.problem.instance.training.max_micro_batches
+        numbers = sorted({min(2**k, most) for k in range(most.bit_length() + 1)})
+        for n, found in list(self.columns.items()):
+            varied = dict.fromkeys(
+                dataclasses.replace(structure, micro_batches=m) for structure in found for m in numbers
+            )
+            new = tuple(s for s in varied if s not in found and self.search.slot.allows(n, s))
+            candidates = Candidates(self.search.slot, n, new)
+            for k in range(len(new)):
+                _, column = candidates.settle(k, prices.of(n))
+                if column is not None:
+                    self._add(n, column)
+
+    def _remember(self, prices: SlotPrices) -> None:
+        """Leave the structures met to the next slot, cheap ones with what micro-batches earn first."""
+        search = self.search
+        assert search.best is not None
+        earned = search.noise.price(search.best.micro_batches)
+        structures = {}
+        for n, found in self.columns.items():
+            own = prices.of(n)
+
+            def cost(structure: Structure, found: Met = found, own: ClusterPrices = own) -> float:
+                return found[structure].price(own) - earned * structure.micro_batches
+
+            structures[n] = tuple(sorted(found, key=cost)[:RECALLED])
+        search.met = Before(prices, structures)
+
+    def improve(self) -> None:
+        """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays."""
+        search = self.search
+        prices = self.before.prices if self.before else search.prices_of(search.best or self.first)
+        self._spread(prices)
+        for _ in range(ROUNDS):
+            best = search.best
+            rose = self._price(prices)
+            self._exchange()
+            if search.is_done or search.is_late:
+                break
+            assert search.best is not None
+            if search.best is not best:  # its multipliers are the best prices if it is the best plan
+                prices = search.prices_of(search.best)
+                continue
+            following = self._next_prices(rose)
+            if following is None:
+                break
+            prices = following
+        if self.prices is not None:
+            self._remember(self.prices)
+
+    def _price(self, prices: SlotPrices) -> bool:
+        """Bound all mixes, solve the cheapest together, and say whether the bound has risen."""
+        search = self.search
+        assert search.best is not None
+        best = search.best.objective
+        open_gap = min(best - self.bound, _COARSE * abs(best))
+        share = _SHARE if self.prices is None else _SHARE / 5  # finer once the rough picture is there
+        tolerance = max(share * search.gap * abs(best), _ENOUGH / 2 * open_gap)
+        pricing = MixPricing(
+            search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool
+        )
+        bound = pricing.run()
+        search.raise_bound(bound)
+        rose = bound > self.bound
+        if rose:
+            self.prices, self.bound, self.least = prices, bound, pricing.least
+        for n, column in pricing.found:
+            self._add(n, column)
+        structures = pricing.cheapest()
+        self.master.meet({n: self.columns[n][structure] for n, structure in structures.items()})
+        together = search.evaluate(structures)
+        if together is not None:
+            self._meet(search.columns_of(together))
+        return rose
+
+    def _exchange(self) -> None:
+        """Give single clusters of the best plan another structure that is cheap at its prices."""
+        search, best = self.search, self.search.best
+        assert best is not None
+        if search.is_done or not 1 < len(best.structures) <= MOST_EXCHANGED:
+            return
+        prices, earned = search.prices_of(best), search.noise.price(best.micro_batches)
+        for n, found in self.columns.items():
+            own = prices.of(n)
+
+            def cost(column: Column, own: ClusterPrices = own) -> float:
+                return column.price(own) - earned * column.structure.micro_batches
+
+            for column in sorted(found.values(), key=cost)[:2]:
+                if search.is_late:
+                    return
+                assert search.best is not None
+                search.evaluate({**search.best.structures, n: column.structure})
+
+    def _next_prices(self, rose: bool) -> SlotPrices | None:
+        """Prices that promise a better bound; None where none promises enough."""
+        master, best = self.master, self.search.best
+        assert self.prices is not None
+        assert best is not None
+        master.widen() if rose else master.narrow()
+        while True:
+            following = master.next_prices(self.prices, self.columns, self._cheapest)
+            if following is None:
+                return None
+            prices, promised = following
+            if promised - self.bound > _ENOUGH * (best.objective - self.bound):
+                return prices
+            if master.radius >= 2:
+                return None
+            master.reset()
+
+    def _cheapest(self, prices: SlotPrices) -> dict[int, Column]:
+        most = self.search.slot.instance.problem.instance.training.max_micro_batches
+        return cheapest_of(self.columns, prices, most, self.search.noise)
+
+    def _meet(self, mixed: dict[int, Column]) -> None:
+        self.master.meet(mixed)
+        for n, column in mixed.items():
+            self._add(n, column)
+
+    def _add(self, n: int, column: Column) -> None:
+        """Keep the decision of each structure that was met last: it is the nearest to the best prices."""
+        self.columns.setdefault(n, {})[column.structure] = column
