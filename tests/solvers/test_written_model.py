@@ -28,7 +28,7 @@ for path in json.load(sys.stdin):
     read = highs.readModel(path) == highspy.HighsStatus.kOk
     highs.run()
     optimal = read and highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-    print(json.dumps(highs.getInfo().objective_function_value if optimal else None))
+    print("answer", json.dumps(highs.getInfo().objective_function_value if optimal else None))
 """
 READ_BY_PULP = """
 import json, sys, pulp
@@ -36,7 +36,7 @@ for path in json.load(sys.stdin):
     _, problem = pulp.LpProblem.fromMPS(path)
     problem.solve(pulp.PULP_CBC_CMD(msg=False))
     optimal = problem.sol_status == pulp.LpSolutionOptimal
-    print(json.dumps(pulp.value(problem.objective) if optimal else None))
+    print("answer", json.dumps(pulp.value(problem.objective) if optimal else None))
 """
 
 
@@ -46,7 +46,8 @@ def read(reader: str, paths: list[Path]) -> list[float | None]:
     ended = subprocess.run(
         [sys.executable, "-c", reader], input=given, capture_output=True, text=True, check=True
     )
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    answers = (line.partition(" ") for line in ended.stdout.splitlines())  # beside what the engine prints
+    return [json.loads(value) for word, _, value in answers if word == "answer"]
 
 
 def test_the_optimum_of_a_written_file_is_the_golden_one(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_plan_that_takes_the_devices_in_order_breaks_no_rule(seed: int) -> Non
     verdict = problem.check(problem.plan_from_document(in_order(problem, 10)))
     assert verdict.violations == ()
     assert verdict.metrics is not None
-    assert verdict.metrics["budget_violation"]["noise"] == 0
+    assert verdict.metrics["mean_noise"] <= problem.instance.control.noise_budget * (1 + 1e-9)
     assert max(verdict.metrics["budget_violation"].values()) > 0
 
 
