@@ -23,7 +23,7 @@ test: $(STAMP)  ## what CI does: format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 fix: $(STAMP)  ## format and repair what ruff can
 	$(BIN)/ruff format .
