@@ -36,6 +36,9 @@ bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.planners
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.layer_assignment
+	$(BIN)/python -m benchmarks.segment_speed
+	$(BIN)/python -m benchmarks.segment_baselines
+	$(BIN)/python -m benchmarks.segment_tradeoff
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
