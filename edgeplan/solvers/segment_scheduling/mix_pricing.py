@@ -203,7 +203,6 @@ class MixPricing:
             tolerance=self.tolerance / len(self.clusters),
             until=self.until,
             work=MOST_WORK if self._are_few else LEAST_WORK,
-            again=self._are_few,
         )
         column = None
         if priced.structures:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,6 @@ from edgeplan.solvers.segment_scheduling.kernel.library import kernel
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 
 MOST_WORK = 20_000
-ROUNDING = 1e-9  # relative; as in the kernel
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,6 @@ class Priced:
     ----------
     structures
         In order of their bounds.
-    values
-        Cost of each.
     bounds
         Proven least cost of each.
     bound
@@ -41,7 +37,6 @@ class Priced:
     """
 
     structures: tuple[Structure, ...]
-    values: tuple[float, ...]
     bounds: tuple[float, ...]
     bound: float
 
@@ -63,7 +58,6 @@ def price_cluster(
     until: float = math.inf,
     most: int = 1,
     work: int = MOST_WORK,
-    again: bool = True,
 ) -> Priced:
     """Find the cheapest structure, or with `most` above 1 all below the cutoff.
 
@@ -83,38 +77,7 @@ def price_cluster(
         Most structures to list.
     work
         Most programmes over blocks, labels extended and convex programmes solved, together.
-    again
-        Whether to search again without pruning where that leaves the bound open.
     """
-
-    def search(cutoff: float, prune: bool) -> tuple[Priced, bool]:
-        return _search(
-            slot, cluster, prices, micro_batches, cutoff, earned, tolerance, until, prune, most, work
-        )
-
-    found, in_time = search(cutoff, True)
-    best = min((cutoff, *(value + ROUNDING * abs(value) for value in found.values)))
-    if most > 1 or not again or not in_time or best - found.least <= tolerance + 2 * ROUNDING * abs(best):
-        return found
-    other, _ = search(best, False)  # what was pruned may be the cheapest after all
-    bound, chosen = max(found.bound, other.bound), other if other.structures else found
-    return Priced(chosen.structures, chosen.values, (bound,) * len(chosen.structures), bound)
-
-
-def _search(
-    slot: SlotArrays,
-    cluster: int,
-    prices: ClusterPrices,
-    micro_batches: range,
-    cutoff: float,
-    earned: float,
-    tolerance: float,
-    until: float,
-    prune: bool,
-    most: int,
-    work: int,
-) -> tuple[Priced, bool]:
-    """Run the kernel's search once, and say whether it ended before its limits."""
     stages = slot.instance.max_stages
     rows = np.zeros((most, 2 + 2 * stages), dtype=np.int32)
     values, bounds = np.zeros(most), np.zeros(most)
@@ -131,7 +94,6 @@ def _search(
         tolerance,
         until,
         int(most > 1),
-        int(prune),
         most,
         stages,
         ctypes.byref(done),
@@ -142,13 +104,11 @@ def _search(
     )
     if listed < 0:
         raise MemoryError("pricing a cluster ran out of memory")
-    found = Priced(
+    return Priced(
         tuple(_structure_of(row, stages) for row in rows[:listed]),
-        tuple(values[:listed].tolist()),
         tuple(bounds[:listed].tolist()),
         bound.value,
     )
-    return found, done.value < work and time.monotonic() < until
 
 
 def bound_cluster(slot: SlotArrays, cluster: int, prices: ClusterPrices, *, cutoff: float) -> np.ndarray:

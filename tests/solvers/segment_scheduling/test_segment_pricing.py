@@ -17,7 +17,7 @@ from edgeplan.solvers.segment_scheduling.candidates import Candidates
 from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices, Priced, bound_cluster, price_cluster
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, SlotArrays, Structure
 
-FAR = 1e9  # a cutoff that cuts nothing off; a much larger one would drown the bounds in rounding
+FAR = 1e15  # a cutoff that cuts nothing off
 MUCH_WORK = 10_000_000
 CLOSE = 1e-7  # of the values, to which programmes are solved
 

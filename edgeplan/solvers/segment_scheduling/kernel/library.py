@@ -134,7 +134,7 @@ def kernel() -> Any:
                 *3 * [c_double],
                 *2 * [c_int],
                 *3 * [c_double],
-                *4 * [c_int],
+                *3 * [c_int],
                 POINTER(c_int64),
                 *3 * [c_void_p],
                 POINTER(c_double),

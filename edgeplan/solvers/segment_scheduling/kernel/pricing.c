@@ -55,13 +55,14 @@ typedef struct {
 } Count;
 
 typedef struct {
-    int32_t count, parent, device, start, stages;
-    uint64_t set;          /* hash of the devices that serve, the same in any order */
+    int32_t count, parent, device, start, stages, opened; /* opened: a dive has placed what comes next */
+    int32_t last;           /* device of the last stage, whose output the control unit sends */
+    uint64_t set;           /* hash of the devices that serve, each with its hop, the same in any order */
     double cost, busiest_s; /* of computing, and penalties; hops come on top, by level */
 } Label;
 
-/* The best label of a count for a first block and a set of devices; a later one should be cheaper or less busy.
-   Labels compare by bounds, so what is pruned for them may still be better in the end: its least bound is kept. */
+/* The best label of a count for a first block, a set of devices with their hops, and the last of them: whatever
+   completes two such labels, their links are the same, so what is no cheaper to compute and no less busy can go. */
 typedef struct {
     uint64_t key;
     int32_t label;
@@ -81,7 +82,7 @@ typedef struct {
 typedef struct {
     const Slot *slot;
     int cluster, first, num_devices, num_blocks, max_stages, stride, width; /* stride: of candidates */
-    double latency_price, hz_price, batch_price, cutoff, floor; /* floor: least bound of what was pruned */
+    double latency_price, hz_price, batch_price, cutoff, floor; /* floor: least bound of what time did not allow */
     int32_t *class_of;      /* by block: which of the distinct sizes its hop has */
     double *class_bits;
     int num_classes;
@@ -202,8 +203,9 @@ static double plain_cost(const Search *s, int m) {
            - s->batch_price * m;
 }
 
-/* Scale of a cluster's costs at the cutoff, without what its micro-batches earn. */
-static double spent(const Search *s, int m) { return fabs(s->cutoff + s->batch_price * m); }
+/* Scale of a cluster's costs at a bound, without what its micro-batches earn. A cutoff may be far above it, and
+   penalties of its size would leave nothing of the bound but rounding. */
+static double spent(const Search *s, int m, double bound) { return fabs(bound + s->batch_price * m); }
 
 /* Levels between two bottlenecks in even ratios; one level of any bottleneck where it does not matter. */
 static void lay_levels(const Search *s, int m, double from_s, double to_s, int size, Levels *levels) {
@@ -444,7 +446,7 @@ static void add_count(Search *s, int index, double known) {
             best = next, next = swap, level = found;
         } else step *= 0.6;
         if (!(best.bound < s->cutoff)) break;
-        if (round > 2 && best.bound - last < 0.003 * spent(s, m) * step) { if (step < 0.5) break; step *= 0.6; }
+        if (round > 2 && best.bound - last < 0.003 * spent(s, m, best.bound) * step) { if (step < 0.5) break; step *= 0.6; }
         last = best.bound;
         int stages = trace_stages(s, m, sized.num_stages, &levels, &best, level, devices, classes);
         memcpy(next.penalty, best.penalty, s->num_devices * sizeof(double));
@@ -455,7 +457,7 @@ static void add_count(Search *s, int index, double known) {
             double price = clearing_price(s, m, levels.edge[level + 1], devices, classes, stages, start);
             if (price > 0) *guess = next.hz_price = price;
         }
-        double miss = step * fmin(s->cutoff - best.bound, GENTLE * spent(s, m));
+        double miss = step * fmin(s->cutoff - best.bound, GENTLE * spent(s, m, best.bound));
         int moved = move_penalties(s, devices, stages, miss, next.penalty);
         if (!moved && fabs(next.hz_price - best.hz_price) <= 0.03 * best.hz_price) break;
     }
@@ -484,12 +486,17 @@ static uint64_t scatter(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-static int same_devices(const Search *s, const Label *a, const Label *b) {
+/* Class of the hop behind a label's stage, which ends where the one behind it starts; of the last stage none. */
+static int hop_class(const Search *s, const Label *label) {
+    return label->parent < 0 ? -1 : s->class_of[((Label *)s->labels.items)[label->parent].start - 1];
+}
+
+static int same_links(const Search *s, const Label *a, const Label *b) {
     const Label *labels = s->labels.items;
     for (;; a = &labels[a->parent]) {
         const Label *other = b;
         while (other->device != a->device && other->parent >= 0) other = &labels[other->parent];
-        if (other->device != a->device) return 0;
+        if (other->device != a->device || hop_class(s, other) != hop_class(s, a)) return 0;
         if (a->parent < 0) return 1;
     }
 }
@@ -499,21 +506,10 @@ static void sum_hops(const Search *s, const Count *count, const Label *label, do
     const Label *labels = s->labels.items;
     int size = count->levels.size;
     for (int g = 0; g < size; g++) sum[g] = 0;
-    for (; label->parent >= 0; label = &labels[label->parent]) { /* a stage ends where the one behind it starts */
-        int end = labels[label->parent].start;
-        const double *hop = count->hop + (label->device * s->num_classes + s->class_of[end - 1]) * size;
+    for (; label->parent >= 0; label = &labels[label->parent]) {
+        const double *hop = count->hop + (label->device * s->num_classes + hop_class(s, label)) * size;
         for (int g = 0; g < size; g++) sum[g] += hop[g];
     }
-}
-
-static int is_cheaper(const Search *s, const Label *a, const Label *b) {
-    const Count *count = (Count *)s->counted.items + a->count;
-    double of_a[COARSE], of_b[COARSE];
-    if (a->busiest_s > b->busiest_s) return 0;
-    sum_hops(s, count, a, of_a), sum_hops(s, count, b, of_b);
-    for (int g = 0; g < count->levels.size; g++)
-        if (a->cost + of_a[g] > b->cost + of_b[g]) return 0;
-    return 1;
 }
 
 static void enlarge(Search *s) {
@@ -530,7 +526,7 @@ static void enlarge(Search *s) {
     s->seen = seen, s->seen_room = room;
 }
 
-/* Whether a label met before, of the same devices and first block, is as cheap and no busier; note this one. */
+/* Whether a label met before, with the same links and first block, is as cheap and no busier; note this one. */
 static int is_dominated(Search *s, const Label *label, int32_t index) {
     if (4 * s->seen_size >= 3 * s->seen_room) enlarge(s);
     if (s->failed) return 0;
@@ -540,9 +536,9 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
     for (; s->seen[at].key; at = (at + 1) & (s->seen_room - 1)) {
         const Label *other = &labels[s->seen[at].label];
         if (s->seen[at].key != key || other->count != label->count || other->start != label->start
-            || other->stages != label->stages || !same_devices(s, label, other)) continue;
-        if (is_cheaper(s, other, label)) return 1;
-        if (is_cheaper(s, label, other)) { s->seen[at].label = index; return 0; }
+            || other->stages != label->stages || other->last != label->last || !same_links(s, label, other)) continue;
+        if (other->cost <= label->cost && other->busiest_s <= label->busiest_s) return 1;
+        if (other->cost >= label->cost && other->busiest_s >= label->busiest_s) { s->seen[at].label = index; return 0; }
     }
     s->seen[at] = (Seen){key, index}, s->seen_size++;
     return 0;
@@ -551,15 +547,18 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
 /* Place the next stage, counted from the end, in all ways; returns the most promising label, or -1. */
 static int extend(Search *s, int count_index, int parent, double known) {
     Count count = ((Count *)s->counted.items)[count_index];
-    Label from = {count_index, -1, -1, s->num_blocks, 0, 0, 0, 0};
+    Label from = {.count = count_index, .parent = -1, .device = -1, .start = s->num_blocks};
     int m = count.micro_batches, size = count.levels.size, given = s->slot->given_order[s->cluster];
     double hops[COARSE] = {0}, base[COARSE], lowest = INFINITY;
     int best = -1;
     if (parent >= 0) {
-        from = ((Label *)s->labels.items)[parent];
+        Label *placed = (Label *)s->labels.items + parent;
+        if (placed->opened) return -1;
+        placed->opened = 1, from = *placed;
         sum_hops(s, &count, &from, hops);
     }
     int r = from.stages, end = from.start, left = count.num_stages - r - 1;
+    int hop_kind = r == 0 ? 0 : s->class_of[end - 1];
     const double *rest = count.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
     s->work++;
     for (int i = 0; i < s->num_devices; i++) {
@@ -579,12 +578,10 @@ static int extend(Search *s, int count_index, int parent, double known) {
             if (!(bound < s->cutoff)) continue;
             Label *label = grow(s, &s->labels, sizeof(Label));
             if (!label) return -1;
-            *label = (Label){count_index, parent, i, start, r + 1, from.set + scatter(i + 1), cost + price * seconds,
-                             busiest};
-            if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) {
-                s->labels.size--, s->floor = fmin(s->floor, fmax(bound, known));
-                continue;
-            }
+            *label = (Label){.count = count_index, .parent = parent, .device = i, .start = start, .stages = r + 1,
+                             .last = r == 0 ? i : from.last, .set = from.set + scatter(i * s->num_classes + hop_kind),
+                             .cost = cost + price * seconds, .busiest_s = busiest};
+            if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) { s->labels.size--; continue; }
             push(s, fmax(bound, known), LABEL, s->labels.size - 1);
             if (bound < lowest) lowest = bound, best = s->labels.size - 1;
         }
@@ -634,10 +631,10 @@ static void settle(Search *s, int index, double bound, int keep_all) {
 }
 
 /* Open a count, and follow its most promising labels down to a structure: what is known early cuts most. */
-static void dive(Search *s, int count, double known, int keep_all) {
+static void dive(Search *s, int count, double known) {
     int label = extend(s, count, -1, known);
     while (label >= 0 && ((Label *)s->labels.items)[label].start > 0) label = extend(s, count, label, known);
-    if (label >= 0 && !keep_all) settle(s, label, known, keep_all);
+    if (label >= 0) settle(s, label, known, 0);
 }
 
 /* ---- the search ---- */
@@ -733,17 +730,16 @@ static int list_exact(const Search *s, const Exact *exact, int listed, int32_t *
 
 /* Cheapest structures of a cluster with `fewest` to `most` micro-batches. `cutoff` is a cost above which nothing
    is asked for. With keep_all, all structures below it are listed in order of their bounds, else the cheapest
-   alone, and the search ends once that is proven within `tolerance`; with `prune` it is faster, and the bound
-   may be lower. `until` is the time on the monotonic clock at which it ends in any case; `work` the most that
-   may be done, and what was done. Returns how many are listed, or -1 without memory; `bound` holds for every
-   structure not listed, and with keep_all off for all. */
+   alone, and the search ends once that is proven within `tolerance`. `until` is the time on the monotonic clock
+   at which it ends in any case; `work` the most that may be done, and what was done. Returns how many are
+   listed, or -1 without memory; `bound` holds for every structure not listed, and with keep_all off for all. */
 int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price, int fewest,
-                  int most, double cutoff, double tolerance, double until, int keep_all, int prune, int max_listed,
+                  int most, double cutoff, double tolerance, double until, int keep_all, int max_listed,
                   int max_stages, int64_t *work, int32_t *candidates, double *values, double *bounds, double *bound) {
     Search s;
     int listed = 0;
     if (begin(&s, slot, cluster, latency_price, hz_price, batch_price, max_stages)) {
-        s.cutoff = cutoff, s.prune = prune && !keep_all && !slot->given_order[cluster];
+        s.cutoff = cutoff, s.prune = !keep_all;
         add_roots(&s, fewest, most, until);
     }
     *bound = cutoff;
@@ -754,7 +750,8 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
         if (close || s.work >= *work || listed == max_listed || is_late(until)) { *bound = top.bound; break; }
         pop(&s);
         if (top.kind == SIZED) add_count(&s, top.index, top.bound);
-        else if (top.kind == COUNT) dive(&s, top.index, top.bound, keep_all);
+        else if (top.kind == COUNT && keep_all) extend(&s, top.index, -1, top.bound);
+        else if (top.kind == COUNT) dive(&s, top.index, top.bound);
         else if (top.kind == LABEL) {
             const Label *label = (Label *)s.labels.items + top.index;
             if (label->start == 0) settle(&s, top.index, top.bound, keep_all);
@@ -769,7 +766,7 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
         const Exact *exacts = s.exacts.items, *best = exacts;
         for (int k = 1; k < s.exacts.size; k++)
             if (exacts[k].value < best->value) best = &exacts[k];
-        listed = list_exact(&s, best, 0, candidates, values);
+        if (best->value < cutoff) listed = list_exact(&s, best, 0, candidates, values);
     }
     *bound = fmin(*bound, s.floor);
     if (!keep_all && listed) bounds[0] = *bound;
