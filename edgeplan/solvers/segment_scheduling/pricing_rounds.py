@@ -152,8 +152,9 @@ class PricingRounds:
         search = self.search
         assert search.best is not None
         best = search.best.objective
-        open_gap = min(best - self.bound, _COARSE * abs(best))
-        share = _SHARE if self.prices is None else _SHARE / 5  # finer once the rough picture is there
+        alone = len(self.columns) == 1  # then one pricing proves all
+        open_gap = 0.0 if alone else min(best - self.bound, _COARSE * abs(best))
+        share = _SHARE if alone or self.prices is None else _SHARE / 5  # finer once the rough picture is there
         tolerance = max(share * search.gap * abs(best), _ENOUGH / 2 * open_gap)
         pricing = MixPricing(
             search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool
@@ -194,6 +195,8 @@ class PricingRounds:
     def _next_prices(self, rose: bool) -> SlotPrices | None:
         """Prices that promise a better bound; None where none promises enough."""
         master, best = self.master, self.search.best
+        if len(self.columns) == 1:
+            return None
         assert self.prices is not None
         assert best is not None
         master.widen() if rose else master.narrow()

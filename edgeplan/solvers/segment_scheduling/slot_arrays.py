@@ -252,6 +252,7 @@ class SlotArrays:
             gpipe=problem.instance.training.in_flight == "gpipe",
             noise_w_per_hz=problem.instance.noise_w_per_hz,
             upload_bits=problem.segments.upload_bits,
+            uplink_band_hz=problem.instance.uplink_bandwidth_hz,
         )
         for name, array in (*self.instance.static.items(), *self.arrays.items()):
             setattr(slot, name, array.ctypes.data)

@@ -125,8 +125,10 @@ class SlotSearch:
         return self.slot.instance.problem.instance.uplink_bandwidth_hz
 
     def prices_of(self, together: Together) -> SlotPrices:
-        """Return the multipliers of a joint solution as prices, none of them 0."""
+        """Return the multipliers of a joint solution as prices, none of them 0; one cluster shares nothing."""
         tradeoff = self.slot.prices.second
+        if len(together.second) == 1:
+            return SlotPrices(dict.fromkeys(together.second, tradeoff), 0.0)
         raised = {n: max(price, _LEAST_PRICE * tradeoff) for n, price in together.second.items()}
         scale = tradeoff / sum(raised.values())
         least = 1e-12 * tradeoff * together.latency_s / self.band_hz if self.band_hz > 0 else 0.0

@@ -12,7 +12,7 @@
 
 typedef struct {
     int32_t num_clusters, num_blocks, max_micro_batches, max_in_flight, gpipe;
-    double noise_w_per_hz, upload_bits;
+    double noise_w_per_hz, upload_bits, uplink_band_hz;
     const double *flops_before;   /* [blocks + 1], of one micro-batch */
     const double *hop_bits;       /* [blocks], behind each block, of one micro-batch */
     const int32_t *first_device;  /* [clusters + 1], into the arrays by device */
@@ -53,7 +53,7 @@ typedef struct {
     double fixed_cost;  /* cost of computing */
     double busiest_s;   /* longest stage */
     double repeats;     /* how often the bottleneck counts, m - 1 */
-    double d2d_band_hz;
+    double d2d_band_hz, uplink_band_hz; /* of all clusters: one alone has the whole of it where a hertz costs nothing */
     UsedLink links[MAX_STAGES];
 } Programme;
 

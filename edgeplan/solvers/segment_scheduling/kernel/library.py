@@ -22,7 +22,7 @@ class Slot(Structure):
             (name, c_int32)
             for name in ("num_clusters", "num_blocks", "max_micro_batches", "max_in_flight", "gpipe")
         ),
-        *((name, c_double) for name in ("noise_w_per_hz", "upload_bits")),
+        *((name, c_double) for name in ("noise_w_per_hz", "upload_bits", "uplink_band_hz")),
         *(
             (name, c_void_p)
             for name in (
@@ -76,7 +76,8 @@ class Programme(Structure):
 
     _fields_ = (
         *((name, c_int32) for name in ("num_links", "micro_batches")),
-        *((name, c_double) for name in ("fixed_s", "fixed_cost", "busiest_s", "repeats", "d2d_band_hz")),
+        *((name, c_double) for name in ("fixed_s", "fixed_cost", "busiest_s", "repeats")),
+        *((name, c_double) for name in ("d2d_band_hz", "uplink_band_hz")),
         ("links", UsedLink * MAX_STAGES),
     )
 

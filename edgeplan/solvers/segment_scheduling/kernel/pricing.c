@@ -160,6 +160,20 @@ static Link hop_link(const Search *s, int device, double bits) {
 
 /* ---- levels ---- */
 
+/* The cheapest choice for a price of a hertz, or on the whole of a band where a hertz costs nothing. */
+static LinkChoice cheapest_link(const Link *link, double second_price, double joule_price, double hz_price, double band_hz) {
+    return hz_price > 0 ? best_link(link, second_price, joule_price, hz_price, INFINITY)
+                        : best_power(link, second_price, joule_price, band_hz, INFINITY);
+}
+
+/* The same within `cap_s` seconds. */
+static double cost_within(const LinkChoice *free, const Link *link, double second_price, double joule_price,
+                          double hz_price, double band_hz, double cap_s) {
+    if (free->seconds <= cap_s || isinf(free->cost)) return free->cost;
+    return hz_price > 0 ? link_in_time(link, second_price, joule_price, hz_price, cap_s).cost
+                        : best_power(link, second_price, joule_price, band_hz, cap_s).cost;
+}
+
 /* Costs of the hops of every device and class at each level: on the whole band, or for a price of it. */
 static void price_hops(const Search *s, int m, double hz_price, const Levels *levels, double *hop) {
     double band = s->slot->d2d_band_hz[s->cluster];
@@ -168,15 +182,9 @@ static void price_hops(const Search *s, int m, double hz_price, const Levels *le
         for (int k = 0; k < s->num_classes; k++, hop += levels->size) {
             Link link = hop_link(s, i, s->class_bits[k]);
             LinkChoice free = {0, 0, 0, 0};
-            if (link.nats > 0)
-                free = hz_price > 0 ? best_link(&link, s->latency_price, joule, hz_price, INFINITY)
-                                    : best_power(&link, s->latency_price, joule, band, INFINITY);
-            for (int g = levels->size - 1; g >= 0; g--) {
-                double cap = levels->edge[g + 1];
-                if (free.seconds <= cap || isinf(free.cost)) hop[g] = free.cost;
-                else if (hz_price > 0) hop[g] = link_in_time(&link, s->latency_price, joule, hz_price, cap).cost;
-                else hop[g] = best_power(&link, s->latency_price, joule, band, cap).cost;
-            }
+            if (link.nats > 0) free = cheapest_link(&link, s->latency_price, joule, hz_price, band);
+            for (int g = 0; g < levels->size; g++)
+                hop[g] = cost_within(&free, &link, s->latency_price, joule, hz_price, band, levels->edge[g + 1]);
         }
     }
 }
@@ -187,13 +195,12 @@ static double uplink_cost(const Search *s, int m, const Levels *levels, double *
     Link link = {bits * M_LN2, s->slot->noise_w_per_hz * bits * M_LN2 / s->slot->uplink_gain[s->cluster],
                  s->slot->uplink_power_w[s->cluster]};
     double second = bits > 0 ? s->latency_price * (last + s->slot->upload_bits) / bits : 0;
-    double joule = s->slot->uplink_price[s->cluster];
+    double joule = s->slot->uplink_price[s->cluster], band = s->slot->uplink_band_hz;
     LinkChoice free = {0, 0, 0, 0};
-    if (bits > 0) free = best_link(&link, second, joule, s->hz_price, INFINITY);
+    if (bits > 0) free = cheapest_link(&link, second, joule, s->hz_price, band);
     for (int g = 0; within && g < levels->size; g++) {
         double cap = last > 0 ? levels->edge[g + 1] * bits / last : INFINITY;
-        within[g] = free.seconds <= cap || isinf(free.cost) ? free.cost
-                  : link_in_time(&link, second, joule, s->hz_price, cap).cost;
+        within[g] = cost_within(&free, &link, second, joule, s->hz_price, band, cap);
     }
     return free.cost;
 }

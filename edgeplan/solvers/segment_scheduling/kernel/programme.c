@@ -28,7 +28,7 @@ int build_programme(const Slot *slot, int cluster, const int32_t *candidate, int
     out->micro_batches = m;
     out->fixed_s = slot->embedding_s[cluster] + slot->decoder_s[cluster] * m;
     out->repeats = m - 1;
-    out->d2d_band_hz = slot->d2d_band_hz[cluster];
+    out->d2d_band_hz = slot->d2d_band_hz[cluster], out->uplink_band_hz = slot->uplink_band_hz;
     for (int j = 0; j < num_stages; j++) {
         int d = first + devices[j];
         double flops = slot->flops_before[ends[j]] - slot->flops_before[start];
@@ -679,9 +679,11 @@ static void report(const Method *m, Solved *solved, double *uplink_hz_price) {
 }
 
 /* Solve the programmes of several clusters together (tradeoff > 0: the price of T, over a shared band), or
-   of one alone (tradeoff 0: for prices of its latency and of a hertz of uplink). Returns 1 if solved. */
+   of one alone (tradeoff 0: for prices of its latency and of a hertz of uplink; where a hertz costs nothing it has
+   the whole band). Returns 1 if solved. */
 int solve_programmes(const Programme *programmes, int count, double tradeoff, double uplink_band_hz,
                      double latency_price, double hz_price, Solved *solved, double *uplink_hz_price) {
+    if (tradeoff == 0 && hz_price == 0) tradeoff = latency_price, uplink_band_hz = programmes->uplink_band_hz;
     Method m = {.count = count, .frame = {.joint = tradeoff > 0, .tradeoff = tradeoff,
                 .uplink_band_hz = uplink_band_hz, .latency_price = latency_price, .hz_price = hz_price}};
     int done = 0;
@@ -708,8 +710,9 @@ double certified_cost(const Programme *p, const Solved *solved, double latency_p
     for (int i = 0; i < p->num_links; i++) {
         const UsedLink *used = &p->links[i];
         double second = latency_price * used->time_weight + solved->bottleneck_price[i] * shrink * used->share;
-        double hz = used->is_uplink ? hz_price : solved->d2d_price;
-        bound += best_link(&used->link, fmax(second, 1e-300), used->joule_price, fmax(hz, 1e-300), INFINITY).cost;
+        double hz = used->is_uplink ? hz_price : solved->d2d_price, joule = used->joule_price;
+        if (used->is_uplink && hz == 0) bound += best_power(&used->link, second, joule, p->uplink_band_hz, INFINITY).cost;
+        else bound += best_link(&used->link, fmax(second, 1e-300), joule, fmax(hz, 1e-300), INFINITY).cost;
     }
     return bound - solved->d2d_price * p->d2d_band_hz;
 }
