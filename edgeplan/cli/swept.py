@@ -33,9 +33,9 @@ _COLUMNS = (
     "open",
 )
 _LEGEND = (
-    "late: second half; bound: no policy that keeps the budgets is below it; run bound: nor one that ends "
-    "with the queues of the run; queues: late, in budgets; over: excess over a budget; open: slots not "
-    "solved to the gap"
+    "late: second half; bound: late, no policy that keeps the budgets is below it; run bound: mean T of any "
+    "policy that ends with the queues of the run is above it; queues: late, in budgets; over: excess over a "
+    "budget; open: slots not solved to the gap"
 )
 
 
@@ -84,7 +84,7 @@ def _row(trade_off: TradeOff, point: SweepPoint) -> Iterator[str]:
     yield f"{point.tradeoff:g}"
     yield seconds_text(point.mean_latency_s)
     yield seconds_text(point.late_latency_s)
-    yield bound_text(point.offline_bound_s)
+    yield bound_text(point.late_bound_s)
     yield excess_text(trade_off, point)
     yield bound_text(point.run_bound_s)
     yield three_digits(point.late_queue)

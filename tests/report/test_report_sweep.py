@@ -29,7 +29,8 @@ def point(tradeoff: float, **members: float) -> dict[str, Any]:
         "end_queue": 2 * tradeoff,
         "worst_violation": 0.1,
         "late_violation": 0.0,
-        "offline_bound_s": 10.0 - 0.1 * (tradeoff < 100),
+        "offline_bound_s": 9.0,
+        "late_bound_s": 10.0 - 0.1 * (tradeoff < 100),
         "run_bound_s": 10.5,
         "open_slots": 0,
         "slots_per_s": 30.0,
@@ -65,8 +66,8 @@ def test_the_page_shows_points_bounds_and_how_they_run(tmp_path: Path) -> None:
         "4 trade-offs, each over 12 slots.",
         "Latency and queues over the price of time",
         "Mean latency above the bound of its run: like V^-1.00 over 4 points; theory has O(1/V).",
-        "Late latency above the offline bound, stationary runs: like V^-1.00 over 4 points",
-        "Late queues: like V^1.00 over 4 points; theory has O(V).",
+        "Late latency above its bound, stationary runs: like V^-1.00 over 4 points",
+        "Late queues, where they have grown: like V^1.00 over 3 points; theory has O(V).",
         "Trade-offs 4 V 0.1 – 100 1/s",
         "Solver dssda 1",
     ):
@@ -116,7 +117,7 @@ def test_runs_that_have_not_settled_and_that_undercut_the_bound_are_said_to(tmp_
 
 
 def test_bounds_below_zero_say_nothing(tmp_path: Path) -> None:
-    text = text_of(tmp_path, sweep=sweep(point(1.0, offline_bound_s=-5.0, run_bound_s=-9.0)))
+    text = text_of(tmp_path, sweep=sweep(point(1.0, late_bound_s=-5.0, run_bound_s=-9.0)))
     assert "No bound is above 0 here, so none is drawn." in text
     assert text.count("below 0") == 2
 

@@ -27,6 +27,8 @@ class SweepPoint(Document):
     """The same, late."""
     offline_bound_s: float
     """Mean T that no policy can beat whose averages keep the budgets on these channels."""
+    late_bound_s: float
+    """The same of the second half alone."""
     run_bound_s: float
     """Mean T that no policy can beat that ends with the queues of this run."""
     open_slots: Count

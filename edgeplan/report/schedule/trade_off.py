@@ -22,7 +22,8 @@ Place = tuple[float, float]
 class TradeOff:
     """The points of a sweep beside the best of their bounds.
 
-    Every offline bound holds for any policy that keeps the budgets, whatever its V, so the largest counts.
+    Every bound of the second half holds for any policy that keeps the budgets there, whatever its V, so the
+    largest counts.
     """
 
     points: Sequence[SweepPoint]
@@ -34,8 +35,8 @@ class TradeOff:
 
     @property
     def best_bound_s(self) -> float | None:
-        """Largest offline bound; None where none says more than that time is not negative."""
-        best_s = max((point.offline_bound_s for point in self.points), default=0.0)
+        """Largest bound of the second half; None where none says more than that time is not negative."""
+        best_s = max((point.late_bound_s for point in self.points), default=0.0)
         return best_s if best_s > 0 else None
 
     def excess_s(self, point: SweepPoint) -> float | None:
@@ -60,6 +61,12 @@ class TradeOff:
         return [(point.tradeoff, point.late_queue) for point in self.points if point.late_queue > 0]
 
     @property
+    def grown_queues(self) -> list[Place]:
+        """The same behind the least, from twice it on: before, fading makes queues of its own."""
+        at, least = min(self.queues, key=lambda place: place[1], default=(0.0, 0.0))
+        return [(tradeoff, queue) for tradeoff, queue in self.queues if tradeoff > at and queue >= 2 * least]
+
+    @property
     def undercutting(self) -> list[SweepPoint]:
         """Points below the best bound, which only a run that exceeds budgets can be."""
         return [point for point in self.points if (self.excess_s(point) or 0.0) < 0]
@@ -74,8 +81,8 @@ class TradeOff:
         settled = {point.tradeoff for point in self.points if is_settled(point)}
         late = [place for place in self.excesses if place[0] in settled]
         yield _finding("Mean latency above the bound of its run", self.run_excesses, "O(1/V)")
-        yield _finding("Late latency above the offline bound, stationary runs", late, "O(1/V)")
-        yield _finding("Late queues", self.queues, "O(V)")
+        yield _finding("Late latency above its bound, stationary runs", late, "O(1/V)")
+        yield _finding("Late queues, where they have grown", self.grown_queues, "O(V)")
 
 
 def _finding(what: str, places: Sequence[Place], theory: str) -> str:

@@ -69,14 +69,16 @@ class Multipliers:
         return (math.fsum(grown) + noise) / control.slots
 
 
-def offline_bound_s(
+def offline_bounds_s(
     problem: SegmentScheduling, multipliers: Multipliers, *, workers: int = 1, until: float = math.inf
-) -> float:
-    """Return LB(l) in seconds; slots for which no time is left count with what is trivial."""
+) -> list[float]:
+    """Return what each slot adds to LB(l) in seconds: the mean over some of them is LB(l) of these slots.
+
+    Slots for which no time is left count with what is trivial.
+    """
     with SlotSeries(problem, gap=GAP, workers=workers) as series:
-        prices = multipliers.prices(problem)
-        bounds = list(_bounds(series, prices, until))
-    return math.fsum(bounds) / len(bounds) - multipliers.total
+        bounds = list(_bounds(series, multipliers.prices(problem), until))
+    return [bound - multipliers.total for bound in bounds]
 
 
 def _bounds(series: SlotSeries, prices: Prices, until: float) -> Iterable[float]:

@@ -16,7 +16,7 @@ MOST_WORK = 20_000
 
 @dataclass(frozen=True)
 class ClusterPrices:
-    """What a cluster pays for a second of its latency and for a hertz of uplink; 0 if all the band is its own."""
+    """What a cluster pays for a second of its latency and for a hertz of uplink; 0 if the band is its own."""
 
     second: float
     hertz: float

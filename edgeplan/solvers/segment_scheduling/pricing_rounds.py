@@ -154,7 +154,8 @@ class PricingRounds:
         best = search.best.objective
         alone = len(self.columns) == 1  # then one pricing proves all
         open_gap = 0.0 if alone else min(best - self.bound, _COARSE * abs(best))
-        share = _SHARE if alone or self.prices is None else _SHARE / 5  # finer once the rough picture is there
+        rough = alone or self.prices is None
+        share = _SHARE if rough else _SHARE / 5  # finer once the rough picture is there
         tolerance = max(share * search.gap * abs(best), _ENOUGH / 2 * open_gap)
         pricing = MixPricing(
             search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool

@@ -125,7 +125,7 @@ class SlotSearch:
         return self.slot.instance.problem.instance.uplink_bandwidth_hz
 
     def prices_of(self, together: Together) -> SlotPrices:
-        """Return the multipliers of a joint solution as prices, none of them 0; one cluster shares nothing."""
+        """Return the multipliers of a joint solution as prices, none of them 0; one cluster has the band."""
         tradeoff = self.slot.prices.second
         if len(together.second) == 1:
             return SlotPrices(dict.fromkeys(together.second, tradeoff), 0.0)

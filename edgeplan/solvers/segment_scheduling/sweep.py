@@ -14,7 +14,7 @@ from edgeplan.models.segment_scheduling.slot_cost import SlotCost
 from edgeplan.models.segment_scheduling.sweep import Sweep, SweepPoint
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.segment_scheduling.dssda import Dssda
-from edgeplan.solvers.segment_scheduling.offline import Multipliers, offline_bound_s
+from edgeplan.solvers.segment_scheduling.offline import Multipliers, offline_bounds_s
 
 OnPoint = Callable[[SweepPoint], None]
 GAP = 1e-3
@@ -88,17 +88,17 @@ def _point(problem: SegmentScheduling, share_s: float, gap: float, workers: int)
     run_s = time.monotonic() - begun
     costs = problem.costs(SegmentPlan.from_document(result.plan))
     multipliers = Multipliers.of_run(problem, costs)
-    bound_s = offline_bound_s(problem, multipliers, workers=workers, until=begun + share_s)
+    bounds_s = offline_bounds_s(problem, multipliers, workers=workers, until=begun + share_s)
     spent_s = multipliers.of_queues(problem, problem.initial_queues, costs[-1].queues)
-    return _told(problem, costs, result, bound_s, bound_s - spent_s, gap, run_s)
+    return _told(problem, costs, result, bounds_s, spent_s, gap, run_s)
 
 
 def _told(
     problem: SegmentScheduling,
     costs: Sequence[SlotCost],
     result: Result,
-    bound_s: float,
-    run_bound_s: float,
+    bounds_s: Sequence[float],
+    spent_s: float,
     gap: float,
     run_s: float,
 ) -> SweepPoint:
@@ -112,8 +112,9 @@ def _told(
         end_queue=_in_budgets(problem, costs[-1].queues),
         worst_violation=_worst_violation(problem, costs),
         late_violation=_worst_violation(problem, late),
-        offline_bound_s=bound_s,
-        run_bound_s=run_bound_s,
+        offline_bound_s=_mean(bounds_s),
+        late_bound_s=_mean(bounds_s[len(costs) // 2 :]),
+        run_bound_s=_mean(bounds_s) - spent_s,
         open_slots=sum(
             cost.objective - bound > gap * 1.001 * abs(cost.objective)
             for cost, bound in zip(costs, bounds, strict=True)

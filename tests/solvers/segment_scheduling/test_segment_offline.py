@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 import random
+from typing import Any
 
 import pytest
 from independent.segment_enumeration import slot_optimum
@@ -20,7 +21,7 @@ from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import Queues, SegmentPlan, SegmentScheduling
 from edgeplan.models.segment_scheduling.queues import budgets_j
 from edgeplan.models.segment_scheduling.slot_cost import SlotCost
-from edgeplan.solvers.segment_scheduling.offline import GAP, Multipliers, offline_bound_s
+from edgeplan.solvers.segment_scheduling.offline import GAP, Multipliers, offline_bounds_s
 
 SLOTS = 6
 SEEDS = range(cases(commit=4, large=60))
@@ -34,6 +35,11 @@ def run(problem: SegmentScheduling) -> tuple[Result, list[SlotCost]]:
     result = edgeplan.solve(problem)
     assert result.plan is not None
     return result, problem.costs(SegmentPlan.from_document(result.plan))
+
+
+def offline_bound_s(problem: SegmentScheduling, multipliers: Multipliers, **options: Any) -> float:
+    bounds_s = offline_bounds_s(problem, multipliers, **options)
+    return math.fsum(bounds_s) / len(bounds_s)
 
 
 def mean_latency_s(costs: list[SlotCost]) -> float:

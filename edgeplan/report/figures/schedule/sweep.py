@@ -39,7 +39,7 @@ def sweep_svg(name: str, trade_off: TradeOff) -> str:
 
     def draw(figure: Figure) -> None:
         left, middle, right = figure.subplots(1, 3)
-        _latency(left, points, length_s)
+        _latency(left, trade_off, length_s)
         left.set_title(f"latency ({unit})")
         _powers(middle, {BLUE: late, SKY: run}, points, -1)
         middle.set_title(f"latency above its bound ({unit})")
@@ -55,14 +55,14 @@ def sweep_svg(name: str, trade_off: TradeOff) -> str:
     return paint(name, alt, 3.3, draw)
 
 
-def _latency(axes: Axes, points: Sequence[SweepPoint], length_s: float) -> None:
+def _latency(axes: Axes, trade_off: TradeOff, length_s: float) -> None:
+    points, bound_s = trade_off.points, trade_off.best_bound_s or 0.0
     xs = [point.tradeoff for point in points]
     means = [point.mean_latency_s / length_s for point in points]
     _curve(axes, list(zip(xs, means, strict=True)), points, SKY, "mean of all slots")
     late = [(point.tradeoff, point.late_latency_s / length_s) for point in points]
     _curve(axes, late, points, BLUE, "of the second half")
-    offline = [(point.tradeoff, point.offline_bound_s / length_s) for point in points]
-    _bound(axes, offline, GREEN, "offline bound")
+    _bound(axes, [(x, bound_s / length_s) for x in xs], GREEN, "bound of the second half")
     run = [(point.tradeoff, point.run_bound_s / length_s) for point in points]
     _bound(axes, run, PURPLE, "bound of the run, with its queues")
     axes.set_ylim(bottom=0)

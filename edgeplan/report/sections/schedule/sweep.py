@@ -25,8 +25,8 @@ from edgeplan.report.units import (
 
 _MOST_ROWS = 200
 _CAPTION = (
-    "The offline bound holds for every policy that keeps the budgets on these channels, so the largest "
-    "counts at every V: the second half is set against it. All slots are set against the bound of their run, "
+    "The late bound holds for every policy that keeps the budgets in the second half, so the largest counts "
+    "at every V: late latency is set against it. All slots are set against the bound of their run, "
     "which also holds for policies that end with its queues. Distances level off where bound and optimum "
     "part."
 )
@@ -78,7 +78,7 @@ _COLUMNS = (
     "V in 1/s>",
     "mean latency>",
     "late latency>",
-    "offline bound>",
+    "late bound>",
     "late above the largest>",
     "bound of the run>",
     "mean above it>",
@@ -100,7 +100,7 @@ def _row(trade_off: TradeOff, point: SweepPoint) -> tuple[str | Cell, ...]:
         f"{point.tradeoff:g}",
         seconds_text(point.mean_latency_s),
         seconds_text(point.late_latency_s),
-        bound_text(point.offline_bound_s),
+        bound_text(point.late_bound_s),
         excess_text(trade_off, point),
         bound_text(point.run_bound_s),
         seconds_text(run_excess_s(point)),
