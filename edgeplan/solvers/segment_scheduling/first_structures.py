@@ -3,7 +3,8 @@
 One micro-batch needs the least memory at every stage, so a cluster has a structure exactly if it has one with
 one micro-batch. Then every stage holds one micro-batch wherever it stands, and the search goes over sets of
 devices from the last block towards the first, devices of equal abilities taken as one type. Reaching further
-never hurts, unless some device cannot send: then every reach is tried.
+never hurts, unless some device cannot send: then every reach is tried. Of too many sets those are kept that
+waste the least memory; where these do not lead to the first block, nothing is decided.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ import numpy as np
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Structure
 
 MAX_STATES = 20_000
+KEPT_STATES = 2_000  # of more than that
 
 
 class UndecidedError(Exception):
-    """The search over sets of devices grew too large."""
+    """There are too many sets of devices, and the most promising ones lead nowhere."""
 
 
 Stages = tuple[tuple[int, int], ...]
 """Devices with the first block of each, from the last stage on."""
+States = dict[tuple[int, ...], dict[int, Stages]]
+"""Stages by how many devices of each type they use and the first block that they reach."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,10 @@ class Feasibility:
         types: dict[tuple[bytes, bool], list[int]] = {}
         for device in devices:
             types.setdefault((least[device].tobytes(), self._silent[device]), []).append(device)
-        members, every = list(types.values()), any(self._silent)
-        states: dict[tuple[int, ...], dict[int, Stages]] = {(0,) * len(members): {self.arrays.num_blocks: ()}}
+        members, every, dropped = list(types.values()), any(self._silent), False
+        states: States = {(0,) * len(members): {self.arrays.num_blocks: ()}}
         for _ in devices:
-            following: dict[tuple[int, ...], dict[int, Stages]] = {}
+            following: States = {}
             for used, reached in states.items():
                 for k, group in enumerate(members):
                     if used[k] == len(group):
@@ -164,5 +168,26 @@ class Feasibility:
             if not every:
                 states = {used: dict([min(reached.items())]) for used, reached in states.items()}
             if sum(len(reached) for reached in states.values()) > MAX_STATES:
-                raise UndecidedError
+                dropped, states = True, self._roomiest(states, least, members)
+        if dropped:
+            raise UndecidedError
         return None
+
+    def _roomiest(self, states: States, least: np.ndarray, members: Sequence[Sequence[int]]) -> States:
+        """Return the states whose unused devices have most room beyond what the blocks left need."""
+        segments, blocks = self.arrays.problem.segments, self.arrays.num_blocks
+        need = [0, *(segments.memory_bytes(0, last, 1) for last in range(blocks))]
+        room = [
+            max(need[end] - need[min(int(least[group[0], end]), end)] for end in range(blocks + 1))
+            for group in members
+        ]
+
+        def spare(state: tuple[tuple[int, ...], int]) -> int:
+            used, start = state
+            return -need[start] - sum(count * most for count, most in zip(used, room, strict=True))
+
+        every = [(used, start) for used, reached in states.items() for start in reached]
+        kept: States = {}
+        for used, start in sorted(every, key=spare, reverse=True)[:KEPT_STATES]:
+            kept.setdefault(used, {})[start] = states[used][start]
+        return kept

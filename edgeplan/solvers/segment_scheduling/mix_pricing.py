@@ -18,13 +18,13 @@ import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
-from edgeplan.solvers.segment_scheduling.mixing import Mix, cheapest_mix
+from edgeplan.solvers.segment_scheduling.mixing import Mix, cheapest_mix, micro_batch_price
 from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, bound_cluster, price_cluster
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
 FEW_CLUSTERS = 8  # with which every pair of cluster and micro-batches is priced as needed
-SWEEPS = 3
+SWEEPS = 3  # over many clusters
 LEAST_WORK = 12_000  # of pricing one of many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
@@ -99,9 +99,10 @@ class MixPricing:
             for column in self.columns[n].values():
                 self._note(row, column)
         self.least = np.minimum(self._quick_bounds(), self._known)
-        self._sweep()
         if self._are_few:
             self._settle()
+        else:
+            self._sweep()
         bound = cheapest_mix(self.least, self.noise).bound
         return bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
 
@@ -150,7 +151,8 @@ class MixPricing:
             if self._is_over:
                 return
             before = cheapest_mix(self.least, self.noise)
-            earned = self.noise.price(sum(before.micro_batches))
+            prices = [micro_batch_price(costs, self.noise) for costs in (self._known, self.least)]
+            earned = math.sqrt(math.prod(prices))  # the best price lies between, and they meet
 
             def price(row: int, earned: float = earned) -> tuple[float, Column | None]:
                 known = float((self._known[row] - earned * micro_batches).min())

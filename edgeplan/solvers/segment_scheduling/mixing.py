@@ -45,8 +45,13 @@ def cheapest_mix(costs: np.ndarray, noise: Noise) -> Mix:
         chosen = np.argmin(costs, axis=1)
         return Mix(float(costs.min(axis=1).sum()), tuple(int(k) + 1 for k in chosen))
     if clusters * clusters * width * width > MOST_STEPS:
-        return _by_price(costs, noise)
+        return _by_price(costs, noise)[1]
     return _by_convolution(costs, noise)
+
+
+def micro_batch_price(costs: np.ndarray, noise: Noise) -> float:
+    """Return what a micro-batch must earn for these costs: by it clusters choose what the noise asks for."""
+    return _by_price(costs, noise)[0] if noise.level > 0 else 0.0
 
 
 def _by_convolution(costs: np.ndarray, noise: Noise) -> Mix:
@@ -67,18 +72,18 @@ def _by_convolution(costs: np.ndarray, noise: Noise) -> Mix:
     return Mix(bound, tuple(chosen[::-1]))
 
 
-def _by_price(costs: np.ndarray, noise: Noise) -> Mix:
+def _by_price(costs: np.ndarray, noise: Noise) -> tuple[float, Mix]:
     """Bisect on the price of a micro-batch: dear ones are run by many, cheap ones by few."""
     micro_batches = np.arange(1, costs.shape[1] + 1)
     low, high = 0.0, noise.level / noise.fewest
-    best = Mix(-np.inf, ())
+    best, best_price = Mix(-np.inf, ()), 0.0
     for _ in range(60):
         price = (low + high) / 2
         earned = costs - price * micro_batches
         chosen = np.argmin(earned, axis=1) + 1
         bound = float(earned.min(axis=1).sum()) + noise.least(price)
         if bound > best.bound:
-            best = Mix(bound, tuple(int(m) for m in chosen))
+            best, best_price = Mix(bound, tuple(int(m) for m in chosen)), price
         wanted = (noise.level / price) ** 0.5
         low, high = (price, high) if chosen.sum() < wanted else (low, price)
-    return best
+    return best_price, best

@@ -99,6 +99,44 @@ static double root_of_slope(const Priced *p, double guess) {
     return fabs(at_low) < fabs(at_high) ? low : high;
 }
 
+/* Root of `excess` in log u by Newton's method: both equations below are all but linear there. NAN if it fails. */
+static double newton_log_u(double u, double target, int at_full_power) {
+    double x = log(fmin(fmax(u, 1e-25), 600));
+    for (int round = 0; round < 20; round++) {
+        if (!(x > MIN_LOG_U && x < MAX_LOG_U)) return NAN;
+        u = exp(x);
+        double grown = expm1(u), value = u < 1e-8 ? 1 + 0.5 * u : grown / u;
+        double rise = u < 1e-3 ? phi_rise(u) : grown + 1 - value, bend = u * (grown + 1) - rise;
+        double excess = log(rise) - target, slope = bend / rise;
+        if (at_full_power) excess += 2 * log(grown) - x - u, slope += 2 * (1 + grown) / value - 1 - u;
+        else excess += 0.5 * x, slope += 0.5;
+        double step = excess / slope;
+        x -= fmax(-2, fmin(step, 2));
+        if (fabs(step) < 1e-5) return x; /* the next step would be its square */
+    }
+    return NAN;
+}
+
+/* The best log u: where power is to spare E u phi' = sqrt(s mu N / u), at full power with c = unit_j phi / P
+   (E + s unit_j / P) u phi' = mu N P / unit_j * u e^u / (e^u - 1)^2. */
+static double best_log_u(const Priced *p) {
+    const Link *link = p->link;
+    double energy = p->joule_price * link->unit_j, band_cost = p->hz_price * link->nats;
+    double target = 0.5 * log(p->second_price * band_cost) - log(energy), full = link->max_power_w / link->unit_j;
+    double ratio = exp(target), x, seconds, slope;
+    if (energy > 0) {
+        x = newton_log_u(fmin(pow(2 * ratio, 2.0 / 3), 1 + log1p(ratio)), target, 0);
+        if (isfinite(x) && sqrt(band_cost / exp(x) / p->second_price) * full >= phi(exp(x))) return x;
+    }
+    ratio = band_cost * full / (energy + p->second_price / full);
+    x = newton_log_u(fmin(sqrt(2 * ratio), 1 + log1p(ratio)), log(ratio), 1);
+    if (isfinite(x)) {
+        cost_at(p, x, &seconds, &slope);
+        if (seconds * full <= phi(exp(x)) * (1 + 1e-9)) return x;
+    }
+    return root_of_slope(p, 0.7);
+}
+
 /* Cheapest band and power where the seconds are given; the cost is infinite if they are too few. */
 LinkChoice link_in_time(const Link *link, double second_price, double joule_price, double hz_price, double seconds) {
     LinkChoice choice = {INFINITY, 0, 0, 0};
@@ -121,8 +159,12 @@ LinkChoice link_in_time(const Link *link, double second_price, double joule_pric
 LinkChoice best_link(const Link *link, double second_price, double joule_price, double hz_price, double cap_s) {
     LinkChoice choice = {INFINITY, 0, 0, 0};
     if (link->max_power_w <= 0) return choice;
+    if (isfinite(cap_s)) { /* more seconds would save more band than they cost: the cap binds */
+        LinkChoice capped = link_in_time(link, second_price, joule_price, hz_price, cap_s);
+        if (isfinite(capped.cost) && second_price * cap_s <= hz_price * capped.band_hz) return capped;
+    }
     Priced priced = {link, second_price, joule_price, hz_price};
-    double log_u = root_of_slope(&priced, 0.7), slope;
+    double log_u = best_log_u(&priced), slope;
     choice.cost = cost_at(&priced, log_u, &choice.seconds, &slope);
     if (choice.seconds > cap_s) return link_in_time(link, second_price, joule_price, hz_price, cap_s);
     choice.band_hz = link->nats / (exp(log_u) * choice.seconds);

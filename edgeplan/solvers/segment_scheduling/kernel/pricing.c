@@ -5,8 +5,8 @@
 
    sized    micro-batches and number of stages, bounded by a programme over (stages, block, level) in which
             devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck
-   count    the same with levels where they matter, a price of the D2D band, and penalties on devices that
-            the programme would have serve twice
+   count    the same with levels where they matter, and at each level a price of the D2D band and penalties on
+            devices that the programme would have serve twice
    label    stages chosen from the last one on, no device twice, completed by the count's programme
    exact    a whole structure, solved as a convex programme, with the bound that its multipliers certify
 
@@ -21,9 +21,11 @@
 
 #define COARSE 24         /* levels of sized nodes */
 #define FINE 16           /* levels of counts */
+#define FINEST 1.04       /* ratio of a level's ends below which it is not divided */
 #define SHORTEST 1e-4     /* bottlenecks below this share of the longest sensible one are one level */
 #define ATTEMPTS 12       /* prices and penalties tried for a count */
 #define GENTLE 0.01       /* share of what is spent by which penalties move: large ones spoil what labels leave unused */
+#define NEAR 0.03         /* share of what is spent within which levels are improved together */
 #define ROUNDING 1e-9
 
 typedef struct {
@@ -45,20 +47,27 @@ typedef struct {
     double from_s, to_s;
 } Sized;
 
+/* What a count's programme is solved for, and gives; a level's column stands for itself. */
+typedef struct {
+    double bound[FINE], hz_price[FINE]; /* at each level; price of the D2D band */
+    double *memory;
+    double *rest;    /* [stages + 1][blocks + 1][levels]: least cost of the blocks before, after so many stages */
+    double *hop;     /* [devices][classes][levels] */
+    double *penalty; /* [devices][levels], for serving at all; refunded once in `base` */
+} Prices;
+
 typedef struct {
     int32_t micro_batches, num_stages;
-    double base, hz_price; /* cost that every completion bears; price of the D2D band */
+    double base[FINE]; /* cost that every completion bears, by level */
     Levels levels;
-    double *rest;          /* [stages + 1][blocks + 1][levels]: least cost of the blocks before, after so many stages */
-    double *hop;           /* [devices][classes][levels] */
-    double *penalty;       /* by device, for serving at all; refunded once in `base` */
+    Prices prices;
 } Count;
 
 typedef struct {
     int32_t count, parent, device, start, stages, opened; /* opened: a dive has placed what comes next */
     int32_t last;           /* device of the last stage, whose output the control unit sends */
     uint64_t set;           /* hash of the devices that serve, each with its hop, the same in any order */
-    double cost, busiest_s; /* of computing, and penalties; hops come on top, by level */
+    double cost, busiest_s; /* of computing; hops and penalties come on top, by level */
 } Label;
 
 /* The best label of a count for a first block, a set of devices with their hops, and the last of them: whatever
@@ -82,13 +91,13 @@ typedef struct {
 typedef struct {
     const Slot *slot;
     int cluster, first, num_devices, num_blocks, max_stages, stride, width; /* stride: of candidates */
-    double latency_price, hz_price, batch_price, cutoff, floor; /* floor: least bound of what time did not allow */
+    double latency_price, hz_price, batch_price, cutoff, tolerance, floor; /* floor: least bound of what time did not allow */
     int32_t *class_of;      /* by block: which of the distinct sizes its hop has */
     double *class_bits;
     int num_classes;
     double *per_flop_s;     /* by device */
     double *hop, *counts;   /* room for sized nodes: hop costs, programme over counts */
-    double *guess;          /* [m][stages]: last price of the D2D band, 0 if none */
+    int32_t latest[MAX_STAGES + 1]; /* by stages: the last count, from 1; 0 if none */
     Pool heap, sized, counted, labels, exacts;
     Seen *seen;             /* open addressing; unused where all structures are listed */
     uint32_t seen_room, seen_size;
@@ -161,30 +170,27 @@ static Link hop_link(const Search *s, int device, double bits) {
 /* ---- levels ---- */
 
 /* The cheapest choice for a price of a hertz, or on the whole of a band where a hertz costs nothing. */
-static LinkChoice cheapest_link(const Link *link, double second_price, double joule_price, double hz_price, double band_hz) {
-    return hz_price > 0 ? best_link(link, second_price, joule_price, hz_price, INFINITY)
-                        : best_power(link, second_price, joule_price, band_hz, INFINITY);
+static LinkChoice cheapest_link(const Link *link, double second_price, double joule_price, double hz_price, double band_hz,
+                                double cap_s) {
+    return hz_price > 0 ? best_link(link, second_price, joule_price, hz_price, cap_s)
+                        : best_power(link, second_price, joule_price, band_hz, cap_s);
 }
 
-/* The same within `cap_s` seconds. */
-static double cost_within(const LinkChoice *free, const Link *link, double second_price, double joule_price,
-                          double hz_price, double band_hz, double cap_s) {
-    if (free->seconds <= cap_s || isinf(free->cost)) return free->cost;
-    return hz_price > 0 ? link_in_time(link, second_price, joule_price, hz_price, cap_s).cost
-                        : best_power(link, second_price, joule_price, band_hz, cap_s).cost;
-}
-
-/* Costs of the hops of every device and class at each level: on the whole band, or for a price of it. */
-static void price_hops(const Search *s, int m, double hz_price, const Levels *levels, double *hop) {
+/* Costs of the hops of every device and class at each level: for its price of the band, or on the whole band where
+   there is none. What `like` has for the same prices is taken from there. */
+static void price_hops(const Search *s, int m, const double *hz_price, const Levels *levels, double *hop, const Prices *like) {
+    const double *known = like ? like->hop : hop;
     double band = s->slot->d2d_band_hz[s->cluster];
     for (int i = 0; i < s->num_devices; i++) {
         double joule = s->slot->device_price[s->first + i] * m;
-        for (int k = 0; k < s->num_classes; k++, hop += levels->size) {
+        for (int k = 0; k < s->num_classes; k++, hop += levels->size, known += levels->size) {
             Link link = hop_link(s, i, s->class_bits[k]);
-            LinkChoice free = {0, 0, 0, 0};
-            if (link.nats > 0) free = cheapest_link(&link, s->latency_price, joule, hz_price, band);
-            for (int g = 0; g < levels->size; g++)
-                hop[g] = cost_within(&free, &link, s->latency_price, joule, hz_price, band, levels->edge[g + 1]);
+            for (int g = 0; g < levels->size; g++) {
+                if (link.nats == 0) hop[g] = 0;
+                else if (like && hz_price[g] == like->hz_price[g]) hop[g] = known[g];
+                else hop[g] = cheapest_link(&link, s->latency_price, joule, hz_price ? hz_price[g] : 0, band,
+                                            levels->edge[g + 1]).cost;
+            }
         }
     }
 }
@@ -196,13 +202,13 @@ static double uplink_cost(const Search *s, int m, const Levels *levels, double *
                  s->slot->uplink_power_w[s->cluster]};
     double second = bits > 0 ? s->latency_price * (last + s->slot->upload_bits) / bits : 0;
     double joule = s->slot->uplink_price[s->cluster], band = s->slot->uplink_band_hz;
-    LinkChoice free = {0, 0, 0, 0};
-    if (bits > 0) free = cheapest_link(&link, second, joule, s->hz_price, band);
-    for (int g = 0; within && g < levels->size; g++) {
-        double cap = last > 0 ? levels->edge[g + 1] * bits / last : INFINITY;
-        within[g] = cost_within(&free, &link, second, joule, s->hz_price, band, cap);
+    if (!(bits > 0)) {
+        for (int g = 0; within && g < levels->size; g++) within[g] = 0;
+        return 0;
     }
-    return free.cost;
+    for (int g = 0; within && g < levels->size; g++)
+        within[g] = cheapest_link(&link, second, joule, s->hz_price, band, last > 0 ? levels->edge[g + 1] * bits / last : INFINITY).cost;
+    return cheapest_link(&link, second, joule, s->hz_price, band, INFINITY).cost;
 }
 
 static double plain_cost(const Search *s, int m) {
@@ -220,7 +226,8 @@ static void lay_levels(const Search *s, int m, double from_s, double to_s, int s
     if (m > 1) {
         double low = fmax(from_s, to_s * SHORTEST);
         int extra = low > from_s;
-        levels->size = to_s > low ? size : 1 + extra;
+        int needed = to_s > low ? (int)ceil(log(to_s / low) / log(FINEST)) : 1;
+        levels->size = extra + (needed < size - extra ? needed : size - extra);
         levels->edge[0] = from_s;
         for (int g = extra; g <= levels->size; g++)
             levels->edge[g] = low * pow(to_s / low, (double)(g - extra) / fmax(1, levels->size - extra));
@@ -278,7 +285,7 @@ static void add_sized(Search *s, int m, double from_s, double to_s) {
     Levels levels;
     lay_levels(s, m, from_s, to_s, COARSE, &levels);
     double plain = plain_cost(s, m);
-    price_hops(s, m, 0, &levels, s->hop);
+    price_hops(s, m, NULL, &levels, s->hop, NULL);
     count_stages(s, m, &levels, s->hop, s->counts);
     s->work++;
     for (int r = 1; r <= s->max_stages; r++) {
@@ -301,14 +308,8 @@ static void add_sized(Search *s, int m, double from_s, double to_s) {
 
 /* ---- counts ---- */
 
-/* The prices of a count that are tried, and what they give. */
-typedef struct {
-    double bound, hz_price;
-    double *memory, *rest, *hop, *penalty; /* memory: rest, hop, penalty in a row */
-} Try;
-
 /* rest[r][a][g]: least cost of the blocks before a after the r last stages are placed, of `num_stages` in all. */
-static void complete_stages(const Search *s, int m, int num_stages, const Levels *levels, const Try *try) {
+static void complete_stages(const Search *s, int m, int num_stages, const Levels *levels, const Prices *try) {
     int n = s->num_blocks, size = levels->size, row = (n + 1) * size;
     double *rest = try->rest, best[COARSE];
     for (int k = 0; k < row; k++) rest[num_stages * row + k] = k < size ? 0 : INFINITY;
@@ -334,9 +335,10 @@ static void complete_stages(const Search *s, int m, int num_stages, const Levels
                         best[g] = sum < best[g] ? sum : best[g];
                     }
                 }
-                double *at = now + a * size, extra = try->penalty[i];
+                double *at = now + a * size;
+                const double *extra = try->penalty + i * size;
                 for (int g = 0; g < size; g++) {
-                    double sum = best[g] + extra + (r == 0 ? 0 : own[g]);
+                    double sum = best[g] + extra[g] + (r == 0 ? 0 : own[g]);
                     at[g] = sum < at[g] ? sum : at[g];
                 }
             }
@@ -345,7 +347,7 @@ static void complete_stages(const Search *s, int m, int num_stages, const Levels
 }
 
 /* A cheapest completion at a level: devices from the last stage on, and the classes of their hops. */
-static int trace_stages(const Search *s, int m, int num_stages, const Levels *levels, const Try *try, int g,
+static int trace_stages(const Search *s, int m, int num_stages, const Levels *levels, const Prices *try, int g,
                         int *devices, int *classes) {
     int a = s->num_blocks, size = levels->size, row = (a + 1) * size;
     for (int r = 0; r < num_stages; r++) {
@@ -354,7 +356,7 @@ static int trace_stages(const Search *s, int m, int num_stages, const Levels *le
         for (int i = 0; i < s->num_devices && !found; i++) {
             if (!s->slot->present[s->first + i]) continue;
             const int32_t *least = least_starts(s, i, m, r + 1);
-            double price = second_cost(s, i, m), own = try->penalty[i];
+            double price = second_cost(s, i, m), own = try->penalty[i * size + g];
             if (r > 0) own += try->hop[(i * s->num_classes + s->class_of[a - 1]) * size + g];
             for (int start = a - 1; start >= least[a]; start--) {
                 double seconds = stage_seconds(s, i, start, a);
@@ -383,99 +385,132 @@ static double band_taken(const Search *s, int m, double hz_price, double cap_s, 
     return sum;
 }
 
-/* Price at which these hops take about the whole band; 0 if they take none. */
+/* Nearer to the price at which these hops take the whole band, from one that is known; 0 if they take none. */
 static double clearing_price(const Search *s, int m, double cap_s, const int *devices, const int *classes,
-                             int stages, double guess) {
-    double band = s->slot->d2d_band_hz[s->cluster];
-    double taken = band_taken(s, m, guess, cap_s, devices, classes, stages);
-    if (!(taken > 0)) return 0;
-    double x = log(guess), low = -INFINITY, high = INFINITY;
-    for (int round = 0; round < 12; round++) {
-        double excess = log(taken / band);
-        if (fabs(excess) < 0.02) break;
-        if (excess > 0) low = x; else high = x;
-        double next = x + 1.7 * excess; /* band falls about with the root of its price */
-        if (next <= low || next >= high) next = 0.5 * (low + high);
-        if (!isfinite(next)) break;
-        x = next;
-        taken = band_taken(s, m, exp(x), cap_s, devices, classes, stages);
-    }
-    return exp(x);
+                             int stages, double price) {
+    double taken = band_taken(s, m, price, cap_s, devices, classes, stages);
+    return price * pow(taken / s->slot->d2d_band_hz[s->cluster], 1.7); /* band falls about with the root of its price */
 }
 
-/* Move penalties so that devices serve once; returns 0 if each does already. */
-static int move_penalties(const Search *s, const int *devices, int stages, double miss, double *penalty) {
-    int size = 0, moved = 0;
+/* Move a level's penalties so that devices serve once; returns 0 if each does already. */
+static int move_penalties(const Search *s, const int *devices, int stages, double miss, double *penalty, int size) {
+    int sum = 0, moved = 0;
     for (int pass = 0; pass < 2; pass++) /* measure the misses, then move by them */
         for (int i = 0; i < s->num_devices; i++) {
+            double *own = penalty + i * size;
             int uses = 0;
             for (int k = 0; k < stages; k++) uses += devices[k] == i;
-            if (uses == 1 || (uses == 0 && penalty[i] == 0)) continue;
-            if (pass == 0) size += (uses - 1) * (uses - 1);
-            else moved |= uses > 1, penalty[i] = fmax(0, penalty[i] + miss * (uses - 1) / size);
+            if (uses == 1 || (uses == 0 && *own == 0)) continue;
+            if (pass == 0) sum += (uses - 1) * (uses - 1);
+            else moved |= uses > 1, *own = fmax(0, *own + miss * (uses - 1) / sum);
         }
     return moved;
 }
 
-/* Solve the programme of a count for prices, and return the level of its cheapest completion. */
-static int attempt(Search *s, const Sized *sized, const Levels *levels, Try *try) {
-    int m = sized->micro_batches, best = 0;
-    double refund = try->hz_price * s->slot->d2d_band_hz[s->cluster], least = INFINITY;
-    for (int i = 0; i < s->num_devices; i++) refund += try->penalty[i];
-    price_hops(s, m, try->hz_price, levels, try->hop);
-    complete_stages(s, m, sized->num_stages, levels, try);
-    for (int g = 0; g < levels->size; g++) {
-        double all = try->rest[s->num_blocks * levels->size + g] + charge(s, m, levels, g, 0);
-        if (all < least) least = all, best = g;
-    }
-    s->work++;
-    try->bound = plain_cost(s, m) + least - refund;
-    return best;
+/* What all completions of a level bear: no price and no penalty is paid for one band and one use of each device. */
+static double base_cost(const Search *s, int m, const Levels *levels, const Prices *try, int g) {
+    double refund = try->hz_price[g] * s->slot->d2d_band_hz[s->cluster];
+    for (int i = 0; i < s->num_devices; i++) refund += try->penalty[i * levels->size + g];
+    return plain_cost(s, m) - refund;
 }
 
+/* Solve the programme of a count for some prices and penalties. */
+static void attempt(Search *s, const Sized *sized, const Levels *levels, Prices *try, const Prices *like) {
+    int m = sized->micro_batches;
+    price_hops(s, m, try->hz_price, levels, try->hop, like);
+    complete_stages(s, m, sized->num_stages, levels, try);
+    for (int g = 0; g < levels->size; g++)
+        try->bound[g] = base_cost(s, m, levels, try, g) + try->rest[s->num_blocks * levels->size + g]
+                        + charge(s, m, levels, g, 0);
+    s->work++;
+}
+
+static void take_column(const Prices *from, Prices *to, int g, int size, size_t rows) {
+    to->bound[g] = from->bound[g], to->hz_price[g] = from->hz_price[g];
+    for (size_t k = g; k < rows * size; k += size) to->memory[k] = from->memory[k];
+}
+
+static double least_of(const double *values, int size) {
+    double least = INFINITY;
+    for (int g = 0; g < size; g++) least = fmin(least, values[g]);
+    return least;
+}
+
+static Prices prices_in(double *memory, size_t rest, size_t hop) {
+    Prices prices = {.memory = memory, .rest = memory, .hop = memory + rest, .penalty = memory + rest + hop};
+    return prices;
+}
+
+/* Begin with the prices and penalties of the last count of as many stages, at the bottleneck that is nearest. */
+static void begin_near(const Search *s, const Sized *sized, const Levels *levels, Prices *next) {
+    const Count *last = s->latest[sized->num_stages] ? (Count *)s->counted.items + s->latest[sized->num_stages] - 1 : NULL;
+    for (int g = 0, h = 0; g < levels->size; g++) {
+        next->hz_price[g] = sized->num_stages == 1 ? 0 : s->latency_price * 0.1 / s->slot->d2d_band_hz[s->cluster];
+        if (!last) continue;
+        while (h + 1 < last->levels.size && last->levels.edge[h + 1] < levels->edge[g + 1]) h++;
+        next->hz_price[g] = last->prices.hz_price[h];
+        for (int i = 0; i < s->num_devices; i++)
+            next->penalty[i * levels->size + g] = last->prices.penalty[i * last->levels.size + h];
+    }
+}
+
+/* Improve prices and penalties level by level, from what the cheapest completion there takes of band and devices. */
 static void add_count(Search *s, int index, double known) {
     Sized sized = ((Sized *)s->sized.items)[index];
-    int m = sized.micro_batches, devices[MAX_STAGES], classes[MAX_STAGES], level = 0;
+    int m = sized.micro_batches, devices[MAX_STAGES], classes[MAX_STAGES];
     Levels levels;
     lay_levels(s, m, sized.from_s, sized.to_s, FINE, &levels);
-    size_t table = (size_t)(sized.num_stages + 1) * (s->num_blocks + 1) * levels.size;
-    size_t prices = (size_t)s->num_devices * s->num_classes * levels.size, size = table + prices + s->num_devices;
-    double *memory = calloc(2 * size, sizeof(double));
+    int size = levels.size;
+    size_t rest = (size_t)(sized.num_stages + 1) * (s->num_blocks + 1), hop = (size_t)s->num_devices * s->num_classes;
+    size_t rows = rest + hop + s->num_devices;
+    double *memory = calloc(2 * rows * size, sizeof(double));
     if (!memory) { s->failed = 1; return; }
-    Try best = {-INFINITY, 0, memory, memory, memory + table, memory + table + prices};
-    Try next = {0, 0, memory + size, memory + size, memory + size + table, memory + size + table + prices};
-    double *guess = &s->guess[(m - 1) * (s->max_stages + 1) + sized.num_stages], step = 1, last = -INFINITY;
+    Prices best = prices_in(memory, rest * size, hop * size);
+    Prices next = prices_in(memory + rows * size, rest * size, hop * size);
+    double step[FINE], last = -INFINITY;
+    double low[FINE], high[FINE]; /* prices between which the best one lies */
+    for (int g = 0; g < size; g++) best.bound[g] = -INFINITY, step[g] = 1, low[g] = 0, high[g] = INFINITY;
+    begin_near(s, &sized, &levels, &next);
     for (int round = 0; round < (sized.num_stages == 1 ? 1 : ATTEMPTS); round++) {
-        int found = attempt(s, &sized, &levels, &next);
-        double rise = next.bound - best.bound;
-        if (rise > 0) {
-            Try swap = best;
-            best = next, next = swap, level = found;
-        } else step *= 0.6;
-        if (!(best.bound < s->cutoff)) break;
-        if (round > 2 && best.bound - last < 0.003 * spent(s, m, best.bound) * step) { if (step < 0.5) break; step *= 0.6; }
-        last = best.bound;
-        int stages = trace_stages(s, m, sized.num_stages, &levels, &best, level, devices, classes);
-        memcpy(next.penalty, best.penalty, s->num_devices * sizeof(double));
-        next.hz_price = best.hz_price;
-        if (round < 2) {
-            double start = best.hz_price > 0 ? best.hz_price : *guess > 0 ? *guess
-                         : s->latency_price * 0.1 / s->slot->d2d_band_hz[s->cluster];
-            double price = clearing_price(s, m, levels.edge[level + 1], devices, classes, stages, start);
-            if (price > 0) *guess = next.hz_price = price;
+        attempt(s, &sized, &levels, &next, round > 0 ? &best : NULL);
+        for (int g = 0; g < size; g++) {
+            if (next.bound[g] > best.bound[g]) take_column(&next, &best, g, size, rows);
+            else {
+                step[g] *= 0.6;
+                if (next.hz_price[g] > best.hz_price[g]) high[g] = fmin(high[g], next.hz_price[g]);
+                if (next.hz_price[g] < best.hz_price[g]) low[g] = fmax(low[g], next.hz_price[g]);
+            }
         }
-        double miss = step * fmin(s->cutoff - best.bound, GENTLE * spent(s, m, best.bound));
-        int moved = move_penalties(s, devices, stages, miss, next.penalty);
-        if (!moved && fabs(next.hz_price - best.hz_price) <= 0.03 * best.hz_price) break;
+        double bound = least_of(best.bound, size);
+        if (!(bound < s->cutoff - s->tolerance)) break;
+        if (round > 3 && bound - last < 0.0005 * spent(s, m, bound)) break;
+        last = bound;
+        int moved = 0;
+        double worth = bound + fmin(0.3 * (s->cutoff - bound), NEAR * spent(s, m, bound)); /* levels that may soon matter */
+        for (int g = 0; g < size; g++) {
+            next.hz_price[g] = best.hz_price[g];
+            for (int i = 0; i < s->num_devices; i++) next.penalty[i * size + g] = best.penalty[i * size + g];
+            if (!(best.bound[g] < s->cutoff) || best.bound[g] > worth) continue;
+            int stages = trace_stages(s, m, sized.num_stages, &levels, &best, g, devices, classes);
+            double price = clearing_price(s, m, levels.edge[g + 1], devices, classes, stages, best.hz_price[g]);
+            if (price == 0 && best.hz_price[g] > 0) next.hz_price[g] = 0, moved = 1; /* no bits flow between devices */
+            if (price > 0) {
+                if (price >= high[g]) price = low[g] > 0 ? sqrt(fmax(low[g], best.hz_price[g]) * high[g]) : 0.5 * high[g];
+                if (price <= low[g]) price = 0.5 * (low[g] + fmin(high[g], 3 * low[g]));
+                if (fabs(price - best.hz_price[g]) > 0.03 * best.hz_price[g]) next.hz_price[g] = price, moved = 1;
+            }
+            double miss = step[g] * fmin(s->cutoff - best.bound[g], GENTLE * spent(s, m, best.bound[g]));
+            moved |= move_penalties(s, devices, stages, miss, next.penalty + g, size);
+        }
+        if (!moved) break;
     }
-    Count *count = best.bound < s->cutoff ? grow(s, &s->counted, sizeof(Count)) : NULL;
+    double bound = least_of(best.bound, size);
+    Count *count = bound < s->cutoff ? grow(s, &s->counted, sizeof(Count)) : NULL;
     if (!count) { free(memory); return; }
-    if (best.memory != memory) memcpy(memory, best.memory, size * sizeof(double));
-    double refund = best.hz_price * s->slot->d2d_band_hz[s->cluster];
-    for (int i = 0; i < s->num_devices; i++) refund += best.penalty[i];
-    *count = (Count){m, sized.num_stages, plain_cost(s, m) - refund, best.hz_price, levels,
-                     memory, memory + table, memory + table + prices};
-    push(s, fmax(best.bound, known), COUNT, s->counted.size - 1);
+    *count = (Count){.micro_batches = m, .num_stages = sized.num_stages, .levels = levels, .prices = best};
+    for (int g = 0; g < size; g++) count->base[g] = base_cost(s, m, &levels, &best, g);
+    s->latest[sized.num_stages] = s->counted.size;
+    push(s, fmax(bound, known), COUNT, s->counted.size - 1);
 }
 
 /* ---- labels ---- */
@@ -508,13 +543,16 @@ static int same_links(const Search *s, const Label *a, const Label *b) {
     }
 }
 
-/* What the hops of a label cost at each level. */
+/* What hops and penalties of a label cost at each level. */
 static void sum_hops(const Search *s, const Count *count, const Label *label, double *sum) {
     const Label *labels = s->labels.items;
     int size = count->levels.size;
     for (int g = 0; g < size; g++) sum[g] = 0;
-    for (; label->parent >= 0; label = &labels[label->parent]) {
-        const double *hop = count->hop + (label->device * s->num_classes + hop_class(s, label)) * size;
+    for (;; label = &labels[label->parent]) {
+        const double *penalty = count->prices.penalty + label->device * size;
+        for (int g = 0; g < size; g++) sum[g] += penalty[g];
+        if (label->parent < 0) return;
+        const double *hop = count->prices.hop + (label->device * s->num_classes + hop_class(s, label)) * size;
         for (int g = 0; g < size; g++) sum[g] += hop[g];
     }
 }
@@ -556,7 +594,7 @@ static int extend(Search *s, int count_index, int parent, double known) {
     Count count = ((Count *)s->counted.items)[count_index];
     Label from = {.count = count_index, .parent = -1, .device = -1, .start = s->num_blocks};
     int m = count.micro_batches, size = count.levels.size, given = s->slot->given_order[s->cluster];
-    double hops[COARSE] = {0}, base[COARSE], lowest = INFINITY;
+    double hops[FINE] = {0}, base[FINE], lowest = INFINITY;
     int best = -1;
     if (parent >= 0) {
         Label *placed = (Label *)s->labels.items + parent;
@@ -566,15 +604,16 @@ static int extend(Search *s, int count_index, int parent, double known) {
     }
     int r = from.stages, end = from.start, left = count.num_stages - r - 1;
     int hop_kind = r == 0 ? 0 : s->class_of[end - 1];
-    const double *rest = count.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
+    const double *rest = count.prices.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
     s->work++;
     for (int i = 0; i < s->num_devices; i++) {
         if (!s->slot->present[s->first + i] || (given && parent >= 0 && i >= from.device)) continue;
         if (parent >= 0 && serves(s, parent, i)) continue;
         const int32_t *least = least_starts(s, i, m, r + 1);
-        const double *own = count.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
-        double price = second_cost(s, i, m), cost = from.cost + count.penalty[i];
-        for (int g = 0; g < size; g++) base[g] = count.base + cost + hops[g] + (r == 0 ? 0 : own[g]);
+        const double *own = count.prices.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
+        const double *penalty = count.prices.penalty + i * size;
+        double price = second_cost(s, i, m);
+        for (int g = 0; g < size; g++) base[g] = count.base[g] + from.cost + hops[g] + penalty[g] + (r == 0 ? 0 : own[g]);
         if (!(base[size - 1] < INFINITY)) continue;
         for (int start = left == 0 ? 0 : end - 1; start >= least[end]; start--) {
             double seconds = stage_seconds(s, i, start, end), busiest = fmax(from.busiest_s, seconds), bound = INFINITY;
@@ -587,7 +626,7 @@ static int extend(Search *s, int count_index, int parent, double known) {
             if (!label) return -1;
             *label = (Label){.count = count_index, .parent = parent, .device = i, .start = start, .stages = r + 1,
                              .last = r == 0 ? i : from.last, .set = from.set + scatter(i * s->num_classes + hop_kind),
-                             .cost = cost + price * seconds, .busiest_s = busiest};
+                             .cost = from.cost + price * seconds, .busiest_s = busiest};
             if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) { s->labels.size--; continue; }
             push(s, fmax(bound, known), LABEL, s->labels.size - 1);
             if (bound < lowest) lowest = bound, best = s->labels.size - 1;
@@ -661,8 +700,7 @@ static int prepare(Search *s) {
     for (int i = 0; s->per_flop_s && i < s->num_devices; i++) s->per_flop_s[i] = 1 / slot->flops_per_s[s->first + i];
     s->hop = calloc((size_t)s->num_devices * s->num_classes * COARSE, sizeof(double));
     s->counts = calloc((size_t)(s->max_stages + 1) * (n + 1) * COARSE, sizeof(double));
-    s->guess = calloc((size_t)slot->max_micro_batches * (s->max_stages + 1), sizeof(double));
-    return s->per_flop_s && s->hop && s->counts && s->guess;
+    return s->per_flop_s && s->hop && s->counts;
 }
 
 /* No stage structure is faster than the slowest block on its best device. */
@@ -696,10 +734,10 @@ static void add_roots(Search *s, int fewest, int most, double until) {
 }
 
 static void release(Search *s) {
-    for (int k = 0; k < s->counted.size; k++) free(((Count *)s->counted.items)[k].rest);
+    for (int k = 0; k < s->counted.size; k++) free(((Count *)s->counted.items)[k].prices.memory);
     for (int k = 0; k < s->exacts.size; k++) free(((Exact *)s->exacts.items)[k].candidate);
     free(s->heap.items), free(s->sized.items), free(s->counted.items), free(s->labels.items), free(s->exacts.items);
-    free(s->class_of), free(s->class_bits), free(s->per_flop_s), free(s->hop), free(s->counts), free(s->guess), free(s->seen);
+    free(s->class_of), free(s->class_bits), free(s->per_flop_s), free(s->hop), free(s->counts), free(s->seen);
 }
 
 static int begin(Search *s, const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price,
@@ -746,7 +784,7 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
     Search s;
     int listed = 0;
     if (begin(&s, slot, cluster, latency_price, hz_price, batch_price, max_stages)) {
-        s.cutoff = cutoff, s.prune = !keep_all;
+        s.cutoff = cutoff, s.prune = !keep_all, s.tolerance = keep_all ? 0 : tolerance;
         add_roots(&s, fewest, most, until);
     }
     *bound = cutoff;
