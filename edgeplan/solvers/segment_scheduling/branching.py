@@ -18,7 +18,6 @@ from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import SlotSearch
 
 MOST_LISTED = 4_000  # structures of a cluster with one number of micro-batches
-MOST_WORK = 100_000
 _ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
 
@@ -83,7 +82,6 @@ class _Listing:
             cutoff=cutoff,
             until=search.until,
             most=MOST_LISTED,
-            work=MOST_WORK,
         )
         if priced.bound < cutoff:
             self.outside = min(self.outside, forced + priced.bound - float(self.root.least[row, m - 1]))

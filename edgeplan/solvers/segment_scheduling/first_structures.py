@@ -4,7 +4,8 @@ One micro-batch needs the least memory at every stage, so a cluster has a struct
 one micro-batch. Then every stage holds one micro-batch wherever it stands, and the search goes over sets of
 devices from the last block towards the first, devices of equal abilities taken as one type. Reaching further
 never hurts, unless some device cannot send: then every reach is tried. Of too many sets those are kept that
-waste the least memory; where these do not lead to the first block, nothing is decided.
+waste the least memory; where these do not lead to the first block, nothing is decided. What all devices
+can hold, each for itself, decides many cases before any search.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Structure
 
 MAX_STATES = 20_000
-KEPT_STATES = 2_000  # of more than that
+_KEPT = 40  # of more states than are allowed one in so many is kept
 
 
 class UndecidedError(Exception):
@@ -45,12 +46,15 @@ class Feasibility:
         Whether each device is there.
     heard
         Devices that are taken as able to send, whatever their power and band.
+    max_states
+        Most states of the search over sets of devices of one size.
     """
 
     arrays: InstanceArrays
     cluster: int
     present: Sequence[bool]
     heard: Collection[int] = ()
+    max_states: int = MAX_STATES
 
     @property
     def uploads(self) -> bool:
@@ -83,6 +87,8 @@ class Feasibility:
             least[unlimited] = 0
         devices = [index for index, there in enumerate(self.present) if there]
         given = self.arrays.problem.instance.clusters[self.cluster].node_order == "given"
+        if sum(self._room(least[device]) for device in devices) < self._need[-1]:
+            return None
         stages = self._in_given_order(least, devices) if given else self._in_any_order(least, devices)
         if stages is None:
             return None
@@ -94,6 +100,17 @@ class Feasibility:
     def _least_start(self) -> np.ndarray:
         first = int(self.arrays.first_device[self.cluster])
         return self.arrays.least_start[first : first + len(self.present), 0, :]
+
+    @cached_property
+    def _need(self) -> list[int]:
+        """Bytes of the blocks before each with one micro-batch."""  # (6)
+        memory_bytes = self.arrays.problem.segments.memory_bytes
+        return [0, *(memory_bytes(0, last, 1) for last in range(self.arrays.num_blocks))]
+
+    def _room(self, least: np.ndarray) -> int:
+        """Most bytes of blocks in a row that fit a device."""
+        need = self._need
+        return max(need[end] - need[min(int(start), end)] for end, start in enumerate(least))
 
     @cached_property
     def _silent(self) -> list[bool]:
@@ -167,7 +184,7 @@ class Feasibility:
             states = {used: reached for used, reached in following.items() if reached}
             if not every:
                 states = {used: dict([min(reached.items())]) for used, reached in states.items()}
-            if sum(len(reached) for reached in states.values()) > MAX_STATES:
+            if sum(map(len, states.values())) > self.max_states // (_KEPT if dropped else 1):
                 dropped, states = True, self._roomiest(states, least, members)
         if dropped:
             raise UndecidedError
@@ -175,19 +192,14 @@ class Feasibility:
 
     def _roomiest(self, states: States, least: np.ndarray, members: Sequence[Sequence[int]]) -> States:
         """Return the states whose unused devices have most room beyond what the blocks left need."""
-        segments, blocks = self.arrays.problem.segments, self.arrays.num_blocks
-        need = [0, *(segments.memory_bytes(0, last, 1) for last in range(blocks))]
-        room = [
-            max(need[end] - need[min(int(least[group[0], end]), end)] for end in range(blocks + 1))
-            for group in members
-        ]
+        room = [self._room(least[group[0]]) for group in members]
 
         def spare(state: tuple[tuple[int, ...], int]) -> int:
             used, start = state
-            return -need[start] - sum(count * most for count, most in zip(used, room, strict=True))
+            return -self._need[start] - sum(count * most for count, most in zip(used, room, strict=True))
 
         every = [(used, start) for used, reached in states.items() for start in reached]
         kept: States = {}
-        for used, start in sorted(every, key=spare, reverse=True)[:KEPT_STATES]:
+        for used, start in sorted(every, key=spare, reverse=True)[: self.max_states // _KEPT]:
             kept.setdefault(used, {})[start] = states[used][start]
         return kept

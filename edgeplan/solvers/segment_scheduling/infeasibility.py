@@ -20,6 +20,7 @@ from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices, price_clu
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices
 
 _ANY_COST = 1e200
+_STATES_OF_CONFLICTS = 1_000  # there are many to try
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,13 @@ def infeasibility(problem: SegmentScheduling) -> Infeasibility | None:
         conflicts: tuple[Conflict, ...] = (_uplink_conflict(problem, n),)
     else:
         _confirm(arrays, n)
-        reason = f"cluster {cluster.id} has no segmentation: sets of devices and pricing over blocks agree"
-        conflicts = (*_memory_conflicts(feasibility), *_silence_conflicts(feasibility))
+        why, need = "sets of devices and pricing over blocks agree", _least_need_bytes(problem)
+        if _memory_bytes(problem, n) < need:
+            have = _memory_bytes(problem, n)
+            why = f"its blocks take {need} bytes with one micro-batch, its devices have {have} together"
+        reason = f"cluster {cluster.id} has no segmentation: {why}"
+        quick = dataclasses.replace(feasibility, max_states=_STATES_OF_CONFLICTS)
+        conflicts = (*_memory_conflicts(quick), *_silence_conflicts(quick))
     if len(lacking) > 1:  # no change here alone gives the instance a plan
         others = len(lacking) - 1
         reason += f"; {others} more of its {len(problem.instance.clusters)} clusters have none either"
@@ -82,10 +88,22 @@ def _confirm(arrays: InstanceArrays, n: int) -> None:
     slot = arrays.slot(prices, gains, None)
     every = range(1, problem.instance.training.max_micro_batches + 1)
     priced = price_cluster(slot, n, ClusterPrices(1.0, 1e-9), every, cutoff=_ANY_COST)
-    if priced.structures or priced.bound < _ANY_COST:
+    name = problem.instance.clusters[n].id
+    if priced.structures:
+        raise BackendError(f"pricing finds a segmentation of cluster {name} that should not exist")
+    if priced.bound < _ANY_COST and _memory_bytes(problem, n) >= _least_need_bytes(problem):
         raise BackendError(
-            f"pricing finds a segmentation of cluster {problem.instance.clusters[n].id} that should not exist"
+            f"cluster {name} seems to have no segmentation, but pricing did not confirm it in the work allowed"
         )
+
+
+def _memory_bytes(problem: SegmentScheduling, n: int) -> int:
+    return sum(device.memory_bytes for device in problem.instance.clusters[n].devices)
+
+
+def _least_need_bytes(problem: SegmentScheduling) -> int:
+    """Memory of all blocks with one micro-batch: parts of them, each rounded up, take no less."""  # (6)
+    return problem.segments.memory_bytes(0, problem.segments.num_blocks - 1, 1)
 
 
 def _uplink_conflict(problem: SegmentScheduling, n: int) -> Conflict:
@@ -135,14 +153,14 @@ def _silence_conflicts(feasibility: Feasibility) -> Iterator[Conflict]:
             if device.max_power_w == 0
         ]
     for path, heard in silent:
-        if dataclasses.replace(feasibility, heard=heard).structure() is not None:
+        if _found(dataclasses.replace(feasibility, heard=heard)):
             message = f"{path[-1]} is 0, so that blocks cannot be spread over cluster {cluster.id}"
             yield Conflict.at(path, need="above 0", have=0.0, restores=True, message=message)
 
 
 def _least_memory(feasibility: Feasibility, index: int) -> int | None:
-    """Least memory of one device with which the cluster has a structure; None if none helps."""
-    if feasibility.structure(unlimited=index) is None:
+    """Least memory of one device with which the cluster is found to have a structure; None if none helps."""
+    if not _found(feasibility, unlimited=index):
         return None
     segments = feasibility.arrays.problem.segments
     device = feasibility.arrays.problem.instance.clusters[feasibility.cluster].devices[index]
@@ -157,6 +175,14 @@ def _least_memory(feasibility: Feasibility, index: int) -> int | None:
     while low < high:
         middle = (low + high) // 2
         other = feasibility.arrays.with_memory({device.id: sizes[middle]})
-        found = Feasibility(other, feasibility.cluster, feasibility.present).structure()
-        low, high = (low, middle) if found is not None else (middle + 1, high)
+        is_enough = _found(dataclasses.replace(feasibility, arrays=other))
+        low, high = (low, middle) if is_enough else (middle + 1, high)
     return sizes[low]
+
+
+def _found(feasibility: Feasibility, unlimited: int | None = None) -> bool:
+    """Whether a structure is found; what could not be decided counts as no."""
+    try:
+        return feasibility.structure(unlimited) is not None
+    except UndecidedError:
+        return False

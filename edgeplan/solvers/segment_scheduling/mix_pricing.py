@@ -25,7 +25,7 @@ from edgeplan.solvers.segment_scheduling.together import Noise
 
 FEW_CLUSTERS = 8  # with which every pair of cluster and micro-batches is priced as needed
 SWEEPS = 3  # over many clusters
-LEAST_WORK = 12_000  # of pricing one of many clusters
+LEAST_WORK = 600_000  # of pricing one of many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
 Columns = Mapping[int, Mapping[Structure, Column]]

@@ -11,7 +11,7 @@ import numpy as np
 from edgeplan.solvers.segment_scheduling.kernel.library import kernel
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 
-MOST_WORK = 20_000
+MOST_WORK = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def price_cluster(
     most
         Most structures to list.
     work
-        Most programmes over blocks, labels extended and convex programmes solved, together.
+        Most labels to place; a programme, over blocks or convex, counts as 300.
     """
     stages = slot.instance.max_stages
     rows = np.zeros((most, 2 + 2 * stages), dtype=np.int32)

@@ -132,7 +132,9 @@ def test_the_list_holds_exactly_what_costs_less_than_the_cutoff(seeds: range) ->
     assert listed > len(seeds)
 
 
-@pytest.mark.parametrize("limit", [{"most": 3}, {"most": 50, "work": 5}, {"most": 50, "work": 60}], ids=str)
+@pytest.mark.parametrize(
+    "limit", [{"most": 3}, {"most": 50, "work": 1_000}, {"most": 50, "work": 10_000}], ids=str
+)
 @pytest.mark.parametrize("seeds", chunks(20, commit=40, large=1_000), ids=str)
 def test_a_list_that_was_cut_short_says_what_the_rest_costs_at_least(
     seeds: range, limit: dict[str, int]
@@ -145,7 +147,7 @@ def test_a_list_that_was_cut_short_says_what_the_rest_costs_at_least(
         assert {*priced.structures} <= given.values.keys(), seed
 
 
-@pytest.mark.parametrize("work", [1, 5, 30])
+@pytest.mark.parametrize("work", [1, 1_000, 10_000])
 @pytest.mark.parametrize("seeds", chunks(20, commit=40, large=1_000), ids=str)
 def test_with_little_work_the_bound_still_holds(seeds: range, work: int) -> None:
     for seed in seeds:

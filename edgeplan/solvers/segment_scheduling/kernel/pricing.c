@@ -26,6 +26,7 @@
 #define ATTEMPTS 12       /* prices and penalties tried for a count */
 #define GENTLE 0.01       /* share of what is spent by which penalties move: large ones spoil what labels leave unused */
 #define NEAR 0.03         /* share of what is spent within which levels are improved together */
+#define PER_PROGRAMME 300 /* work of a programme, in labels */
 #define ROUNDING 1e-9
 
 typedef struct {
@@ -287,7 +288,7 @@ static void add_sized(Search *s, int m, double from_s, double to_s) {
     double plain = plain_cost(s, m);
     price_hops(s, m, NULL, &levels, s->hop, NULL);
     count_stages(s, m, &levels, s->hop, s->counts);
-    s->work++;
+    s->work += PER_PROGRAMME;
     for (int r = 1; r <= s->max_stages; r++) {
         const double *cost = s->counts + (size_t)r * (s->num_blocks + 1) * levels.size;
         double bound = INFINITY;
@@ -422,7 +423,7 @@ static void attempt(Search *s, const Sized *sized, const Levels *levels, Prices 
     for (int g = 0; g < levels->size; g++)
         try->bound[g] = base_cost(s, m, levels, try, g) + try->rest[s->num_blocks * levels->size + g]
                         + charge(s, m, levels, g, 0);
-    s->work++;
+    s->work += PER_PROGRAMME;
 }
 
 static void take_column(const Prices *from, Prices *to, int g, int size, size_t rows) {
@@ -624,6 +625,7 @@ static int extend(Search *s, int count_index, int parent, double known) {
             if (!(bound < s->cutoff)) continue;
             Label *label = grow(s, &s->labels, sizeof(Label));
             if (!label) return -1;
+            s->work++;
             *label = (Label){.count = count_index, .parent = parent, .device = i, .start = start, .stages = r + 1,
                              .last = r == 0 ? i : from.last, .set = from.set + scatter(i * s->num_classes + hop_kind),
                              .cost = from.cost + price * seconds, .busiest_s = busiest};
@@ -663,7 +665,7 @@ static void settle(Search *s, int index, double bound, int keep_all) {
     Solved solved;
     double mu;
     build_programme(s->slot, s->cluster, candidate, s->stride, &programme);
-    s->work += 1;
+    s->work += PER_PROGRAMME;
     double extra = s->batch_price * candidate[0], value = INFINITY;
     if (solve_programmes(&programme, 1, 0, 0, s->latency_price, s->hz_price, &solved, &mu)) {
         value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz - extra;
@@ -776,7 +778,7 @@ static int list_exact(const Search *s, const Exact *exact, int listed, int32_t *
 /* Cheapest structures of a cluster with `fewest` to `most` micro-batches. `cutoff` is a cost above which nothing
    is asked for. With keep_all, all structures below it are listed in order of their bounds, else the cheapest
    alone, and the search ends once that is proven within `tolerance`. `until` is the time on the monotonic clock
-   at which it ends in any case; `work` the most that may be done, and what was done. Returns how many are
+   at which it ends in any case; `work` the most that may be done, in labels, and what was done. Returns how many are
    listed, or -1 without memory; `bound` holds for every structure not listed, and with keep_all off for all. */
 int price_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price, int fewest,
                   int most, double cutoff, double tolerance, double until, int keep_all, int max_listed,
