@@ -93,7 +93,7 @@ def _confirm(arrays: InstanceArrays, n: int) -> None:
         raise BackendError(f"pricing finds a segmentation of cluster {name} that should not exist")
     if priced.bound < _ANY_COST and _memory_bytes(problem, n) >= _least_need_bytes(problem):
         raise BackendError(
-            f"cluster {name} seems to have no segmentation, but pricing did not confirm it in the work allowed"
+            f"cluster {name} seems to have no segmentation; pricing did not confirm it in the work allowed"
         )
 
 
