@@ -85,3 +85,8 @@ class Segments:
         """Bits of all parameters."""  # (3)
         weight_bytes = exactly(self.instance.training.weight_bytes)
         return nearest_float(8 * weight_bytes * self.parameters_before[-1])
+
+    @property
+    def uploads(self) -> bool:
+        """Whether control units send any bits; without them uplinks take no band and no power."""
+        return self.upload_bits > 0 or self.hop_bits(self.num_blocks - 1) > 0

@@ -91,9 +91,8 @@ def _sending(segments: Segments, entry: ClusterPlan, place: Path) -> Iterator[Vi
     for k, stage in enumerate(entry.stages[:-1]):
         if bits_flow(segments, entry.stages, k) and not (stage.bandwidth_hz and stage.power_w):
             yield _silent((*place, "stages", k), f"stage {k} of cluster {entry.id}", stage)
-    sends = segments.upload_bits > 0 or segments.hop_bits(segments.num_blocks - 1) > 0
     uplink = entry.uplink
-    if sends and not (uplink and uplink.bandwidth_hz and uplink.power_w):
+    if segments.uploads and not (uplink and uplink.bandwidth_hz and uplink.power_w):
         message = f"the control unit of cluster {entry.id} has bits to send and no band or power above 0"
         yield Violation.at("sending", (*place, "uplink"), message, need="above 0", have=None)
 
@@ -110,7 +109,7 @@ def limit_violations(segments: Segments, plan: SegmentPlan, costs: list[SlotCost
     instance = segments.instance
     for t, (slot, cost) in enumerate(zip(plan.slots, costs, strict=True)):
         position = {entry.id: index for index, entry in enumerate(slot.clusters)}
-        yield from _uplink_band(instance, slot, t)
+        yield from _uplink_band(segments, slot, t)
         for n, cluster in enumerate(instance.clusters):
             entry = slot.clusters[position[cluster.id]]
             place: Path = ("plan", "slots", t, "clusters", position[cluster.id])
@@ -181,16 +180,18 @@ def _bands_and_powers(
         path = ("clusters", n, "d2d_bandwidth_hz")
         yield Violation.at("d2d_band", path, message, need=band_hz, have=limit_hz)
     limit_w = cluster.uplink_max_power_w
-    if entry.uplink is not None and exceeds(entry.uplink.power_w, limit_w):
+    if segments.uploads and entry.uplink is not None and exceeds(entry.uplink.power_w, limit_w):
         power_w = entry.uplink.power_w
         message = f"cluster {cluster.id} uploads at {power_w:.9g} W in slot {t}, at most {limit_w:.9g} W"
         path = ("clusters", n, "uplink_max_power_w")
         yield Violation.at("uplink_power", path, message, need=power_w, have=limit_w)
 
 
-def _uplink_band(instance: SegmentSchedulingInstance, slot: SlotPlan, t: int) -> Iterator[Violation]:  # (7)
+def _uplink_band(segments: Segments, slot: SlotPlan, t: int) -> Iterator[Violation]:  # (7)
+    if not segments.uploads:
+        return
     band_hz = sum(entry.uplink.bandwidth_hz for entry in slot.clusters if entry.uplink is not None)
-    limit_hz = instance.uplink_bandwidth_hz
+    limit_hz = segments.instance.uplink_bandwidth_hz
     if exceeds(band_hz, limit_hz):
         message = f"the uplinks take {band_hz:.9g} Hz in slot {t}, at most {limit_hz:.9g} Hz"
         yield Violation.at("uplink_band", ("uplink_bandwidth_hz",), message, need=band_hz, have=limit_hz)

@@ -60,8 +60,7 @@ class Feasibility:
     def uploads(self) -> bool:
         """Whether what must be uploaded can be."""
         problem = self.arrays.problem
-        last = problem.segments.hop_bits(problem.segments.num_blocks - 1)
-        if problem.segments.upload_bits == 0 and last == 0:
+        if not problem.segments.uploads:
             return True
         power_w = problem.instance.clusters[self.cluster].uplink_max_power_w
         return power_w > 0 and problem.instance.uplink_bandwidth_hz > 0

@@ -119,11 +119,12 @@ def test_bits_that_are_none_take_no_time_energy_or_band() -> None:
     model = tiny().document["model"]
     silent = [layer | {"output_bytes": 0, "parameters": 0} for layer in model["layers"]]
     entry = both(2, {"bandwidth_hz": 0.0, "power_w": 0.0}, {"bandwidth_hz": 0.0, "power_w": 0.0})
-    del entry["uplink"]
-    check = checked(tiny(model=model | {"layers": silent}), entry)
-    assert check.feasible
-    assert slot(check)["latency_s"] == pytest.approx(0.5 + 3.0 + 2.5 + 1.0)
-    assert slot(check)["energy_j"] == pytest.approx({"fast": 1.0, "slow": 5.0, "home": 0.0})
+    for uplink in ({}, {"uplink": {"bandwidth_hz": 1e99, "power_w": 1e99}}):
+        entry.pop("uplink", None)
+        check = checked(tiny(model=model | {"layers": silent}), entry | uplink)
+        assert check.feasible
+        assert slot(check)["latency_s"] == pytest.approx(0.5 + 3.0 + 2.5 + 1.0)
+        assert slot(check)["energy_j"] == pytest.approx({"fast": 1.0, "slow": 5.0, "home": 0.0})
 
 
 @pytest.mark.parametrize(
