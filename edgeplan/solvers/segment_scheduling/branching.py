@@ -1,4 +1,4 @@
-"""Branching on lists of structures: what prices alone leave open is closed list by list."""
+"""A slot from start to end: prices in rounds, then branching on lists of what they leave open."""
 
 from __future__ import annotations
 
@@ -15,11 +15,27 @@ from edgeplan.solvers.segment_scheduling.mixing import cheapest_mix
 from edgeplan.solvers.segment_scheduling.pricing import price_cluster
 from edgeplan.solvers.segment_scheduling.pricing_rounds import PricingRounds
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
-from edgeplan.solvers.segment_scheduling.slot_search import SlotSearch
+from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
+from edgeplan.solvers.segment_scheduling.together import Structures
 
 MOST_LISTED = 4_000  # structures of a cluster with one number of micro-batches
 _ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
+
+
+def search_slot(search: SlotSearch, start: Structures, before: Before | None) -> None:
+    """Search from structures that fit, and what the slot before met, until gap or time is reached."""
+    first = search.evaluate(start) or search.best
+    if first is None:
+        return
+    search.raise_bound(search.noise.cost(search.noise.most))  # what no decision can undercut
+    rounds = PricingRounds(search, first, before)
+    rounds.recall()
+    if search.is_late:
+        return
+    rounds.improve()
+    if not search.is_done and not search.is_late:
+        branch(rounds)
 
 
 def branch(root: PricingRounds) -> None:

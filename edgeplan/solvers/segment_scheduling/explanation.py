@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -222,7 +223,7 @@ class _Purchases:
         from edgeplan.models.segment_scheduling.slot_cost import slot_cost
 
         share_s = max(0.0, self.limits.work_until - time.monotonic()) / max(1, left)
-        with SlotSeries(problem, gap=_GAP, workers=self.limits.workers) as series:
+        with closing(SlotSeries(problem, gap=_GAP, workers=self.limits.workers)) as series:
             until = time.monotonic() + share_s
             prices = Prices.of_queues(problem, queues)
             answer = series.solve(prices, gains, until=until, hint=self.plan.slots[slot])

@@ -17,13 +17,12 @@ from typing import TypeVar
 import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
-from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
+from edgeplan.solvers.segment_scheduling.dual_master import FEW_CLUSTERS, SlotPrices
 from edgeplan.solvers.segment_scheduling.mixing import Mix, cheapest_mix, micro_batch_price
 from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, bound_cluster, price_cluster
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
-FEW_CLUSTERS = 8  # with which every pair of cluster and micro-batches is priced as needed
 SWEEPS = 3  # over many clusters
 LEAST_WORK = 600_000  # of pricing one of many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
@@ -79,7 +78,6 @@ class MixPricing:
     least: np.ndarray = field(default_factory=lambda: np.empty(0))
     """Lower bounds, by cluster and micro-batches."""
     _known: np.ndarray = field(default_factory=lambda: np.empty(0))
-    _structures: dict[tuple[int, int], Structure] = field(default_factory=dict)
 
     @property
     def clusters(self) -> list[int]:
@@ -106,18 +104,9 @@ class MixPricing:
         bound = cheapest_mix(self.least, self.noise).bound
         return bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
 
-    def cheapest(self) -> dict[int, Structure]:
-        """Structures of the cheapest mix known."""
-        mix = cheapest_mix(self._known, self.noise)
-        rows = zip(self.clusters, mix.micro_batches, strict=True)
-        return {n: self._structures[row, m] for row, (n, m) in enumerate(rows)}
-
     def _note(self, row: int, column: Column) -> None:
-        m = column.structure.micro_batches
-        cost = column.price(self.prices.of(self.clusters[row]))
-        if cost < self._known[row, m - 1]:
-            self._known[row, m - 1] = cost
-            self._structures[row, m] = column.structure
+        at = row, column.structure.micro_batches - 1
+        self._known[at] = min(self._known[at], column.price(self.prices.of(self.clusters[row])))
 
     def _quick_bounds(self) -> np.ndarray:
         """Bound clusters by what the cheapest mix known leaves them, twice: the others' bounds narrow it."""

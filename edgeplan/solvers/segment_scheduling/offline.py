@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from edgeplan.models.segment_scheduling import Queues, SegmentScheduling
@@ -76,7 +77,7 @@ def offline_bounds_s(
 
     Slots for which no time is left count with what is trivial.
     """
-    with SlotSeries(problem, gap=GAP, workers=workers) as series:
+    with closing(SlotSeries(problem, gap=GAP, workers=workers)) as series:
         bounds = list(_bounds(series, multipliers.prices(problem), until))
     return [bound - multipliers.total for bound in bounds]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
-from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
-from edgeplan.solvers.segment_scheduling.mix_pricing import FEW_CLUSTERS, MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.dual_master import FEW_CLUSTERS, DualMaster, SlotPrices
+from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing, cheapest_of
 from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
@@ -167,9 +167,9 @@ class PricingRounds:
             self.prices, self.bound, self.least = prices, bound, pricing.least
         for n, column in pricing.found:
             self._add(n, column)
-        structures = pricing.cheapest()
-        self.master.meet({n: self.columns[n][structure] for n, structure in structures.items()})
-        together = search.evaluate(structures)
+        mixed = self._cheapest(prices)
+        self.master.meet(mixed)
+        together = search.evaluate({n: column.structure for n, column in mixed.items()})
         if together is not None:
             self._meet(search.columns_of(together))
         return rose

@@ -64,24 +64,6 @@ class SlotSearch:
     """What the next slot may begin from."""
     _evaluated: dict[tuple[Structure, ...], Together | None] = field(default_factory=dict)
 
-    def run(self, start: Structures, before: Before | None = None) -> None:
-        """Search from structures that fit, and what the slot before met, until gap or time is reached."""
-        first = self.evaluate(start) or self.best
-        if first is None:
-            return
-        self.raise_bound(self.noise.cost(self.noise.most))  # what no decision can undercut
-        from edgeplan.solvers.segment_scheduling.pricing_rounds import PricingRounds
-
-        rounds = PricingRounds(self, first, before)
-        rounds.recall()
-        if self.is_late:
-            return
-        rounds.improve()
-        if not self.is_done and not self.is_late:
-            from edgeplan.solvers.segment_scheduling.branching import branch
-
-            branch(rounds)
-
     def evaluate(self, structures: Structures) -> Together | None:
         """Solve the structures together, once, and keep the result if it is the best."""
         key = tuple(structures.values())

@@ -6,13 +6,12 @@ import itertools
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from edgeplan.errors import BackendError
 from edgeplan.models.segment_scheduling import Gains, SegmentScheduling, SlotPlan
 from edgeplan.models.segment_scheduling.plan import ClusterPlan
 from edgeplan.solvers.search import EnoughError
+from edgeplan.solvers.segment_scheduling.branching import search_slot
 from edgeplan.solvers.segment_scheduling.first_structures import Feasibility, UndecidedError
 from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices, SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, OnBetter, SlotSearch
@@ -64,14 +63,6 @@ class SlotSeries:
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.workers) if self.workers > 1 else None
         self._arrays = InstanceArrays(self.problem)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the threads; with one worker there are none."""
@@ -127,7 +118,7 @@ class SlotSeries:
             search.evaluate(_hinted(slot, hint, starts, there))
         interrupted = False
         try:
-            search.run(starts, self._recalled(slot, starts, there))
+            search_slot(search, starts, self._recalled(slot, starts, there))
         except (KeyboardInterrupt, EnoughError):
             if search.best is None:
                 raise
