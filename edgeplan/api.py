@@ -11,7 +11,7 @@ from edgeplan.errors import UsageError
 from edgeplan.models.explanation import Explanation
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.layer_assignment import Plan as AssignmentPlan
-from edgeplan.models.problem import Plan, Problem
+from edgeplan.models.problem import PlanDocument, Problem
 from edgeplan.models.problems import as_layer_assignment
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
@@ -29,7 +29,7 @@ def solve(
     gap: float = 0.0,
     seed: int = 0,
     workers: int = 1,
-    warm_start: Plan | None = None,
+    warm_start: PlanDocument | None = None,
     on_incumbent: OnIncumbent | None = None,
     started: float | None = None,
 ) -> Result:
@@ -145,7 +145,7 @@ def replan(
 
 def explain(
     problem: Problem,
-    plan: Plan | None = None,
+    plan: PlanDocument | None = None,
     *,
     solver: str = AUTO,
     time_limit_s: float = 60.0,
@@ -218,13 +218,13 @@ def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> 
             raise UsageError(f"{name}: {value}: must be {rule}")
 
 
-def _check_plan(problem: Problem, plan: Plan) -> None:
+def _check_plan(problem: Problem, plan: PlanDocument) -> None:
     if not isinstance(plan, problem.plan_kind):
         kind = type(plan).__name__
         raise UsageError(f"plan: {kind}: must be a plan of {problem.name}; read it by plan_from_document")
 
 
-def check(problem: Problem, plan: Plan) -> Check:
+def check(problem: Problem, plan: PlanDocument) -> Check:
     """Recompute metrics and objective of any plan and list every violation.
 
     Raises

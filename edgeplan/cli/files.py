@@ -14,7 +14,7 @@ from typing import Any
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.faults import Fault, in_document_order
-from edgeplan.models.problem import Plan, Problem
+from edgeplan.models.problem import PlanDocument, Problem
 from edgeplan.models.problems import read_bytes
 
 STANDARD = Path("-")
@@ -97,12 +97,12 @@ def read_document(path: Path) -> tuple[Any, str]:
     return document, source
 
 
-def read_plan(path: Path, problem: Problem) -> tuple[Plan, str | None]:
+def read_plan(path: Path, problem: Problem) -> tuple[PlanDocument, str | None]:
     """Read the plan of a result, or of a bare ``{"plan": ...}``.
 
     Returns
     -------
-    tuple[Plan, str or None]
+    tuple[PlanDocument, str or None]
         The plan, and a warning where the result belongs to another instance.
 
     Raises

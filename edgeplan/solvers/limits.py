@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from edgeplan.models.problem import Plan
+from edgeplan.models.problem import PlanDocument
 
 MARGIN_S = 0.1  # kept back for judging and writing the last plan
 
@@ -36,7 +36,7 @@ class SolveLimits:
     gap: float = 0.0
     seed: int = 0
     workers: int = 1
-    warm_start: Plan | None = None
+    warm_start: PlanDocument | None = None
     started: float = field(default_factory=time.monotonic)
     blame: bool = True
 

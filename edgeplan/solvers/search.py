@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from edgeplan.errors import BackendError, UsageError
-from edgeplan.models.problem import Plan, Problem
+from edgeplan.models.problem import PlanDocument, Problem
 from edgeplan.models.result import (
     OPTIMALITY_GAP,
     Conflict,
@@ -25,7 +25,7 @@ from edgeplan.models.result import (
 from edgeplan.solvers.limits import SolveLimits
 
 ProblemType = TypeVar("ProblemType", bound=Problem)
-PlanType = TypeVar("PlanType", bound=Plan)
+PlanType = TypeVar("PlanType", bound=PlanDocument)
 
 OnIncumbent = Callable[[Incumbent], None]
 OnStep = Callable[[str], None]

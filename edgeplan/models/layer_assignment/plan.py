@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from edgeplan.models.fields import ANY_ARRAY, Document, Name
-from edgeplan.models.reading import read_document
+from edgeplan.models.problem import PlanDocument
 
 
 class Stage(Document):
@@ -17,7 +17,7 @@ class Stage(Document):
     """Own layers, contiguous among the layers that are not shared."""
 
 
-class Plan(Document):
+class Plan(PlanDocument):
     """Stages in visiting order.
 
     Examples
@@ -29,18 +29,3 @@ class Plan(Document):
 
     stages: Annotated[tuple[Stage, ...], ANY_ARRAY]
     """The stages, first visited first."""
-
-    @classmethod
-    def from_document(cls, document: Any, *, source: str | None = None) -> Plan:
-        """Read a plan strictly.
-
-        Raises
-        ------
-        InvalidInputError
-            With all faults; pointers begin at the plan.
-        """
-        return read_document(document, cls, source=source)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values."""
-        return self.model_dump(mode="json")

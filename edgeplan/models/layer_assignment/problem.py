@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any, ClassVar
 
-from edgeplan.errors import InvalidPlanError, UsageError
-from edgeplan.models.document import sha256
-from edgeplan.models.faults import MAX_COLLECTED, Fault
+from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment.instance import LayerAssignmentInstance, instance_faults
 from edgeplan.models.layer_assignment.pipeline import batch_cost
 from edgeplan.models.layer_assignment.pipeline_figures import PipelineFigures
@@ -21,75 +17,18 @@ from edgeplan.models.layer_assignment.serial import round_cost
 from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.layer_assignment.stage_figures import StageFigures
 from edgeplan.models.layer_assignment.violations import limit_violations, structure_violations
-from edgeplan.models.reading import read_document
-from edgeplan.models.violation import Check, Violation
+from edgeplan.models.problem import StatedProblem, refuse
+from edgeplan.models.violation import Check
 
 
 @dataclass(frozen=True)
-class LayerAssignment:
-    """An instance of layer_assignment with its objective, metrics and violations.
-
-    Parameters
-    ----------
-    instance
-        The instance as read.
-    document
-        The plain JSON values that it was read from; never changed.
-    """
+class LayerAssignment(StatedProblem[LayerAssignmentInstance, Plan]):
+    """An instance of layer_assignment with its objective, metrics and violations."""
 
     name: ClassVar[str] = "layer_assignment"
     instance_kind: ClassVar[type[LayerAssignmentInstance]] = LayerAssignmentInstance
     plan_kind: ClassVar[type[Plan]] = Plan
-
-    instance: LayerAssignmentInstance
-    document: dict[str, Any] = field(repr=False)
-
-    @classmethod
-    def from_document(
-        cls, document: Any, *, also: list[Fault] | None = None, source: str | None = None
-    ) -> LayerAssignment:
-        """Read a parsed instance document.
-
-        Parameters
-        ----------
-        document
-            Plain JSON values without notes.
-        also
-            Faults of the text, reported together with those found here.
-        source
-            Name of the document in messages.
-
-        Raises
-        ------
-        InvalidInputError
-            With every fault of the document.
-        """
-        faults = [*(also or []), *islice(instance_faults(document), MAX_COLLECTED)]
-        instance = read_document(document, LayerAssignmentInstance, also=faults, source=source)
-        return cls(instance, document)
-
-    @cached_property
-    def instance_sha256(self) -> str:
-        """Hash of the document, as formats.md defines it."""
-        return sha256(self.document)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the instance as plain JSON values, members that were left out left out."""
-        return copy.deepcopy(self.document)
-
-    def replace(self, **members: Any) -> LayerAssignment:
-        """Return a copy with top-level members of the document replaced, validated anew.
-
-        Raises
-        ------
-        InvalidInputError
-            When the changed document breaks a rule.
-        """
-        return LayerAssignment.from_document(self.document | members)
-
-    def plan_from_document(self, document: Any, *, source: str | None = None) -> Plan:
-        """Read a plan of this problem."""
-        return Plan.from_document(document, source=source)
+    instance_faults = staticmethod(instance_faults)
 
     @property
     def is_pipeline(self) -> bool:
@@ -190,10 +129,6 @@ class LayerAssignment:
         """
         return self._metrics(self.cost(plan))
 
-    def violations(self, plan: Plan) -> tuple[Violation, ...]:
-        """Every rule that the plan breaks."""
-        return self.check(plan).violations
-
     def cost(self, plan: Plan) -> PlanCost:
         """Cost of the plan, stage by stage.
 
@@ -202,10 +137,7 @@ class LayerAssignment:
         InvalidPlanError
             When the plan's structure is broken.
         """
-        broken = list(structure_violations(self.figures, plan))
-        if broken:
-            faults = [Fault(tuple(item.pointer.split("/")[1:]), item.message) for item in broken]
-            raise InvalidPlanError(faults)
+        refuse(list(structure_violations(self.figures, plan)))
         return self._finite(self._cost(self._visits(plan)))
 
     def _cost(self, visits: list[Visit]) -> PlanCost:

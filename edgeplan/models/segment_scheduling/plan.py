@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from edgeplan.models.fields import ANY_ARRAY, Document, Name, NonNegative, PositiveCount
-from edgeplan.models.reading import read_document
+from edgeplan.models.problem import PlanDocument
 
 
 class StagePlan(Document):
@@ -56,7 +56,7 @@ class SlotPlan(Document):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
-class SegmentPlan(Document):
+class SegmentPlan(PlanDocument):
     """The slots in order, and what was proven of each.
 
     Examples
@@ -72,17 +72,6 @@ class SegmentPlan(Document):
     """The slots, first to last."""
     slot_bounds: Annotated[tuple[float | None, ...], ANY_ARRAY] = ()
     """Proven lower bound of each slot's problem, for the queues met; empty or null where none is known."""
-
-    @classmethod
-    def from_document(cls, document: Any, *, source: str | None = None) -> SegmentPlan:
-        """Read a plan strictly.
-
-        Raises
-        ------
-        InvalidInputError
-            With all faults; pointers begin at the plan.
-        """
-        return read_document(document, cls, source=source)
 
     def to_document(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""

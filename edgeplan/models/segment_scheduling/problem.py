@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any, ClassVar
 
-from edgeplan.errors import InvalidPlanError, UsageError
-from edgeplan.models.document import sha256
-from edgeplan.models.faults import MAX_COLLECTED, Fault
-from edgeplan.models.reading import read_document
+from edgeplan.errors import UsageError
+from edgeplan.models.problem import StatedProblem, refuse
 from edgeplan.models.segment_scheduling.channels import Gains, slot_gains
 from edgeplan.models.segment_scheduling.faults import instance_faults
 from edgeplan.models.segment_scheduling.instance import NOISE, SegmentSchedulingInstance
@@ -22,75 +18,17 @@ from edgeplan.models.segment_scheduling.queues import Queues, budgets_j
 from edgeplan.models.segment_scheduling.segments import Segments
 from edgeplan.models.segment_scheduling.slot_cost import SlotCost, slot_cost
 from edgeplan.models.segment_scheduling.violations import limit_violations, structure_violations
-from edgeplan.models.violation import Check, Violation
+from edgeplan.models.violation import Check
 
 
 @dataclass(frozen=True)
-class SegmentScheduling:
-    """An instance of segment_scheduling with its objective, metrics and violations.
-
-    Parameters
-    ----------
-    instance
-        The instance as read.
-    document
-        The plain JSON values that it was read from; never changed.
-    """
+class SegmentScheduling(StatedProblem[SegmentSchedulingInstance, SegmentPlan]):
+    """An instance of segment_scheduling with its objective, metrics and violations."""
 
     name: ClassVar[str] = "segment_scheduling"
     instance_kind: ClassVar[type[SegmentSchedulingInstance]] = SegmentSchedulingInstance
     plan_kind: ClassVar[type[SegmentPlan]] = SegmentPlan
-    objective_unit: ClassVar[str] = ""
-
-    instance: SegmentSchedulingInstance
-    document: dict[str, Any] = field(repr=False)
-
-    @classmethod
-    def from_document(
-        cls, document: Any, *, also: list[Fault] | None = None, source: str | None = None
-    ) -> SegmentScheduling:
-        """Read a parsed instance document.
-
-        Parameters
-        ----------
-        document
-            Plain JSON values without notes.
-        also
-            Faults of the text, reported together with those found here.
-        source
-            Name of the document in messages.
-
-        Raises
-        ------
-        InvalidInputError
-            With every fault of the document.
-        """
-        faults = [*(also or []), *islice(instance_faults(document), MAX_COLLECTED)]
-        instance = read_document(document, SegmentSchedulingInstance, also=faults, source=source)
-        return cls(instance, document)
-
-    @cached_property
-    def instance_sha256(self) -> str:
-        """Hash of the document, as formats.md defines it."""
-        return sha256(self.document)
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the instance as plain JSON values, members that were left out left out."""
-        return copy.deepcopy(self.document)
-
-    def replace(self, **members: Any) -> SegmentScheduling:
-        """Return a copy with top-level members of the document replaced, validated anew.
-
-        Raises
-        ------
-        InvalidInputError
-            When the changed document breaks a rule.
-        """
-        return SegmentScheduling.from_document(self.document | members)
-
-    def plan_from_document(self, document: Any, *, source: str | None = None) -> SegmentPlan:
-        """Read a plan of this problem."""
-        return SegmentPlan.from_document(document, source=source)
+    instance_faults = staticmethod(instance_faults)
 
     @cached_property
     def segments(self) -> Segments:
@@ -147,10 +85,6 @@ class SegmentScheduling:
         """
         return self._metrics(self.costs(plan))
 
-    def violations(self, plan: SegmentPlan) -> tuple[Violation, ...]:
-        """Every rule that the plan breaks."""
-        return self.check(plan).violations
-
     def costs(self, plan: SegmentPlan) -> list[SlotCost]:
         """Cost of every slot.
 
@@ -159,9 +93,7 @@ class SegmentScheduling:
         InvalidPlanError
             When the plan's structure is broken.
         """
-        broken = list(structure_violations(self.segments, plan))
-        if broken:
-            raise InvalidPlanError([Fault(tuple(v.pointer.split("/")[1:]), v.message) for v in broken])
+        refuse(list(structure_violations(self.segments, plan)))
         return self._costs(plan)
 
     def _costs(self, plan: SegmentPlan) -> list[SlotCost]:

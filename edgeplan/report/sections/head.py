@@ -37,7 +37,8 @@ _TONES: dict[Status, Tone] = {
 def title_of(inputs: Inputs) -> str:
     """Name the page after the instance, or else after the first run or the problem."""
     if inputs.problem is not None:
-        return inputs.problem.instance.name
+        title: str = inputs.problem.instance.name
+        return title
     if inputs.runs:
         return inputs.runs[0].name
     if inputs.sweeps:
