@@ -16,7 +16,7 @@ from edgeplan.models.problems import as_layer_assignment
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.models.violation import Check
-from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.limits import SolveLimits, check_options
 from edgeplan.solvers.registry import AUTO, solver_named
 from edgeplan.solvers.search import OnIncumbent, OnStep
 
@@ -208,14 +208,12 @@ def explain(
 
 
 def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> None:
-    for name, value, rule, kept in (
+    check_options(
         ("time_limit_s", time_limit_s, "above 0 and finite", 0 < time_limit_s < math.inf),
         ("gap", gap, "at least 0 and finite", 0 <= gap < math.inf),
         ("seed", seed, "from 0 to 2147483647", 0 <= seed < 2**31),
         ("workers", workers, "at least 1", workers >= 1),
-    ):
-        if not kept:
-            raise UsageError(f"{name}: {value}: must be {rule}")
+    )
 
 
 def _check_plan(problem: Problem, plan: PlanDocument) -> None:

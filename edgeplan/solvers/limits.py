@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from edgeplan.errors import UsageError
 from edgeplan.models.problem import PlanDocument
 
 MARGIN_S = 0.1  # kept back for judging and writing the last plan
@@ -63,3 +64,16 @@ class SolveLimits:
     def share(self, fraction: float, *, most_s: float) -> float:
         """Monotonic time after a fraction of what is left, at most `most_s` from now."""
         return time.monotonic() + min(most_s, fraction * self.remaining_s)
+
+
+def check_options(*rules: tuple[str, object, str, bool]) -> None:
+    """Refuse the first option that breaks its rule: name, value, rule in words, whether it is kept.
+
+    Raises
+    ------
+    UsageError
+        With all of these.
+    """
+    for name, value, rule, kept in rules:
+        if not kept:
+            raise UsageError(f"{name}: {value!r}: must be {rule}")

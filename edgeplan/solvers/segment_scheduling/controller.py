@@ -15,6 +15,7 @@ from edgeplan.models.reading import read_document
 from edgeplan.models.segment_scheduling import Gains, Queues, SegmentScheduling, SlotPlan
 from edgeplan.models.segment_scheduling.instance import NOISE
 from edgeplan.models.segment_scheduling.slot_cost import SlotCost, slot_cost
+from edgeplan.solvers.limits import check_options
 from edgeplan.solvers.segment_scheduling.slot_arrays import Prices
 from edgeplan.solvers.segment_scheduling.slot_search import OnBetter
 from edgeplan.solvers.segment_scheduling.slot_series import SlotSeries
@@ -127,13 +128,11 @@ class Controller:
         workers: int = 1,
     ) -> None:
         self._problem = problem
-        for name, value, rule, kept in (
+        check_options(
             ("gap", gap, "at least 0 and finite", _is_number(gap) and 0 <= gap < math.inf),
             ("slot_time_s", slot_time_s, "above 0", _is_number(slot_time_s) and slot_time_s > 0),
             ("workers", workers, "a whole number, at least 1", type(workers) is int and workers >= 1),
-        ):
-            if not kept:
-                raise UsageError(f"{name}: {value!r}: must be {rule}")
+        )
         self._slot_time_s = slot_time_s
         self._series = SlotSeries(problem, gap=min(max(gap, 1e-9), 1.0), workers=workers)
         self._ids = [device.id for cluster in problem.instance.clusters for device in cluster.devices]
