@@ -64,7 +64,7 @@ def segment_scheduling(
 
     Memory is for parts of the encoder, often not for all of it on one device. Energy budgets pay for 0.55
     to 0.95 of the most micro-batches where blocks are split evenly, the noise budget asks for 0.625 of
-    them: they can be kept together, but not by the plan that is fastest.
+    them: as a rule they can be kept together, but not by the plan that is fastest.
 
     Example: edgeplan profile bert-base -o bert.json && edgeplan generate segment_scheduling
     --profile bert.json --clusters 2 --seed 7 -o instance.json

@@ -3,8 +3,8 @@
 A cluster is a mix of phones, boards and laptops; the planning values of each kind stand in the table below.
 Memory is drawn as a share of what training all blocks alone takes, and raised until the blocks fit the
 devices in document order. The noise budget asks for about 0.6 of the most micro-batches in the mean; the
-energy budgets pay for 0.55 to 0.95 of them where blocks are split evenly, so that they can be kept together
-and not by the plan that is fastest.
+energy budgets pay for 0.55 to 0.95 of them where blocks are split evenly. So as a rule they can be kept
+together, if not by the plan that is fastest; with few devices, memory or fading may not allow it.
 """
 
 from __future__ import annotations
