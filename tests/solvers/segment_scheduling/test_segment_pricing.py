@@ -56,12 +56,12 @@ def value_of(priced: Given, structure: Structure) -> float:
 
 
 def drawn(seed: int, document: Document | None = None) -> Given:
-    """Return a cluster of a random instance with random prices."""
+    """Return a cluster of a random instance with random prices, at times with the whole band for none."""
     rng = random.Random(f"segment pricing {seed}")
     given = random_document(seed, *SMALL) if document is None else document
     slot, n = slot_of(given), rng.randrange(len(given["clusters"]))
     second = slot.prices.second * 10 ** rng.uniform(-3, 0)
-    hertz = second / given["uplink_bandwidth_hz"] * 10 ** rng.uniform(-2, 2)
+    hertz = second / given["uplink_bandwidth_hz"] * 10 ** rng.uniform(-2, 2) * (rng.random() < 0.75)
     return Given(slot, n, ClusterPrices(second, hertz), every_structure(given, n))
 
 
