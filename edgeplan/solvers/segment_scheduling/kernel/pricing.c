@@ -1,13 +1,13 @@
 /* Pricing one cluster: its cheapest stages and micro-batches for given prices, by best-first search.
 
    For prices of latency (lambda), of uplink band (mu) and of a micro-batch (kappa), minimise over structures
-   lambda T_n + energy + mu B - kappa m. Four kinds of nodes, all with lower bounds, share one heap:
+   lambda T_n + energy + mu B - kappa m. Three kinds of nodes, all with lower bounds, share one heap:
 
    sized    micro-batches and number of stages, bounded by a programme over (stages, block, level) in which
             devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck
-   count    the same with levels where they matter, and at each level a price of the D2D band and penalties on
+   label    stages chosen from the last one on, no device twice, completed by the programme of their count: that of
+            a sized node with levels where they matter, and at each level a price of the D2D band and penalties on
             devices that the programme would have serve twice
-   label    stages chosen from the last one on, no device twice, completed by the count's programme
    exact    a whole structure, solved as a convex programme, with the bound that its multipliers certify
 
    The first exact node that comes out is the cheapest structure, proven. */
@@ -34,7 +34,7 @@ typedef struct {
     int32_t kind, index;
 } Entry;
 
-enum { SIZED, COUNT, LABEL, EXACT };
+enum { SIZED, LABEL, EXACT };
 
 /* Ranges of the bottleneck: level g is from edge[g] to edge[g + 1], charged with the lower end, and costs
    `charge` for it and for the uplink that keeps within the upper end. */
@@ -235,6 +235,11 @@ static void lay_levels(const Search *s, int m, double from_s, double to_s, int s
         levels->edge[levels->size] = to_s;
     }
     uplink_cost(s, m, levels, levels->uplink);
+}
+
+/* The bottleneck beyond which it alone, and what every structure bears, cost as much as the cutoff. */
+static double latest_bottleneck(const Search *s, int m) {
+    return (s->cutoff - plain_cost(s, m) - uplink_cost(s, m, NULL, NULL)) / (s->latency_price * (m - 1));
 }
 
 static double charge(const Search *s, int m, const Levels *levels, int g, double busiest_s) {
@@ -455,17 +460,19 @@ static void begin_near(const Search *s, const Sized *sized, const Levels *levels
     }
 }
 
-/* Improve prices and penalties level by level, from what the cheapest completion there takes of band and devices. */
-static void add_count(Search *s, int index, double known) {
+/* Improve prices and penalties level by level, from what the cheapest completion there takes of band and devices.
+   Returns the count's index, or -1 if it is of no interest; `known` is its bound so far, and gets better. */
+static int add_count(Search *s, int index, double *known) {
     Sized sized = ((Sized *)s->sized.items)[index];
     int m = sized.micro_batches, devices[MAX_STAGES], classes[MAX_STAGES];
     Levels levels;
+    if (m > 1) sized.to_s = fmax(sized.from_s, fmin(sized.to_s, latest_bottleneck(s, m) * (1 + 1e-9)));
     lay_levels(s, m, sized.from_s, sized.to_s, FINE, &levels);
     int size = levels.size;
     size_t rest = (size_t)(sized.num_stages + 1) * (s->num_blocks + 1), hop = (size_t)s->num_devices * s->num_classes;
     size_t rows = rest + hop + s->num_devices;
     double *memory = calloc(2 * rows * size, sizeof(double));
-    if (!memory) { s->failed = 1; return; }
+    if (!memory) { s->failed = 1; return -1; }
     Prices best = prices_in(memory, rest * size, hop * size);
     Prices next = prices_in(memory + rows * size, rest * size, hop * size);
     double step[FINE], last = -INFINITY;
@@ -507,11 +514,11 @@ static void add_count(Search *s, int index, double known) {
     }
     double bound = least_of(best.bound, size);
     Count *count = bound < s->cutoff ? grow(s, &s->counted, sizeof(Count)) : NULL;
-    if (!count) { free(memory); return; }
+    if (!count) { free(memory); return -1; }
     *count = (Count){.micro_batches = m, .num_stages = sized.num_stages, .levels = levels, .prices = best};
     for (int g = 0; g < size; g++) count->base[g] = base_cost(s, m, &levels, &best, g);
-    s->latest[sized.num_stages] = s->counted.size;
-    push(s, fmax(bound, known), COUNT, s->counted.size - 1);
+    *known = fmax(bound, *known);
+    return (s->latest[sized.num_stages] = s->counted.size) - 1;
 }
 
 /* ---- labels ---- */
@@ -730,7 +737,7 @@ static void add_roots(Search *s, int fewest, int most, double until) {
         if (!(least < s->cutoff)) continue;
         if (is_late(until)) { s->floor = fmin(s->floor, least); continue; }
         if (m == 1) { add_sized(s, 1, 0, INFINITY); continue; }
-        double latest = (s->cutoff - least) / (s->latency_price * (m - 1)); /* beyond it the bottleneck costs too much */
+        double latest = latest_bottleneck(s, m);
         if (latest >= fastest * (1 - 1e-9) && latest > 0) add_sized(s, m, fastest, fmax(latest, fastest) * (1 + 1e-9));
     }
 }
@@ -796,10 +803,11 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
         int close = !keep_all && s.cutoff - top.bound <= tolerance;
         if (close || s.work >= *work || listed == max_listed || is_late(until)) { *bound = top.bound; break; }
         pop(&s);
-        if (top.kind == SIZED) add_count(&s, top.index, top.bound);
-        else if (top.kind == COUNT && keep_all) extend(&s, top.index, -1, top.bound);
-        else if (top.kind == COUNT) dive(&s, top.index, top.bound);
-        else if (top.kind == LABEL) {
+        if (top.kind == SIZED) {
+            int count = add_count(&s, top.index, &top.bound);
+            if (count >= 0 && keep_all) extend(&s, count, -1, top.bound);
+            else if (count >= 0) dive(&s, count, top.bound);
+        } else if (top.kind == LABEL) {
             const Label *label = (Label *)s.labels.items + top.index;
             if (label->start == 0) settle(&s, top.index, top.bound, keep_all);
             else extend(&s, label->count, top.index, top.bound);
