@@ -27,7 +27,7 @@ from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
-FEW_CLUSTERS = 8  # with which mixes are cuts, and every pair of cluster and micro-batches is priced as needed
+FEW_CLUSTERS = 16  # with which mixes are cuts, and nothing is swept before it is priced
 _WIDEST, _NARROWEST, _START = 1e3, 1.0005, 3.0
 _MOST_COLUMNS = 24  # of a cluster cut apart, the cheapest at the best prices
 _MOST_CUTS = 200

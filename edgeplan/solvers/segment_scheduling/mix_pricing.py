@@ -1,8 +1,8 @@
 """The cheapest mix of structures for given prices: clusters and micro-batches are bounded as needed.
 
-Quick bounds for all numbers of micro-batches suggest a mix, whose noise says what a micro-batch earns. Sweeps
-at that worth raise the bounds of every number at once; of few clusters, what the cheapest mix then uses is
-priced exactly, and the mix is sought again, until all that it uses is exact.
+Quick bounds for all numbers of micro-batches suggest a mix. What it uses is priced exactly, and the mix is
+sought again, until all that it uses is exact. Of many clusters sweeps come first, which raise the bounds of
+every number at once: each micro-batch earns what it is worth between the bounds and the mixes known.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ class MixPricing:
             for column in self.columns[n].values():
                 self._note(row, column)
         self.least = np.minimum(self._quick_bounds(), self._known)
-        if self._are_few:
-            self._settle()
-        else:
+        if not self._are_few:
             self._sweep()
+        if self.noise.level > 0:
+            self._settle()
         bound = cheapest_mix(self.least, self.noise).bound
         return bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
 

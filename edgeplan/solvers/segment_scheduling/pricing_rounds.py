@@ -187,7 +187,7 @@ class PricingRounds:
             def cost(column: Column, own: ClusterPrices = own) -> float:
                 return column.price(own) - earned * column.structure.micro_batches
 
-            for column in sorted(found.values(), key=cost)[:2]:
+            for column in sorted(found.values(), key=cost)[:6]:
                 if search.is_late:
                     return
                 assert search.best is not None
