@@ -471,10 +471,9 @@ static int add_count(Search *s, int index, double *known) {
     int size = levels.size;
     size_t rest = (size_t)(sized.num_stages + 1) * (s->num_blocks + 1), hop = (size_t)s->num_devices * s->num_classes;
     size_t rows = rest + hop + s->num_devices;
-    double *memory = calloc(2 * rows * size, sizeof(double));
-    if (!memory) { s->failed = 1; return -1; }
-    Prices best = prices_in(memory, rest * size, hop * size);
-    Prices next = prices_in(memory + rows * size, rest * size, hop * size);
+    double *memory = calloc(rows * size, sizeof(double)), *spare = calloc(rows * size, sizeof(double));
+    if (!memory || !spare) { s->failed = 1, free(memory), free(spare); return -1; }
+    Prices best = prices_in(memory, rest * size, hop * size), next = prices_in(spare, rest * size, hop * size);
     double step[FINE], last = -INFINITY;
     double low[FINE], high[FINE]; /* prices between which the best one lies */
     for (int g = 0; g < size; g++) best.bound[g] = -INFINITY, step[g] = 1, low[g] = 0, high[g] = INFINITY;
@@ -512,6 +511,7 @@ static int add_count(Search *s, int index, double *known) {
         }
         if (!moved) break;
     }
+    free(spare);
     double bound = least_of(best.bound, size);
     Count *count = bound < s->cutoff ? grow(s, &s->counted, sizeof(Count)) : NULL;
     if (!count) { free(memory); return -1; }
