@@ -14,7 +14,7 @@ from edgeplan.models.numbers import exactly
 from edgeplan.models.segment_scheduling import Gains, Queues, SegmentScheduling
 from edgeplan.models.segment_scheduling.instance import Device
 from edgeplan.models.segment_scheduling.queues import budgets_j
-from edgeplan.solvers.segment_scheduling.kernel.library import MAX_STAGES, Slot
+from edgeplan.solvers.segment_scheduling.kernel.library import MAX_STAGES, Slot, kernel
 
 MOST_MICRO_BATCHES = 2_000
 _LARGEST_EXACT = 2**62
@@ -163,6 +163,12 @@ class InstanceArrays:
         }
 
     @cached_property
+    def learnt(self) -> np.ndarray:
+        """What pricing keeps of each cluster from one call to the next, shape (clusters, bytes)."""
+        size = kernel().learnt_size(self._largest, self.max_stages)
+        return np.zeros((len(self.problem.instance.clusters), (size + 7) // 8))
+
+    @cached_property
     def _device_budgets(self) -> np.ndarray:
         return np.array(
             [d.energy_budget_j for cluster in self.problem.instance.clusters for d in cluster.devices]
@@ -254,7 +260,9 @@ class SlotArrays:
             upload_bits=problem.segments.upload_bits,
             uplink_band_hz=problem.instance.uplink_bandwidth_hz,
         )
-        for name, array in (*self.instance.static.items(), *self.arrays.items()):
+        learnt = self.instance.learnt
+        slot.learnt_bytes = learnt.strides[0]
+        for name, array in (*self.instance.static.items(), *self.arrays.items(), ("learnt", learnt)):
             setattr(slot, name, array.ctypes.data)
         return slot
 

@@ -24,6 +24,8 @@ typedef struct {
     const double *device_price, *device_gain;   /* cost of a joule; gain */
     const double *uplink_price, *uplink_gain;
     const int32_t *present;       /* by device */
+    char *learnt;                 /* [clusters][learnt_bytes] */
+    int64_t learnt_bytes;
 } Slot;
 
 /* The transfer of D bits: energy `unit_j` phi(u) with u = `nats` / (c w), phi(u) = (e^u - 1) / u. */

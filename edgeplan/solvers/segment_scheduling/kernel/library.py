@@ -44,8 +44,10 @@ class Slot(Structure):
                 "uplink_price",
                 "uplink_gain",
                 "present",
+                "learnt",
             )
         ),
+        ("learnt_bytes", c_int64),
     )
 
 
@@ -121,6 +123,7 @@ def kernel() -> Any:
             (POINTER(Programme), POINTER(Solved), c_void_p, c_int, *2 * [c_double], c_void_p),
         ),
         ("certified_cost", c_double, (POINTER(Programme), POINTER(Solved), c_double, c_double)),
+        ("learnt_size", c_int64, (c_int, c_int)),
         (
             "bound_cluster",
             c_int,

@@ -4,13 +4,16 @@
    lambda T_n + energy + mu B - kappa m. Three kinds of nodes, all with lower bounds, share one heap:
 
    sized    micro-batches and number of stages, bounded by a programme over (stages, block, level) in which
-            devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck
+            devices may serve twice and every hop has the whole band; levels are ranges of the bottleneck. For given
+            stages, bands and powers the cost is affine in m, and only memory makes fewer of them fit as m grows.
+            So the least cost with the memory of the fewest is concave, and the two ends bound a range of m
    label    stages chosen from the last one on, no device twice, completed by the programme of their count: that of
             a sized node with levels where they matter, and at each level a price of the D2D band and penalties on
             devices that the programme would have serve twice
    exact    a whole structure, solved as a convex programme, with the bound that its multipliers certify
 
-   The first exact node that comes out is the cheapest structure, proven. */
+   The first exact node that comes out is the cheapest structure, proven. If it keeps the memory of a range's fewest
+   micro-batches alone, the range is split where it no longer fits. */
 
 #include "kernel.h"
 
@@ -43,8 +46,14 @@ typedef struct {
     double edge[COARSE + 1], uplink[COARSE];
 } Levels;
 
+/* Micro-batches that stages are held to in memory, and those they are charged for: the two ends of a range. */
 typedef struct {
-    int32_t micro_batches, num_stages;
+    int32_t held, charged;
+} Range;
+
+typedef struct {
+    Range range;
+    int32_t num_stages;
     double from_s, to_s;
 } Sized;
 
@@ -58,7 +67,8 @@ typedef struct {
 } Prices;
 
 typedef struct {
-    int32_t micro_batches, num_stages;
+    Range range;
+    int32_t num_stages, closed; /* closed: its range is split, and others stand for it */
     double base[FINE]; /* cost that every completion bears, by level */
     Levels levels;
     Prices prices;
@@ -82,6 +92,7 @@ typedef struct {
     double value; /* what the solved programme costs */
     double bound;
     int32_t *candidate;
+    int32_t count; /* that it is relaxed in: its memory does not suffice; -1 if it does */
 } Exact;
 
 typedef struct {
@@ -98,7 +109,6 @@ typedef struct {
     int num_classes;
     double *per_flop_s;     /* by device */
     double *hop, *counts;   /* room for sized nodes: hop costs, programme over counts */
-    int32_t latest[MAX_STAGES + 1]; /* by stages: the last count, from 1; 0 if none */
     Pool heap, sized, counted, labels, exacts;
     Seen *seen;             /* open addressing; unused where all structures are listed */
     uint32_t seen_room, seen_size;
@@ -146,8 +156,8 @@ static int in_flight(const Search *s, int m, int stages_to_end) { /* (6) */
     return s->slot->gpipe || 2 * stages_to_end > m ? m : 2 * stages_to_end;
 }
 
-static const int32_t *least_starts(const Search *s, int device, int m, int stages_to_end) {
-    int f = in_flight(s, m, stages_to_end);
+static const int32_t *least_starts(const Search *s, int device, int held, int stages_to_end) {
+    int f = in_flight(s, held, stages_to_end);
     size_t row = (size_t)(s->first + device) * s->slot->max_in_flight + f - 1;
     return s->slot->least_start + row * (s->num_blocks + 1);
 }
@@ -242,31 +252,24 @@ static double latest_bottleneck(const Search *s, int m) {
     return (s->cutoff - plain_cost(s, m) - uplink_cost(s, m, NULL, NULL)) / (s->latency_price * (m - 1));
 }
 
-static double charge(const Search *s, int m, const Levels *levels, int g, double busiest_s) {
-    double bottleneck = fmax(levels->edge[g], busiest_s);
-    return (m > 1 ? s->latency_price * (m - 1) * bottleneck : 0) + levels->uplink[g];
-}
-
-/* First level whose upper end allows these seconds. */
-static int level_of(const Levels *levels, double seconds) {
-    int g = 0;
-    while (g < levels->size && levels->edge[g + 1] < seconds) g++;
-    return g;
+/* What the least bottleneck of a level costs, and the uplink that keeps within the longest. */
+static double charge(const Search *s, int m, const Levels *levels, int g) {
+    return (m > 1 ? s->latency_price * (m - 1) * levels->edge[g] : 0) + levels->uplink[g];
 }
 
 /* ---- sized nodes ---- */
 
-/* counts[r][a][g]: least cost of blocks a.. on the last r stages, devices used freely, hops on the whole band. */
-static void count_stages(const Search *s, int m, const Levels *levels, const double *hop, double *counts) {
+/* counts[r][a][g]: least cost of blocks a.. on the last r stages, up to `most`, devices used freely, hops on the whole band. */
+static void count_stages(const Search *s, Range range, int most, const Levels *levels, const double *hop, double *counts) {
     int n = s->num_blocks, size = levels->size, row = (n + 1) * size;
     double tail[COARSE];
-    for (int r = 1; r <= s->max_stages; r++) {
+    for (int r = 1; r <= most; r++) {
         double *now = counts + r * row;
         for (int k = 0; k < row; k++) now[k] = INFINITY;
         for (int i = 0; i < s->num_devices; i++) {
             if (!s->slot->present[s->first + i]) continue;
-            const int32_t *least = least_starts(s, i, m, r);
-            double price = second_cost(s, i, m);
+            const int32_t *least = least_starts(s, i, range.held, r);
+            double price = second_cost(s, i, range.charged);
             for (int e = r == 1 ? n : 1; e <= (r == 1 ? n : n - 1); e++) {
                 const double *behind = now - row + e * size;
                 const double *own = hop + (i * s->num_classes + s->class_of[e - 1]) * size;
@@ -286,20 +289,21 @@ static void count_stages(const Search *s, int m, const Levels *levels, const dou
     }
 }
 
-/* Bound every number of stages for m micro-batches, and keep those that may matter. */
-static void add_sized(Search *s, int m, double from_s, double to_s) {
+/* Bound a number of stages, or every one from 1 if it is 0, and keep those that may matter. */
+static void add_sized(Search *s, Range range, int stages, double known, double from_s, double to_s) {
+    int m = range.charged, most = stages ? stages : s->max_stages;
     Levels levels;
     lay_levels(s, m, from_s, to_s, COARSE, &levels);
     double plain = plain_cost(s, m);
     price_hops(s, m, NULL, &levels, s->hop, NULL);
-    count_stages(s, m, &levels, s->hop, s->counts);
+    count_stages(s, range, most, &levels, s->hop, s->counts);
     s->work += PER_PROGRAMME;
-    for (int r = 1; r <= s->max_stages; r++) {
+    for (int r = stages ? stages : 1; r <= most; r++) {
         const double *cost = s->counts + (size_t)r * (s->num_blocks + 1) * levels.size;
         double bound = INFINITY;
         int low = -1, high = -1;
         for (int g = 0; g < levels.size; g++) {
-            double all = plain + cost[g] + charge(s, m, &levels, g, 0);
+            double all = plain + cost[g] + charge(s, m, &levels, g);
             if (!(all < s->cutoff)) continue;
             bound = fmin(bound, all), high = g;
             if (low < 0) low = g;
@@ -307,15 +311,41 @@ static void add_sized(Search *s, int m, double from_s, double to_s) {
         if (low < 0) continue;
         Sized *sized = grow(s, &s->sized, sizeof(Sized));
         if (!sized) return;
-        *sized = (Sized){m, r, levels.edge[low], levels.edge[high + 1]};
-        push(s, bound, SIZED, s->sized.size - 1);
+        *sized = (Sized){range, r, levels.edge[low], levels.edge[high + 1]};
+        push(s, fmax(bound, known), SIZED, s->sized.size - 1);
     }
+}
+
+/* No stage structure is faster than the slowest block on its best device. */
+static double fastest_bottleneck(const Search *s) {
+    double bottleneck = 0;
+    for (int b = 0; b < s->num_blocks; b++) {
+        double best = INFINITY;
+        for (int i = 0; i < s->num_devices; i++)
+            if (s->slot->present[s->first + i]) best = fmin(best, stage_seconds(s, i, b, b + 1));
+        bottleneck = fmax(bottleneck, best);
+    }
+    return bottleneck;
+}
+
+static void add_end(Search *s, Range range, int stages, double known) {
+    int m = range.charged;
+    if (m == 1) { add_sized(s, range, stages, known, 0, INFINITY); return; }
+    double latest = latest_bottleneck(s, m), fastest = fastest_bottleneck(s);
+    if (latest >= fastest * (1 - 1e-9) && latest > 0)
+        add_sized(s, range, stages, known, fastest, fmax(latest, fastest) * (1 + 1e-9));
+}
+
+/* Stand for `fewest` to `most` micro-batches by the two ends. */
+static void add_range(Search *s, int fewest, int most, int stages, double known) {
+    add_end(s, (Range){fewest, fewest}, stages, known);
+    if (most > fewest) add_end(s, (Range){fewest, most}, stages, known);
 }
 
 /* ---- counts ---- */
 
 /* rest[r][a][g]: least cost of the blocks before a after the r last stages are placed, of `num_stages` in all. */
-static void complete_stages(const Search *s, int m, int num_stages, const Levels *levels, const Prices *try) {
+static void complete_stages(const Search *s, Range range, int num_stages, const Levels *levels, const Prices *try) {
     int n = s->num_blocks, size = levels->size, row = (n + 1) * size;
     double *rest = try->rest, best[COARSE];
     for (int k = 0; k < row; k++) rest[num_stages * row + k] = k < size ? 0 : INFINITY;
@@ -325,8 +355,8 @@ static void complete_stages(const Search *s, int m, int num_stages, const Levels
         for (int k = 0; k < row; k++) now[k] = INFINITY;
         for (int i = 0; i < s->num_devices; i++) {
             if (!s->slot->present[s->first + i]) continue;
-            const int32_t *least = least_starts(s, i, m, r + 1);
-            double price = second_cost(s, i, m);
+            const int32_t *least = least_starts(s, i, range.held, r + 1);
+            double price = second_cost(s, i, range.charged);
             for (int a = from; a <= to; a++) {
                 const double *own = try->hop + (i * s->num_classes + s->class_of[a - 1]) * size;
                 if (r > 0 && !(own[size - 1] < INFINITY)) continue;
@@ -353,7 +383,7 @@ static void complete_stages(const Search *s, int m, int num_stages, const Levels
 }
 
 /* A cheapest completion at a level: devices from the last stage on, and the classes of their hops. */
-static int trace_stages(const Search *s, int m, int num_stages, const Levels *levels, const Prices *try, int g,
+static int trace_stages(const Search *s, Range range, int num_stages, const Levels *levels, const Prices *try, int g,
                         int *devices, int *classes) {
     int a = s->num_blocks, size = levels->size, row = (a + 1) * size;
     for (int r = 0; r < num_stages; r++) {
@@ -361,8 +391,8 @@ static int trace_stages(const Search *s, int m, int num_stages, const Levels *le
         int found = 0;
         for (int i = 0; i < s->num_devices && !found; i++) {
             if (!s->slot->present[s->first + i]) continue;
-            const int32_t *least = least_starts(s, i, m, r + 1);
-            double price = second_cost(s, i, m), own = try->penalty[i * size + g];
+            const int32_t *least = least_starts(s, i, range.held, r + 1);
+            double price = second_cost(s, i, range.charged), own = try->penalty[i * size + g];
             if (r > 0) own += try->hop[(i * s->num_classes + s->class_of[a - 1]) * size + g];
             for (int start = a - 1; start >= least[a]; start--) {
                 double seconds = stage_seconds(s, i, start, a);
@@ -422,12 +452,12 @@ static double base_cost(const Search *s, int m, const Levels *levels, const Pric
 
 /* Solve the programme of a count for some prices and penalties. */
 static void attempt(Search *s, const Sized *sized, const Levels *levels, Prices *try, const Prices *like) {
-    int m = sized->micro_batches;
+    int m = sized->range.charged;
     price_hops(s, m, try->hz_price, levels, try->hop, like);
-    complete_stages(s, m, sized->num_stages, levels, try);
+    complete_stages(s, sized->range, sized->num_stages, levels, try);
     for (int g = 0; g < levels->size; g++)
         try->bound[g] = base_cost(s, m, levels, try, g) + try->rest[s->num_blocks * levels->size + g]
-                        + charge(s, m, levels, g, 0);
+                        + charge(s, m, levels, g);
     s->work += PER_PROGRAMME;
 }
 
@@ -447,16 +477,46 @@ static Prices prices_in(double *memory, size_t rest, size_t hop) {
     return prices;
 }
 
-/* Begin with the prices and penalties of the last count of as many stages, at the bottleneck that is nearest. */
-static void begin_near(const Search *s, const Sized *sized, const Levels *levels, Prices *next) {
-    const Count *last = s->latest[sized->num_stages] ? (Count *)s->counted.items + s->latest[sized->num_stages] - 1 : NULL;
+/* What counts leave behind for those of as many stages: levels, and their prices and penalties in seconds of latency. */
+typedef struct {
+    double size, until_s[FINE], hz_price[FINE], penalty[]; /* [devices][FINE] */
+} Learnt;
+
+static size_t learnt_bytes(int num_devices) { return sizeof(Learnt) + (size_t)num_devices * FINE * sizeof(double); }
+
+static Learnt *learnt_at(const Search *s, int stages) {
+    return (Learnt *)(s->slot->learnt + (size_t)s->cluster * s->slot->learnt_bytes + (stages - 1) * learnt_bytes(s->num_devices));
+}
+
+/* The nearest number of stages of which anything is learnt. */
+static const Learnt *learnt_near(const Search *s, int stages) {
+    for (int off = 0; off < s->max_stages; off++)
+        for (int r = stages - off; r <= stages + off; r += off ? 2 * off : 1)
+            if (r >= 2 && r <= s->max_stages && learnt_at(s, r)->size > 0) return learnt_at(s, r);
+    return NULL;
+}
+
+/* Begin with the prices and penalties learnt, at the bottleneck that is nearest. */
+static void begin_near(const Search *s, int stages, const Levels *levels, Prices *next) {
+    const Learnt *last = stages > 1 ? learnt_near(s, stages) : NULL;
     for (int g = 0, h = 0; g < levels->size; g++) {
-        next->hz_price[g] = sized->num_stages == 1 ? 0 : s->latency_price * 0.1 / s->slot->d2d_band_hz[s->cluster];
+        next->hz_price[g] = stages == 1 ? 0 : s->latency_price * 0.1 / s->slot->d2d_band_hz[s->cluster];
         if (!last) continue;
-        while (h + 1 < last->levels.size && last->levels.edge[h + 1] < levels->edge[g + 1]) h++;
-        next->hz_price[g] = last->prices.hz_price[h];
+        while (h + 1 < last->size && last->until_s[h + 1] < levels->edge[g + 1]) h++;
+        if (last->hz_price[h] > 0) next->hz_price[g] = s->latency_price * last->hz_price[h];
         for (int i = 0; i < s->num_devices; i++)
-            next->penalty[i * levels->size + g] = last->prices.penalty[i * last->levels.size + h];
+            next->penalty[i * levels->size + g] = s->latency_price * last->penalty[i * FINE + h];
+    }
+}
+
+static void learn(const Search *s, int stages, const Levels *levels, const Prices *best) {
+    if (stages == 1) return;
+    Learnt *learnt = learnt_at(s, stages);
+    learnt->size = levels->size;
+    for (int g = 0; g < levels->size; g++) {
+        learnt->until_s[g] = levels->edge[g + 1], learnt->hz_price[g] = best->hz_price[g] / s->latency_price;
+        for (int i = 0; i < s->num_devices; i++)
+            learnt->penalty[i * FINE + g] = best->penalty[i * levels->size + g] / s->latency_price;
     }
 }
 
@@ -464,7 +524,7 @@ static void begin_near(const Search *s, const Sized *sized, const Levels *levels
    Returns the count's index, or -1 if it is of no interest; `known` is its bound so far, and gets better. */
 static int add_count(Search *s, int index, double *known) {
     Sized sized = ((Sized *)s->sized.items)[index];
-    int m = sized.micro_batches, devices[MAX_STAGES], classes[MAX_STAGES];
+    int m = sized.range.charged, devices[MAX_STAGES], classes[MAX_STAGES];
     Levels levels;
     if (m > 1) sized.to_s = fmax(sized.from_s, fmin(sized.to_s, latest_bottleneck(s, m) * (1 + 1e-9)));
     lay_levels(s, m, sized.from_s, sized.to_s, FINE, &levels);
@@ -477,7 +537,8 @@ static int add_count(Search *s, int index, double *known) {
     double step[FINE], last = -INFINITY;
     double low[FINE], high[FINE]; /* prices between which the best one lies */
     for (int g = 0; g < size; g++) best.bound[g] = -INFINITY, step[g] = 1, low[g] = 0, high[g] = INFINITY;
-    begin_near(s, &sized, &levels, &next);
+    begin_near(s, sized.num_stages, &levels, &next);
+    int learnt = sized.num_stages > 1 && learnt_near(s, sized.num_stages) != NULL;
     for (int round = 0; round < (sized.num_stages == 1 ? 1 : ATTEMPTS); round++) {
         attempt(s, &sized, &levels, &next, round > 0 ? &best : NULL);
         for (int g = 0; g < size; g++) {
@@ -490,7 +551,7 @@ static int add_count(Search *s, int index, double *known) {
         }
         double bound = least_of(best.bound, size);
         if (!(bound < s->cutoff - s->tolerance)) break;
-        if (round > 3 && bound - last < 0.0005 * spent(s, m, bound)) break;
+        if (round > (learnt ? 1 : 3) && bound - last < 0.0005 * spent(s, m, bound)) break;
         last = bound;
         int moved = 0;
         double worth = bound + fmin(0.3 * (s->cutoff - bound), NEAR * spent(s, m, bound)); /* levels that may soon matter */
@@ -498,7 +559,7 @@ static int add_count(Search *s, int index, double *known) {
             next.hz_price[g] = best.hz_price[g];
             for (int i = 0; i < s->num_devices; i++) next.penalty[i * size + g] = best.penalty[i * size + g];
             if (!(best.bound[g] < s->cutoff) || best.bound[g] > worth) continue;
-            int stages = trace_stages(s, m, sized.num_stages, &levels, &best, g, devices, classes);
+            int stages = trace_stages(s, sized.range, sized.num_stages, &levels, &best, g, devices, classes);
             double price = clearing_price(s, m, levels.edge[g + 1], devices, classes, stages, best.hz_price[g]);
             if (price == 0 && best.hz_price[g] > 0) next.hz_price[g] = 0, moved = 1; /* no bits flow between devices */
             if (price > 0) {
@@ -512,13 +573,14 @@ static int add_count(Search *s, int index, double *known) {
         if (!moved) break;
     }
     free(spare);
+    learn(s, sized.num_stages, &levels, &best);
     double bound = least_of(best.bound, size);
     Count *count = bound < s->cutoff ? grow(s, &s->counted, sizeof(Count)) : NULL;
     if (!count) { free(memory); return -1; }
-    *count = (Count){.micro_batches = m, .num_stages = sized.num_stages, .levels = levels, .prices = best};
+    *count = (Count){.range = sized.range, .num_stages = sized.num_stages, .levels = levels, .prices = best};
     for (int g = 0; g < size; g++) count->base[g] = base_cost(s, m, &levels, &best, g);
     *known = fmax(bound, *known);
-    return (s->latest[sized.num_stages] = s->counted.size) - 1;
+    return s->counted.size - 1;
 }
 
 /* ---- labels ---- */
@@ -601,7 +663,7 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
 static int extend(Search *s, int count_index, int parent, double known) {
     Count count = ((Count *)s->counted.items)[count_index];
     Label from = {.count = count_index, .parent = -1, .device = -1, .start = s->num_blocks};
-    int m = count.micro_batches, size = count.levels.size, given = s->slot->given_order[s->cluster];
+    int m = count.range.charged, size = count.levels.size, given = s->slot->given_order[s->cluster];
     double hops[FINE] = {0}, base[FINE], lowest = INFINITY;
     int best = -1;
     if (parent >= 0) {
@@ -617,18 +679,24 @@ static int extend(Search *s, int count_index, int parent, double known) {
     for (int i = 0; i < s->num_devices; i++) {
         if (!s->slot->present[s->first + i] || (given && parent >= 0 && i >= from.device)) continue;
         if (parent >= 0 && serves(s, parent, i)) continue;
-        const int32_t *least = least_starts(s, i, m, r + 1);
+        const int32_t *least = least_starts(s, i, count.range.held, r + 1);
         const double *own = count.prices.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
         const double *penalty = count.prices.penalty + i * size;
-        double price = second_cost(s, i, m);
-        for (int g = 0; g < size; g++) base[g] = count.base[g] + from.cost + hops[g] + penalty[g] + (r == 0 ? 0 : own[g]);
+        double price = second_cost(s, i, m), waiting = m > 1 ? s->latency_price * (m - 1) : 0;
+        for (int g = 0; g < size; g++)
+            base[g] = count.base[g] + from.cost + hops[g] + penalty[g] + (r == 0 ? 0 : own[g]) + charge(s, m, &count.levels, g);
         if (!(base[size - 1] < INFINITY)) continue;
-        for (int start = left == 0 ? 0 : end - 1; start >= least[end]; start--) {
-            double seconds = stage_seconds(s, i, start, end), busiest = fmax(from.busiest_s, seconds), bound = INFINITY;
-            for (int g = level_of(&count.levels, busiest); g < size; g++) {
-                double all = base[g] + price * seconds + rest[start * size + g] + charge(s, m, &count.levels, g, busiest);
+        for (int start = left == 0 ? 0 : end - 1, low = 0; start >= least[end]; start--) {
+            double seconds = stage_seconds(s, i, start, end), busiest = seconds > from.busiest_s ? seconds : from.busiest_s;
+            while (low < size && count.levels.edge[low + 1] < busiest) low++;
+            if (low == size) break;
+            const double *behind = rest + start * size;
+            double over = busiest - count.levels.edge[low], bound = base[low] + behind[low] + (over > 0 ? waiting * over : 0);
+            for (int g = low + 1; g < size; g++) {
+                double all = base[g] + behind[g];
                 bound = all < bound ? all : bound;
             }
+            bound += price * seconds;
             if (!(bound < s->cutoff)) continue;
             Label *label = grow(s, &s->labels, sizeof(Label));
             if (!label) return -1;
@@ -646,43 +714,65 @@ static int extend(Search *s, int count_index, int parent, double known) {
 
 /* ---- exact structures ---- */
 
-static int known(const Search *s, const int32_t *candidate) {
+static int is_known(const Search *s, const Exact *exact) {
     const Exact *exacts = s->exacts.items;
     for (int k = 0; k < s->exacts.size; k++)
-        if (!memcmp(exacts[k].candidate, candidate, s->width * sizeof(int32_t))) return 1;
+        if (exacts[k].count == exact->count && !memcmp(exacts[k].candidate, exact->candidate, s->width * sizeof(int32_t)))
+            return 1;
     return 0;
+}
+
+/* Whether a structure's stages fit with so many micro-batches. */
+static int fits(const Search *s, const int32_t *candidate, int held) {
+    const int32_t *devices = candidate + 2, *ends = devices + s->stride;
+    for (int k = 0, start = 0; k < candidate[1]; start = ends[k++])
+        if (least_starts(s, devices[k], held, candidate[1] - k)[ends[k]] > start) return 0;
+    return 1;
 }
 
 static void settle(Search *s, int index, double bound, int keep_all) {
     const Label *labels = s->labels.items, *label = &labels[index];
     const Count *count = (Count *)s->counted.items + label->count;
-    int32_t *candidate = calloc(s->width, sizeof(int32_t));
-    if (!candidate) { s->failed = 1; return; }
-    candidate[0] = count->micro_batches, candidate[1] = count->num_stages;
+    Exact next = {.candidate = calloc(s->width, sizeof(int32_t)), .count = -1, .value = INFINITY};
+    if (!next.candidate) { s->failed = 1; return; }
+    next.candidate[0] = count->range.charged, next.candidate[1] = count->num_stages;
     int end = s->num_blocks, at = count->num_stages - 1;
     int chain[MAX_STAGES], num = 0;
     for (int k = index; k >= 0; k = labels[k].parent) chain[num++] = k;
     for (int k = num - 1; k >= 0; k--, at--) { /* from the last stage on */
-        candidate[2 + at] = labels[chain[k]].device;
-        candidate[2 + s->stride + at] = end;
+        next.candidate[2 + at] = labels[chain[k]].device;
+        next.candidate[2 + s->stride + at] = end;
         end = labels[chain[k]].start;
     }
-    if (known(s, candidate)) { free(candidate); return; }
+    if (!fits(s, next.candidate, count->range.charged)) next.count = label->count;
+    if (is_known(s, &next)) { free(next.candidate); return; }
     Programme programme;
     Solved solved;
-    double mu;
-    build_programme(s->slot, s->cluster, candidate, s->stride, &programme);
+    double mu, extra = s->batch_price * next.candidate[0];
+    build_programme(s->slot, s->cluster, next.candidate, s->stride, &programme);
     s->work += PER_PROGRAMME;
-    double extra = s->batch_price * candidate[0], value = INFINITY;
     if (solve_programmes(&programme, 1, 0, 0, s->latency_price, s->hz_price, &solved, &mu)) {
-        value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz - extra;
+        next.value = s->latency_price * solved.latency_s + solved.cost + s->hz_price * solved.uplink_band_hz - extra;
         bound = fmax(bound, certified_cost(&programme, &solved, s->latency_price, s->hz_price) - extra);
     }
+    next.bound = bound;
     Exact *exact = grow(s, &s->exacts, sizeof(Exact));
-    if (!exact) { free(candidate); return; }
-    *exact = (Exact){value, bound, candidate};
+    if (!exact) { free(next.candidate); return; }
+    *exact = next;
     push(s, bound, EXACT, s->exacts.size - 1);
-    if (!keep_all && value < INFINITY) s->cutoff = fmin(s->cutoff, value + ROUNDING * fabs(value));
+    if (!keep_all && next.count < 0 && next.value < INFINITY)
+        s->cutoff = fmin(s->cutoff, next.value + ROUNDING * fabs(next.value));
+}
+
+/* Split the range of a structure that fits with its fewest micro-batches, but not with the most. */
+static void split(Search *s, const Exact *exact) {
+    Count *count = (Count *)s->counted.items + exact->count;
+    Range range = count->range;
+    int most = range.charged - 1;
+    while (most > range.held && !fits(s, exact->candidate, most)) most--;
+    count->closed = 1;
+    if (most > range.held) add_end(s, (Range){range.held, most}, count->num_stages, exact->bound);
+    add_range(s, most + 1, range.charged, count->num_stages, exact->bound);
 }
 
 /* Open a count, and follow its most promising labels down to a structure: what is known early cuts most. */
@@ -712,33 +802,21 @@ static int prepare(Search *s) {
     return s->per_flop_s && s->hop && s->counts;
 }
 
-/* No stage structure is faster than the slowest block on its best device. */
-static double fastest_bottleneck(const Search *s) {
-    double bottleneck = 0;
-    for (int b = 0; b < s->num_blocks; b++) {
-        double best = INFINITY;
-        for (int i = 0; i < s->num_devices; i++)
-            if (s->slot->present[s->first + i]) best = fmin(best, stage_seconds(s, i, b, b + 1));
-        bottleneck = fmax(bottleneck, best);
-    }
-    return bottleneck;
-}
-
 static int is_late(double until) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec + 1e-9 * now.tv_nsec >= until;
 }
 
-static void add_roots(Search *s, int fewest, int most, double until) {
-    double fastest = fastest_bottleneck(s);
-    for (int m = fewest; m <= most; m++) {
-        double least = plain_cost(s, m) + uplink_cost(s, m, NULL, NULL);
-        if (!(least < s->cutoff)) continue;
-        if (is_late(until)) { s->floor = fmin(s->floor, least); continue; }
-        if (m == 1) { add_sized(s, 1, 0, INFINITY); continue; }
-        double latest = latest_bottleneck(s, m);
-        if (latest >= fastest * (1 - 1e-9) && latest > 0) add_sized(s, m, fastest, fmax(latest, fastest) * (1 + 1e-9));
+/* Ranges to begin with; `floor` gets a bound of what time does not allow. */
+static void add_roots(Search *s, int fewest, int most, int width, double until) {
+    for (int m = fewest; m <= most; m += width) {
+        int last = m + width <= most ? m + width - 1 : most;
+        if (!is_late(until)) { add_range(s, m, last, 0, -INFINITY); continue; }
+        for (int end = 0; end < 2; end++) {
+            int charged = end ? last : m;
+            s->floor = fmin(s->floor, plain_cost(s, charged) + uplink_cost(s, charged, NULL, NULL));
+        }
     }
 }
 
@@ -760,6 +838,9 @@ static int begin(Search *s, const Slot *slot, int cluster, double latency_price,
     return !s->failed;
 }
 
+/* Bytes that pricing keeps of a cluster from one call to the next, zeroed before the first. */
+int64_t learnt_size(int num_devices, int num_stages) { return num_stages * learnt_bytes(num_devices); }
+
 /* Quick lower bounds on the cost of every number of micro-batches, at most `cutoff`. Returns -1 without memory. */
 int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double cutoff, int max_stages,
                   double *least) {
@@ -768,7 +849,7 @@ int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz
         s.cutoff = cutoff;
         for (int m = 1; m <= slot->max_micro_batches; m++) {
             s.heap.size = s.sized.size = 0;
-            add_roots(&s, m, m, INFINITY);
+            add_roots(&s, m, m, 1, INFINITY);
             least[m - 1] = s.heap.size ? ((Entry *)s.heap.items)[0].bound : cutoff;
         }
     }
@@ -794,7 +875,7 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
     int listed = 0;
     if (begin(&s, slot, cluster, latency_price, hz_price, batch_price, max_stages)) {
         s.cutoff = cutoff, s.prune = !keep_all, s.tolerance = keep_all ? 0 : tolerance;
-        add_roots(&s, fewest, most, until);
+        add_roots(&s, fewest, most, keep_all ? 1 : most - fewest + 1, until);
     }
     *bound = cutoff;
     while (!s.failed && s.heap.size > 0) {
@@ -809,19 +890,25 @@ int price_cluster(const Slot *slot, int cluster, double latency_price, double hz
             else if (count >= 0) dive(&s, count, top.bound);
         } else if (top.kind == LABEL) {
             const Label *label = (Label *)s.labels.items + top.index;
+            if (((Count *)s.counted.items)[label->count].closed) continue;
             if (label->start == 0) settle(&s, top.index, top.bound, keep_all);
             else extend(&s, label->count, top.index, top.bound);
         } else {
+            const Exact *exact = (Exact *)s.exacts.items + top.index;
+            if (exact->count >= 0) {
+                if (!((Count *)s.counted.items)[exact->count].closed) split(&s, exact);
+                continue;
+            }
             bounds[listed] = top.bound;
-            listed = list_exact(&s, (Exact *)s.exacts.items + top.index, listed, candidates, values);
+            listed = list_exact(&s, exact, listed, candidates, values);
             if (!keep_all) { *bound = top.bound; break; }
         }
     }
-    if (!keep_all && !listed && s.exacts.size) { /* the best that is known, not proven the cheapest */
-        const Exact *exacts = s.exacts.items, *best = exacts;
-        for (int k = 1; k < s.exacts.size; k++)
-            if (exacts[k].value < best->value) best = &exacts[k];
-        if (best->value < cutoff) listed = list_exact(&s, best, 0, candidates, values);
+    if (!keep_all && !listed) { /* the best that is known, not proven the cheapest */
+        const Exact *exacts = s.exacts.items, *best = NULL;
+        for (int k = 0; k < s.exacts.size; k++)
+            if (exacts[k].count < 0 && exacts[k].value < (best ? best->value : cutoff)) best = &exacts[k];
+        if (best) listed = list_exact(&s, best, 0, candidates, values);
     }
     *bound = fmin(*bound, s.floor);
     if (!keep_all && listed) bounds[0] = *bound;
