@@ -1,20 +1,21 @@
 """Bounds and plans by deadline: for a latency that all clusters may take, the cheapest choices of each.
 
-Prices alone leave each cluster a latency of its own, and one that is torn between few and many micro-batches
-then costs a mixture of both, which no plan attains. Under one deadline T for all, with the uplink band at a price
-mu, clusters meet in the number of all micro-batches only:
+Prices alone leave each cluster a latency of its own, and one that is torn between few and many
+micro-batches then costs a mixture of both, which no plan attains. Under one deadline T for all, with the
+uplink band at a price mu, clusters meet in the number of all micro-batches only:
 
     bound(mu) = min over T of  V T + min over mixes (m_n) of [sum_n g_nm(T) + noise(sum m_n)] - mu B_max
 
-where g_nm(T) is the least cost of energy and band with which cluster n runs m micro-batches within T. Pricing at
-lambda for a second gives a line below it, least - lambda T, whatever T is. So each number of micro-batches gets the
-lines that it needs, and T is branched on: between two deadlines the highest lines amid them are kept, the bound is
-concave in T, and the ends tell its least.
+where g_nm(T) is the least cost of energy and band with which cluster n runs m micro-batches within T.
+Pricing at lambda for a second gives a line below it, least - lambda T, whatever T is. So each number of
+micro-batches gets the lines that it needs, and T is branched on: between two deadlines the highest lines
+amid them are kept, the bound is concave in T, and the ends tell its least.
 """
 
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ _PIPELINES, _KNOWN = 4, 8  # cheapest pipelines and structures of a cluster whos
 _FACTORS = (8.0, 3.0, 1.5, 0.7, 0.3, 0.1)  # prices of latency that curves are drawn for, in those given
 _HASTE = (2.0, 4.0, 8.0, 16.0)  # the same, for deadlines before all curves
 _LEISURE = (0.1, 0.02)  # and behind all curves
+_FAR = 8  # times what is lacking, up to which they are priced, for other deadlines
 _PARTS = 12  # into which deadlines are divided at first
 _NARROWEST = 1.01  # ratio of two deadlines that are not divided any more
 _TIGHT = 0.05  # of what a bound lacks: what the choices of a mix may always leave open together
@@ -58,13 +60,17 @@ class _Curves:
         """Draw the curves of structures that fit and have none yet."""
         known = set(self.structures)
         new = tuple(
-            s for s in dict.fromkeys(structures) if s not in known and self.search.slot.allows(self.cluster, s)
+            s
+            for s in dict.fromkeys(structures)
+            if s not in known and self.search.slot.allows(self.cluster, s)
         )
         candidates = Candidates(self.search.slot, self.cluster, new)
         points = np.full((2, len(new), len(_FACTORS)), np.inf)
         for k in range(len(new)):
             for j, factor in enumerate(_FACTORS):
-                _, column = candidates.settle(k, ClusterPrices(factor * self.prices.second, self.prices.hertz))
+                _, column = candidates.settle(
+                    k, ClusterPrices(factor * self.prices.second, self.prices.hertz)
+                )
                 if column is not None:
                     points[:, k, j] = column.latency_s, column.cost + self.prices.hertz * column.band_hz
         self.structures += new
@@ -89,13 +95,14 @@ class _Curves:
             seconds[inside] = np.interp(inside, known, seconds[known])
         return costs, seconds, which
 
-
     def _on_curves(self, deadline_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Cost of each structure within a deadline, and the price of a second: cubic between points and slopes."""
+        """Cost of each structure within a deadline, and the price of a second; cubic between points."""
         behind = (self._latency_s <= deadline_s).sum(axis=1)
         rows, left = np.arange(len(behind)), np.maximum(behind - 1, 0)
         right = np.minimum(behind, len(_FACTORS) - 1)
-        (t0, t1), (c0, c1) = ([of[rows, side] for side in (left, right)] for of in (self._latency_s, self._cost))
+        (t0, t1), (c0, c1) = (
+            [of[rows, side] for side in (left, right)] for of in (self._latency_s, self._cost)
+        )
         s0, s1 = (self.prices.second * np.array(_FACTORS)[side] for side in (left, right))
         inside = (behind > 0) & (t1 > t0) & np.isfinite(t1)
         wait = np.where(inside, t1 - t0, 1.0)
@@ -119,7 +126,8 @@ class _Lines:
 
     def at(self, deadline_s: float) -> np.ndarray:
         """The highest lines at a deadline, by micro-batches."""
-        return (self.least - self.price[:, None] * deadline_s).max(axis=0)
+        lines: np.ndarray = self.least - self.price[:, None] * deadline_s
+        return np.asarray(lines.max(axis=0))
 
     def amid(self, ends_s: tuple[float, float]) -> list[np.ndarray]:
         """The lines that are the highest amid two deadlines, at both of them."""
@@ -132,11 +140,17 @@ class _Lines:
 class _Question:
     """Micro-batches of a cluster to be priced, at a price of latency, each earning something."""
 
-    row: int
+    key: tuple[int, int, int, int]
+    """Row, first and last number, price on a scale: what counts as the same question."""
     numbers: np.ndarray
     second: float
     earned: float
     cutoff: float
+
+    @property
+    def row(self) -> int:
+        """Row of the cluster."""
+        return self.key[0]
 
 
 @dataclass
@@ -183,7 +197,7 @@ class DeadlineSearch:
         self._draw()
         latest = best.objective / self._tradeoff  # what takes longer costs more than the plan
         edges = [0.0, *np.geomspace(min(best.latency_s, latest) / 4, latest, _PARTS)]
-        parts = [(-math.inf, ends) for ends in zip(edges[:-1], edges[1:], strict=True)]
+        parts = [(-math.inf, ends) for ends in itertools.pairwise(edges)]
         for _ in range(_MOST_PARTS):
             known, ends = parts[0]
             if known >= self._enough or search.is_late:
@@ -202,14 +216,19 @@ class DeadlineSearch:
                 break
             heapq.heapreplace(parts, (bound, (ends[0], amid)))
             heapq.heappush(parts, (bound, (amid, ends[1])))
-        return min(parts[0][0], best.objective)
+        return float(min(parts[0][0], best.objective))
 
     @property
     def _enough(self) -> float:
         """The bound that closes the slot."""
         assert self.search.best is not None
-        best = self.search.best.objective
-        return best - self.search.gap * abs(best)
+        return self.search.best.objective - self._gap
+
+    @property
+    def _gap(self) -> float:
+        """The gap asked for, absolute."""
+        assert self.search.best is not None
+        return self.search.gap * abs(self.search.best.objective)
 
     def _draw(self) -> None:
         """Draw the curves of the cheapest structures met, and of their pipelines with other micro-batches."""
@@ -241,7 +260,7 @@ class DeadlineSearch:
         return self._tradeoff * deadline_s + mix.bound - self._band_cost, mix.micro_batches
 
     def _try(self, deadline_s: float, mix: tuple[int, ...]) -> None:
-        """Solve the cheapest structures known for a deadline together, those of the mix and those of the curves."""
+        """Solve the cheapest structures known for a deadline together: of the mix, and of the curves."""
         at = [curves.at(deadline_s) for curves in self._curves]
         known = np.array([np.where(which >= 0, costs, np.inf) for costs, _, which in at])
         mixes = {mix}
@@ -255,11 +274,9 @@ class DeadlineSearch:
 
     def _ask(self, deadline_s: float, mix: tuple[int, ...], lacking: float) -> bool:
         """Price the choices of a mix that are loose at a deadline; returns whether there were any."""
-        best, noise = self.search.best, self.search.noise
-        assert best is not None
-        fine = min(_SHARE * self.search.gap * abs(best.objective), lacking / 2)
+        fine = min(_SHARE * self._gap, lacking / 2)
         tolerance = max(_TIGHT * lacking, fine) / len(mix)
-        worth = noise.price(sum(mix))
+        worth = self.search.noise.price(sum(mix))
         questions = [
             question
             for row, m in enumerate(mix)
@@ -290,8 +307,8 @@ class DeadlineSearch:
     ) -> _Question | None:
         """What to price for a cluster to run m micro-batches in time; None if it is known well enough.
 
-        A range of numbers that need about the same price of latency comes first, and those inside it earn what
-        its ends differ by; then the number alone.
+        A range of numbers that need about the same price of latency comes first, and those inside it earn
+        what its ends differ by; then the number alone.
         """
         costs, seconds, _ = self._curves[row].at(deadline_s)
         every, lowest = np.arange(1, len(costs) + 1), self._lines[row].at(deadline_s)
@@ -304,21 +321,21 @@ class DeadlineSearch:
             key = row, first, last, round(math.log(second) / _SAME)
             if key in self._asked:
                 continue
-            self._asked.add(key)
             part = slice(first - 1, last)
             earned = float(costs[last - 1] - costs[first - 1]) / (last - first) if last > first else 0.0
+            reach = max(lacking, self._gap) * (1 if np.isfinite(costs[m - 1]) else _FAR)
             cutoff = second * deadline_s + min(
                 float((costs[part] - earned * numbers).min()),
-                float(lowest[m - 1]) + lacking - earned * m,
+                float(lowest[m - 1]) + reach - earned * m,
                 aim - earned * m,
             )
-            return _Question(row, numbers, second, earned, cutoff + 1e-7 * abs(cutoff))
+            return _Question(key, numbers, second, earned, cutoff + 1e-7 * abs(cutoff))
         return None
 
     def _ways(
         self, row: int, m: int, costs: np.ndarray, seconds: np.ndarray
     ) -> Iterator[tuple[float, np.ndarray]]:
-        """Prices of a second and numbers around m to price at; where no curve tells, ever dearer or cheaper ones."""
+        """Prices of a second and numbers around m to price at; several prices where no curve tells."""
         alone, second = np.array([m]), float(seconds[m - 1])
         if np.isfinite(costs[m - 1]) and second > 0:
             near = np.isfinite(costs) & (seconds <= _ALIKE * second) & (seconds >= second / _ALIKE)
@@ -330,6 +347,8 @@ class DeadlineSearch:
 
     def _take(self, question: _Question, priced: Priced) -> None:
         """Draw the line that an answer gives, and the curve of the structure that it names."""
+        if priced.least < question.cutoff:  # else the line may be drawn higher where it is needed again
+            self._asked.add(question.key)
         line = np.full(self.least.shape[1], -np.inf)
         line[question.numbers - 1] = priced.least + question.earned * question.numbers
         self._lines[question.row].add(question.second, line)

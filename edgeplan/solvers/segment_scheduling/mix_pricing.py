@@ -1,8 +1,10 @@
 """The cheapest mix of structures for given prices: clusters and micro-batches are bounded as needed.
 
 Quick bounds for all numbers of micro-batches suggest a mix. What it uses is priced exactly, and the mix is
-sought again, until all that it uses is exact. Of many clusters sweeps come first, which raise the bounds of
-every number at once: each micro-batch earns what it is worth between the bounds and the mixes known.
+sought again, until all that it uses is exact. Of few clusters a whole range of numbers is priced before one
+inside it: a cluster's least cost is as a rule concave in them, so the line through the ends is a bound, and
+nearly attained. Of many clusters sweeps come first, which raise the bounds of every number at once: each
+micro-batch earns what it is worth between the bounds and the mixes known.
 """
 
 from __future__ import annotations
@@ -24,11 +26,39 @@ from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structur
 from edgeplan.solvers.segment_scheduling.together import Noise
 
 SWEEPS = 3  # over many clusters
-LEAST_WORK = 600_000  # of pricing one of many clusters
+LEAST_WORK = 60_000  # of pricing one of many clusters, or coarsely
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
 Columns = Mapping[int, Mapping[Structure, Column]]
 """The decisions met of every cluster, one for each structure."""
+
+
+_Line = tuple[np.ndarray, Column | None]
+"""Lower bounds of a range of micro-batches, and a decision met."""
+Asked = Mapping[int, range | None]
+"""Micro-batches to be priced, by row."""
+
+
+class _Parts:
+    """Which numbers of micro-batches of a cluster were priced, alone or as a range between two that were."""
+
+    def __init__(self, most: int, by_range: bool) -> None:
+        self._priced: set[range] = set()
+        self._ends = {1, most} if by_range else set(range(1, most + 1))
+
+    def around(self, m: int) -> range | None:
+        """The range to be priced for m: that between its neighbours first, then m alone."""
+        between = range(
+            max(end for end in self._ends if end <= m), min(end for end in self._ends if end >= m) + 1
+        )
+        alone = range(m, m + 1)
+        return between if between not in self._priced else alone if alone not in self._priced else None
+
+    def divide(self, numbers: range) -> None:
+        """Note that a range was priced; a number alone parts those it is in."""
+        self._priced.add(numbers)
+        if len(numbers) == 1:
+            self._ends.add(numbers[0])
 
 
 def cheapest_of(columns: Columns, prices: SlotPrices, most: int, noise: Noise) -> dict[int, Column]:
@@ -60,8 +90,12 @@ class MixPricing:
         Decisions met so far; at least one for each cluster.
     tolerance
         How far apart the bound and the cheapest mix known may stay.
+    enough
+        The bound at which to stop.
     until
         Monotonic time at which to stop.
+    work
+        Most work of pricing a cluster once.
     pool
         Where clusters are priced side by side; None in turn.
     """
@@ -71,7 +105,9 @@ class MixPricing:
     prices: SlotPrices
     columns: Columns
     tolerance: float
+    enough: float
     until: float
+    work: int = MOST_WORK
     pool: Executor | None = None
     found: list[tuple[int, Column]] = field(default_factory=list)
     """Decisions that pricing met."""
@@ -99,10 +135,12 @@ class MixPricing:
         self.least = np.minimum(self._quick_bounds(), self._known)
         if not self._are_few:
             self._sweep()
-        if self.noise.level > 0:
-            self._settle()
-        bound = cheapest_mix(self.least, self.noise).bound
-        return bound - self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
+        self._settle()
+        return cheapest_mix(self.least, self.noise).bound - self._band_cost
+
+    @property
+    def _band_cost(self) -> float:
+        return self.prices.hertz * self.slot.instance.problem.instance.uplink_bandwidth_hz
 
     def _note(self, row: int, column: Column) -> None:
         at = row, column.structure.micro_batches - 1
@@ -127,7 +165,7 @@ class MixPricing:
     def _is_over(self) -> bool:
         """Whether the bound is near enough to the cheapest mix known, or time is up."""
         mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
-        near = known.bound - mix.bound <= self.tolerance or math.isinf(mix.bound)
+        near = known.bound - mix.bound <= self.tolerance or mix.bound - self._band_cost >= self.enough
         return near or time.monotonic() >= self.until
 
     def _sweep(self) -> None:
@@ -135,7 +173,8 @@ class MixPricing:
 
         A cluster's least cost v then bounds its cost with m micro-batches from below by v + earned m.
         """
-        micro_batches = np.arange(1, self.least.shape[1] + 1)
+        every = range(1, self.least.shape[1] + 1)
+        micro_batches = np.array(every)
         for _ in range(SWEEPS):
             if self._is_over:
                 return
@@ -145,38 +184,56 @@ class MixPricing:
 
             def price(row: int, earned: float = earned) -> tuple[float, Column | None]:
                 known = float((self._known[row] - earned * micro_batches).min())
-                return self._price(row, range(1, len(micro_batches) + 1), known, earned)
+                return self._price(row, every, known, earned)
 
             for row, (bound, column) in enumerate(self._map(price, range(len(self.clusters)))):
                 if column is not None:
                     self._keep(row, column)
-                raised = np.maximum(self.least[row], bound + earned * micro_batches)
-                self.least[row] = np.minimum(raised, self._known[row])
+                self._raise(row, every, bound + earned * micro_batches)
             risen = cheapest_mix(self.least, self.noise).bound - before.bound
             if risen <= 0.1 * (cheapest_mix(self._known, self.noise).bound - before.bound):
                 return
 
     def _settle(self) -> None:
         """Price what the cheapest mix uses, cluster by cluster, until all of it is exact."""
-        exact = np.zeros_like(self.least, dtype=bool)
+        parts = [_Parts(self.least.shape[1], self._are_few) for _ in self.clusters]
         while not self._is_over:
             mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
-            loose = [row for row, m in enumerate(mix.micro_batches) if not exact[row, m - 1]]
+            asked = {row: parts[row].around(m) for row, m in enumerate(mix.micro_batches)}
+            loose = [row for row, numbers in asked.items() if numbers is not None]
             if not loose:
                 return
             # beyond the slack a pair cannot be in the cheapest mix
             slack = (known.bound - mix.bound) + SLACK * abs(known.bound)
 
-            def price(row: int, mix: Mix = mix, slack: float = slack) -> tuple[float, Column | None]:
-                m = mix.micro_batches[row]
-                cutoff = min(self._known[row, m - 1], self.least[row, m - 1] + slack)
-                return self._price(row, range(m, m + 1), float(cutoff))
+            def price(row: int, mix: Mix = mix, slack: float = slack, asked: Asked = asked) -> _Line:
+                numbers = asked[row]
+                assert numbers is not None
+                return self._line(row, numbers, mix.micro_batches[row], slack)
 
-            for row, (bound, column) in zip(loose, self._map(price, loose), strict=True):
-                at = (row, mix.micro_batches[row] - 1)
+            for row, (line, column) in zip(loose, list(self._map(price, loose)), strict=True):
+                numbers = asked[row]
+                assert numbers is not None
                 if column is not None:
                     self._keep(row, column)
-                self.least[at], exact[at] = min(max(self.least[at], bound), self._known[at]), True
+                self._raise(row, numbers, line)
+                parts[row].divide(numbers)
+
+    def _line(self, row: int, numbers: range, m: int, slack: float) -> _Line:
+        """A line below a cluster's cost over a range, as steep as between its ends; up to a slack at m."""
+        part = slice(numbers[0] - 1, numbers[-1])
+        known, least = self._known[row, part], self.least[row, part]
+        ends = [float(costs[k]) for k in (0, -1) for costs in (np.where(np.isfinite(known), known, least),)]
+        earned = (ends[1] - ends[0]) / (len(numbers) - 1) if len(numbers) > 1 else 0.0
+        of_interest = float(self.least[row, m - 1]) + slack - earned * m
+        cutoff = min(float((known - earned * np.array(numbers)).min()), of_interest)
+        bound, column = self._price(row, numbers, cutoff, earned)
+        return bound + earned * np.array(numbers), column
+
+    def _raise(self, row: int, numbers: range, least: np.ndarray) -> None:
+        """Raise the bounds of a range of numbers."""
+        part = slice(numbers[0] - 1, numbers[-1])
+        self.least[row, part] = np.minimum(np.maximum(self.least[row, part], least), self._known[row, part])
 
     def _price(
         self, row: int, micro_batches: range, cutoff: float, earned: float = 0.0
@@ -193,7 +250,7 @@ class MixPricing:
             earned=earned,
             tolerance=self.tolerance / len(self.clusters),
             until=self.until,
-            work=MOST_WORK if self._are_few else LEAST_WORK,
+            work=self.work,
         )
         column = None
         if priced.structures:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
+from edgeplan.solvers.segment_scheduling.deadlines import DeadlineSearch
 from edgeplan.solvers.segment_scheduling.dual_master import FEW_CLUSTERS, DualMaster, SlotPrices
-from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing, cheapest_of
-from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices
+from edgeplan.solvers.segment_scheduling.mix_pricing import LEAST_WORK, MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
 from edgeplan.solvers.segment_scheduling.together import Together
@@ -26,7 +27,8 @@ ROUNDS = 40
 MOST_EXCHANGED = 32  # clusters among which single structures are exchanged
 RECALLED = 16  # structures of a cluster that the next slot tries
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
-_COARSE = 0.1  # of the objective: the gap that the first pricing of a slot is made for
+_COARSE = 0.3  # of the objective: the gap that the first pricing of a slot is made for
+_DEADLINES = 3  # every so many rounds, from the second on, deadlines are branched on
 _ENOUGH = 0.1  # of the gap: what prices must still promise, for another round
 
 Met = Mapping[Structure, Column]
@@ -130,12 +132,16 @@ class PricingRounds:
         search = self.search
         prices = self.before.prices if self.before else search.prices_of(search.best or self.first)
         self._spread(prices)
-        for _ in range(ROUNDS):
+        for past in range(ROUNDS):
             best = search.best
             rose = self._price(prices)
             self._exchange()
             if search.is_done or search.is_late:
                 break
+            if past % _DEADLINES == 1 and 1 < len(self.columns) <= MOST_EXCHANGED:
+                self._branch_on_deadline()
+                if search.is_done or search.is_late:
+                    break
             assert search.best is not None
             if search.best is not best:  # its multipliers are the best prices if it is the best plan
                 prices = search.prices_of(search.best)
@@ -157,8 +163,18 @@ class PricingRounds:
         rough = alone or self.prices is None
         share = _SHARE if rough else _SHARE / 5  # finer once the rough picture is there
         tolerance = max(share * search.gap * abs(best), _ENOUGH / 2 * open_gap)
+        enough = best - search.gap * abs(best)
+        coarse = rough or len(self.columns) > FEW_CLUSTERS
         pricing = MixPricing(
-            search.slot, search.noise, prices, self.columns, tolerance, search.until, search.pool
+            search.slot,
+            search.noise,
+            prices,
+            self.columns,
+            tolerance,
+            enough,
+            search.until,
+            LEAST_WORK if coarse and not alone else MOST_WORK,
+            search.pool,
         )
         bound = pricing.run()
         search.raise_bound(bound)
@@ -192,6 +208,14 @@ class PricingRounds:
                     return
                 assert search.best is not None
                 search.evaluate({**search.best.structures, n: column.structure})
+
+    def _branch_on_deadline(self) -> None:
+        """Bound the slot, and look for plans, by a common deadline at the best prices so far."""
+        assert self.prices is not None
+        by_deadline = DeadlineSearch(self.search, self.columns, self.prices, self.least)
+        self.search.raise_bound(by_deadline.run())
+        for n, column in by_deadline.found:
+            self._add(n, column)
 
     def _next_prices(self, rose: bool) -> SlotPrices | None:
         """Prices that promise a better bound; None where none promises enough."""
