@@ -186,6 +186,32 @@ def test_only_the_micro_batches_asked_for_are_looked_at(seeds: range) -> None:
         assert math.isclose(given.values[priced.structures[0]], min(values), rel_tol=CLOSE), seed
 
 
+@pytest.mark.parametrize("in_flight", ["1f1b", "gpipe"])
+@pytest.mark.parametrize("seeds", chunks(20, commit=60, large=2_000), ids=str)
+def test_what_micro_batches_earn_is_taken_off_their_cost(seeds: range, in_flight: str) -> None:
+    """Asked again and again: what a call learns about its counts may not change what the next one says."""
+    for seed in seeds:
+        rng = random.Random(f"earned {seed}")
+        document = random_document(seed, *SMALL) if seed % 2 else unequal_document(seed, 3, 5, 6)
+        document["training"]["in_flight"] = in_flight
+        given = drawn(seed, document)
+        for _ in range(4):
+            first = rng.choice(given.every)
+            chosen = range(first, rng.randint(first, given.every[-1]) + 1)
+            values = {one: value for one, value in given.values.items() if one.micro_batches in chosen}
+            earned = (
+                rng.choice([0.0, -1.0, 1.0]) * 10 ** rng.uniform(-2, 0.5) * min(values.values(), default=1.0)
+            )
+            left = {one: value - earned * one.micro_batches for one, value in values.items()}
+            priced = given.price(micro_batches=chosen, earned=earned)
+            if not left:
+                assert not priced.structures, seed
+                continue
+            least, size = min(left.values()), max(values.values()) + abs(earned) * chosen[-1]
+            assert math.isclose(left[priced.structures[0]], least, abs_tol=CLOSE * size), seed
+            assert least - 1e-6 * size <= priced.least <= least + 1e-8 * size, seed
+
+
 @pytest.mark.parametrize("seeds", chunks(25, commit=50, large=2_000), ids=str)
 def test_the_quick_bounds_are_below_every_structure_of_their_micro_batches(seeds: range) -> None:
     for seed in seeds:
