@@ -12,13 +12,15 @@ from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.dual_master import DualMaster, SlotPrices
 from edgeplan.solvers.segment_scheduling.mix_pricing import SLACK, cheapest_of
 from edgeplan.solvers.segment_scheduling.mixing import cheapest_mix
-from edgeplan.solvers.segment_scheduling.pricing import price_cluster
+from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, price_cluster
 from edgeplan.solvers.segment_scheduling.pricing_rounds import PricingRounds
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
 from edgeplan.solvers.segment_scheduling.together import Structures
 
 MOST_LISTED = 4_000  # structures of a cluster with one number of micro-batches
+_FEW_LISTED, _SHORT_WORK = 40, 10_000  # the same, and the work for it, where lists are branched on early
+Lists = dict[int, Candidates]
 _ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
 
@@ -33,15 +35,21 @@ def search_slot(search: SlotSearch, start: Structures, before: Before | None) ->
     rounds.recall()
     if search.is_late:
         return
-    rounds.improve()
+    lists = None
+    for past in rounds.improve():
+        lists = _Listing(rounds, _FEW_LISTED, _SHORT_WORK).whole() if past > 0 else None
+        if lists is not None:
+            break
+    rounds.remember()
     if not search.is_done and not search.is_late:
-        branch(rounds)
+        branch(rounds, lists)
 
 
-def branch(root: PricingRounds) -> None:
-    """List the structures that the root's bound leaves, and split the lists until nothing is left."""
+def branch(root: PricingRounds, lists: Lists | None = None) -> None:
+    """Split lists of the structures that the root's bound leaves, until nothing is left."""
     listing = _Listing(root)
-    lists = listing.run()
+    if lists is None:
+        lists = listing.run()
     if lists is not None:
         assert root.prices is not None
         columns = {n: dict(found) for n, found in root.columns.items()}
@@ -53,10 +61,16 @@ class _Listing:
     """Structures that may be part of a better mix than the best plan."""
 
     root: PricingRounds
+    most: int = MOST_LISTED
+    work: int = MOST_WORK
     outside: float = np.inf
     """Least cost of a mix with what no list holds."""
 
-    def run(self) -> dict[int, Candidates] | None:
+    def whole(self) -> Lists | None:
+        """Return the lists if they hold everything; None as soon as one does not."""
+        return self.run(partly=False)
+
+    def run(self, *, partly: bool = True) -> Lists | None:
         """Return the lists; None when time is up."""
         search = self.root.search
         assert search.best is not None
@@ -65,7 +79,7 @@ class _Listing:
             found = dict.fromkeys([search.best.structures[n]])
             for m, forced in enumerate(self._with(row), start=1):
                 found |= dict.fromkeys(self._of(row, n, m, forced))
-                if search.is_late:
+                if search.is_late or (self.outside < np.inf and not partly):
                     return None
             lists[n] = Candidates(search.slot, n, tuple(found))
         return lists
@@ -97,7 +111,8 @@ class _Listing:
             range(m, m + 1),
             cutoff=cutoff,
             until=search.until,
-            most=MOST_LISTED,
+            most=self.most,
+            work=self.work,
         )
         if priced.bound < cutoff:
             self.outside = min(self.outside, forced + priced.bound - float(self.root.least[row, m - 1]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,7 +79,7 @@ class PricingRounds:
         if together is not None:
             self._meet(search.columns_of(together))
         self._vary()
-        self._remember(prices)
+        self._leave(prices)
 
     def _vary(self) -> None:
         """Give single clusters of the best plan some more or fewer micro-batches."""
@@ -112,8 +112,13 @@ class PricingRounds:
                 if column is not None:
                     self._add(n, column)
 
-    def _remember(self, prices: SlotPrices) -> None:
-        """Leave the structures met to the next slot, cheap ones with what micro-batches earn first."""
+    def remember(self) -> None:
+        """Leave the best prices and the structures met to the next slot."""
+        if self.prices is not None:
+            self._leave(self.prices)
+
+    def _leave(self, prices: SlotPrices) -> None:
+        """Cheap structures come first, with what micro-batches earn."""
         search = self.search
         assert search.best is not None
         earned = search.noise.price(search.best.micro_batches)
@@ -127,8 +132,11 @@ class PricingRounds:
             structures[n] = tuple(sorted(found, key=cost)[:RECALLED])
         search.met = Before(prices, structures)
 
-    def improve(self) -> None:
-        """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays."""
+    def improve(self) -> Iterator[int]:
+        """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays.
+
+        Yields the number of every round that leaves the gap open, from 0.
+        """
         search = self.search
         prices = self.before.prices if self.before else search.prices_of(search.best or self.first)
         self._spread(prices)
@@ -137,21 +145,20 @@ class PricingRounds:
             rose = self._price(prices)
             self._exchange()
             if search.is_done or search.is_late:
-                break
+                return
+            yield past
             if past % _DEADLINES == 1 and 1 < len(self.columns) <= MOST_EXCHANGED:
                 self._branch_on_deadline()
                 if search.is_done or search.is_late:
-                    break
+                    return
             assert search.best is not None
             if search.best is not best:  # its multipliers are the best prices if it is the best plan
                 prices = search.prices_of(search.best)
                 continue
             following = self._next_prices(rose)
             if following is None:
-                break
+                return
             prices = following
-        if self.prices is not None:
-            self._remember(self.prices)
 
     def _price(self, prices: SlotPrices) -> bool:
         """Bound all mixes, solve the cheapest together, and say whether the bound has risen."""
