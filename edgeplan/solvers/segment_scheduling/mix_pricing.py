@@ -27,6 +27,7 @@ from edgeplan.solvers.segment_scheduling.together import Noise
 
 SWEEPS = 3  # over many clusters
 LEAST_WORK = 60_000  # of pricing one of many clusters, or coarsely
+_STALLED = 0.6  # of the gap, if more is left once as many were priced as there are many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
 Columns = Mapping[int, Mapping[Structure, Column]]
@@ -195,14 +196,23 @@ class MixPricing:
                 return
 
     def _settle(self) -> None:
-        """Price what the cheapest mix uses, cluster by cluster, until all of it is exact."""
+        """Price what the cheapest mix uses, cluster by cluster, until all of it is exact or little changes.
+
+        Many clusters have many mixes that cost about the same, and each would be raised in turn.
+        """
         parts = [_Parts(self.least.shape[1], self._are_few) for _ in self.clusters]
+        priced, open_before = 0, np.inf
         while not self._is_over:
             mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
+            if priced >= len(self.clusters) and not self._are_few:
+                if known.bound - mix.bound > _STALLED * open_before:
+                    return
+                priced, open_before = 0, known.bound - mix.bound
             asked = {row: parts[row].around(m) for row, m in enumerate(mix.micro_batches)}
             loose = [row for row, numbers in asked.items() if numbers is not None]
             if not loose:
                 return
+            priced += len(loose)
             # beyond the slack a pair cannot be in the cheapest mix
             slack = (known.bound - mix.bound) + SLACK * abs(known.bound)
 

@@ -25,10 +25,12 @@ from edgeplan.solvers.segment_scheduling.together import Together
 
 ROUNDS = 40
 MOST_EXCHANGED = 32  # clusters among which single structures are exchanged
+_EXCHANGED = 6  # structures of a cluster that are tried in the best plan
 RECALLED = 16  # structures of a cluster that the next slot tries
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
 _COARSE = 0.3  # of the objective: the gap that the first pricing of a slot is made for
 _DEADLINES = 3  # every so many rounds, from the second on, deadlines are branched on
+_ROUGH = 0.05  # of what prices leave open so far: what pricing may leave open
 _ENOUGH = 0.1  # of the gap: what prices must still promise, for another round
 
 Met = Mapping[Structure, Column]
@@ -169,7 +171,7 @@ class PricingRounds:
         open_gap = 0.0 if alone else min(best - self.bound, _COARSE * abs(best))
         rough = alone or self.prices is None
         share = _SHARE if rough else _SHARE / 5  # finer once the rough picture is there
-        tolerance = max(share * search.gap * abs(best), _ENOUGH / 2 * open_gap)
+        tolerance = max(share * search.gap * abs(best), _ROUGH * open_gap)
         enough = best - search.gap * abs(best)
         coarse = rough or len(self.columns) > FEW_CLUSTERS
         pricing = MixPricing(
@@ -210,7 +212,7 @@ class PricingRounds:
             def cost(column: Column, own: ClusterPrices = own) -> float:
                 return column.price(own) - earned * column.structure.micro_batches
 
-            for column in sorted(found.values(), key=cost)[:6]:
+            for column in sorted(found.values(), key=cost)[:_EXCHANGED]:
                 if search.is_late:
                     return
                 assert search.best is not None
