@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def read_until(terminal: int, pattern: bytes) -> bytes:
         except OSError:
             break
     return seen
+
+
+@pytest.fixture(autouse=True)
+def _sigint_is_heeded() -> Iterator[None]:
+    """Shells let what they run in the background ignore it, and processes hand that down."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("shows", [rb"objective [0-9]", rb"bound [0-9]"], ids=["plan", "bound"])
