@@ -20,9 +20,11 @@ from edgeplan.solvers.segment_scheduling.together import Structures
 
 MOST_LISTED = 4_000  # structures of a cluster with one number of micro-batches
 _FEW_LISTED, _SHORT_WORK = 40, 10_000  # the same, and the work for it, where lists are branched on early
-Lists = dict[int, Candidates]
 _ROUNDS = 16
 _CLOSED = 1e-8  # relative distance from the best plan at which a node is closed
+
+Lists = dict[int, Candidates]
+"""Structures of every cluster."""
 
 
 def search_slot(search: SlotSearch, start: Structures, before: Before | None) -> None:
@@ -37,7 +39,7 @@ def search_slot(search: SlotSearch, start: Structures, before: Before | None) ->
         return
     lists = None
     for past in rounds.improve():
-        lists = _Listing(rounds, _FEW_LISTED, _SHORT_WORK).whole() if past > 0 else None
+        lists = _Listing(rounds, _FEW_LISTED, _SHORT_WORK).run(partly=False) if past > 0 else None
         if lists is not None:
             break
     rounds.remember()
@@ -46,14 +48,15 @@ def search_slot(search: SlotSearch, start: Structures, before: Before | None) ->
 
 
 def branch(root: PricingRounds, lists: Lists | None = None) -> None:
-    """Split lists of the structures that the root's bound leaves, until nothing is left."""
-    listing = _Listing(root)
+    """Split lists of what the root's bound leaves until nothing is left; given ones hold all of it."""
+    outside = np.inf
     if lists is None:
-        lists = listing.run()
+        listing = _Listing(root)
+        lists, outside = listing.run(), listing.outside
     if lists is not None:
         assert root.prices is not None
         columns = {n: dict(found) for n, found in root.columns.items()}
-        _Tree(root.search, lists, listing.outside).grow(root.bound, root.prices, columns)
+        _Tree(root.search, lists, outside).grow(root.bound, root.prices, columns)
 
 
 @dataclass
@@ -66,12 +69,8 @@ class _Listing:
     outside: float = np.inf
     """Least cost of a mix with what no list holds."""
 
-    def whole(self) -> Lists | None:
-        """Return the lists if they hold everything; None as soon as one does not."""
-        return self.run(partly=False)
-
     def run(self, *, partly: bool = True) -> Lists | None:
-        """Return the lists; None when time is up."""
+        """Return the lists; None when time is up, or one does not hold all although it has to."""
         search = self.root.search
         assert search.best is not None
         lists = {}
@@ -127,7 +126,7 @@ class _Tree:
     """The lists, by cluster, and a bound on what they do not hold."""
 
     search: SlotSearch
-    lists: dict[int, Candidates]
+    lists: Lists
     outside: float
 
     def grow(self, bound: float, prices: SlotPrices, columns: Columns) -> None:
@@ -166,7 +165,7 @@ class _Node:
     """Some structures of every cluster, by their places in the lists."""
 
     search: SlotSearch
-    lists: dict[int, Candidates]
+    lists: Lists
     chosen: dict[int, np.ndarray]
     prices: SlotPrices
     columns: Columns

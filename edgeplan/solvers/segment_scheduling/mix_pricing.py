@@ -32,9 +32,7 @@ SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
 Columns = Mapping[int, Mapping[Structure, Column]]
 """The decisions met of every cluster, one for each structure."""
-
-
-_Line = tuple[np.ndarray, Column | None]
+Line = tuple[np.ndarray, Column | None]
 """Lower bounds of a range of micro-batches, and a decision met."""
 Asked = Mapping[int, range | None]
 """Micro-batches to be priced, by row."""
@@ -162,10 +160,12 @@ class MixPricing:
             left = known - self.noise.cost(self.noise.most) - (cheapest.sum() - cheapest)
         return least
 
-    @property
-    def _is_over(self) -> bool:
+    def _mixes(self) -> tuple[Mix, Mix]:
+        """The cheapest mix of bounds, and that of decisions known."""
+        return cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
+
+    def _is_over(self, mix: Mix, known: Mix) -> bool:
         """Whether the bound is near enough to the cheapest mix known, or time is up."""
-        mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
         near = known.bound - mix.bound <= self.tolerance or mix.bound - self._band_cost >= self.enough
         return near or time.monotonic() >= self.until
 
@@ -177,22 +177,22 @@ class MixPricing:
         every = range(1, self.least.shape[1] + 1)
         micro_batches = np.array(every)
         for _ in range(SWEEPS):
-            if self._is_over:
+            before, known_before = self._mixes()
+            if self._is_over(before, known_before):
                 return
-            before = cheapest_mix(self.least, self.noise)
             prices = [micro_batch_price(costs, self.noise) for costs in (self._known, self.least)]
             earned = math.sqrt(math.prod(prices))  # the best price lies between, and they meet
 
             def price(row: int, earned: float = earned) -> tuple[float, Column | None]:
-                known = float((self._known[row] - earned * micro_batches).min())
-                return self._price(row, every, known, earned)
+                cutoff = float((self._known[row] - earned * micro_batches).min())
+                return self._price(row, every, cutoff, earned)
 
             for row, (bound, column) in enumerate(self._map(price, range(len(self.clusters)))):
                 if column is not None:
                     self._keep(row, column)
                 self._raise(row, every, bound + earned * micro_batches)
-            risen = cheapest_mix(self.least, self.noise).bound - before.bound
-            if risen <= 0.1 * (cheapest_mix(self._known, self.noise).bound - before.bound):
+            mix, known = self._mixes()
+            if mix.bound - before.bound <= 0.1 * (known.bound - before.bound):
                 return
 
     def _settle(self) -> None:
@@ -202,8 +202,10 @@ class MixPricing:
         """
         parts = [_Parts(self.least.shape[1], self._are_few) for _ in self.clusters]
         priced, open_before = 0, np.inf
-        while not self._is_over:
-            mix, known = cheapest_mix(self.least, self.noise), cheapest_mix(self._known, self.noise)
+        while True:
+            mix, known = self._mixes()
+            if self._is_over(mix, known):
+                return
             if priced >= len(self.clusters) and not self._are_few:
                 if known.bound - mix.bound > _STALLED * open_before:
                     return
@@ -216,7 +218,7 @@ class MixPricing:
             # beyond the slack a pair cannot be in the cheapest mix
             slack = (known.bound - mix.bound) + SLACK * abs(known.bound)
 
-            def price(row: int, mix: Mix = mix, slack: float = slack, asked: Asked = asked) -> _Line:
+            def price(row: int, mix: Mix = mix, slack: float = slack, asked: Asked = asked) -> Line:
                 numbers = asked[row]
                 assert numbers is not None
                 return self._line(row, numbers, mix.micro_batches[row], slack)
@@ -229,7 +231,7 @@ class MixPricing:
                 self._raise(row, numbers, line)
                 parts[row].divide(numbers)
 
-    def _line(self, row: int, numbers: range, m: int, slack: float) -> _Line:
+    def _line(self, row: int, numbers: range, m: int, slack: float) -> Line:
         """A line below a cluster's cost over a range, as steep as between its ends; up to a slack at m."""
         part = slice(numbers[0] - 1, numbers[-1])
         known, least = self._known[row, part], self.least[row, part]
