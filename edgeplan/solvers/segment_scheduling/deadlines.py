@@ -212,8 +212,8 @@ class DeadlineSearch:
                 self._try(amid, mix)
                 if there >= self._enough or self._ask(amid, mix, self._enough - there):
                     continue
-            if ends[1] <= ends[0] * _NARROWEST:
-                break
+                if ends[1] <= ends[0] * _NARROWEST:
+                    break
             heapq.heapreplace(parts, (bound, (ends[0], amid)))
             heapq.heappush(parts, (bound, (amid, ends[1])))
         return float(min(parts[0][0], best.objective))

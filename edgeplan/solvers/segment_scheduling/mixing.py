@@ -55,12 +55,14 @@ def micro_batch_price(costs: np.ndarray, noise: Noise) -> float:
 
 
 def _by_convolution(costs: np.ndarray, noise: Noise) -> Mix:
-    width, totals, choices = costs.shape[1], np.zeros(1), []
+    clusters, width = costs.shape
+    totals, choices = np.zeros(1), []
+    places = np.arange(clusters * (width - 1) + 1) - np.arange(width)[:, None] + width - 1
     for cost in costs:
-        table = np.full((width, len(totals) + width - 1), np.inf)
-        for k in range(width):
-            table[k, k : k + len(totals)] = totals + cost[k]
-        choices.append(np.argmin(table, axis=0))
+        padded = np.full(len(totals) + 2 * (width - 1), np.inf)
+        padded[width - 1 : width - 1 + len(totals)] = totals
+        table = padded[places[:, : len(totals) + width - 1]] + cost[:, None]
+        choices.append(table.argmin(axis=0))
         totals = table.min(axis=0)
     all_costs = totals + noise.level / (np.arange(len(totals)) + len(costs))
     at = int(np.argmin(all_costs))

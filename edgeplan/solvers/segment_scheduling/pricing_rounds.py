@@ -11,13 +11,14 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.deadlines import DeadlineSearch
 from edgeplan.solvers.segment_scheduling.dual_master import FEW_CLUSTERS, DualMaster, SlotPrices
-from edgeplan.solvers.segment_scheduling.mix_pricing import LEAST_WORK, MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.mix_pricing import LEAST_WORK, SLACK, MixPricing, cheapest_of
 from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
@@ -25,6 +26,8 @@ from edgeplan.solvers.segment_scheduling.together import Together
 
 ROUNDS = 40
 MOST_EXCHANGED = 32  # clusters among which single structures are exchanged
+_PASSES = 4  # over the clusters of the best plan, exchanging their structures
+_STEPS = (-4, -1, 1, 4)  # by which micro-batches are varied
 _EXCHANGED = 6  # structures of a cluster that are tried in the best plan
 RECALLED = 16  # structures of a cluster that the next slot tries
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
@@ -200,23 +203,43 @@ class PricingRounds:
         return rose
 
     def _exchange(self) -> None:
-        """Give single clusters of the best plan another structure that is cheap at its prices."""
-        search, best = self.search, self.search.best
-        assert best is not None
-        if search.is_done or not 1 < len(best.structures) <= MOST_EXCHANGED:
-            return
-        prices, earned = search.prices_of(best), search.noise.price(best.micro_batches)
+        """Give single clusters of the best plan another structure, as long as the plan's prices promise less."""
+        search = self.search
+        for _ in range(_PASSES):
+            best = search.best
+            assert best is not None
+            if search.is_done or not 1 < len(best.structures) <= MOST_EXCHANGED:
+                return
+            for _, n, structure in sorted(self._promised(best), key=itemgetter(0)):
+                if search.is_late:
+                    return
+                search.evaluate({**search.best.structures, n: structure})
+            if search.best is best:
+                return
+
+    def _promised(self, best: Together) -> Iterator[tuple[float, int, Structure]]:
+        """What the best plan may fall to if one cluster takes another structure: by its prices, a lower bound."""
+        search, prices = self.search, self.search.prices_of(best)
+        earned = search.noise.price(best.micro_batches)
         for n, found in self.columns.items():
-            own = prices.of(n)
+            own, now = prices.of(n), best.structures[n]
 
             def cost(column: Column, own: ClusterPrices = own) -> float:
                 return column.price(own) - earned * column.structure.micro_batches
 
-            for column in sorted(found.values(), key=cost)[:_EXCHANGED]:
-                if search.is_late:
-                    return
-                assert search.best is not None
-                search.evaluate({**search.best.structures, n: column.structure})
+            ranked = sorted(found.values(), key=cost)[:_EXCHANGED]
+            varied = [dataclasses.replace(now, micro_batches=now.micro_batches + step) for step in _STEPS]
+            others = [column.structure for column in ranked] + [s for s in varied if search.slot.allows(n, s)]
+            structures = tuple(dict.fromkeys([now, *others]))
+            candidates = Candidates(search.slot, n, structures)
+            rest = best.micro_batches - now.micro_batches
+            costs = [
+                candidates.settle(k, own)[0] + search.noise.cost(rest + structure.micro_batches)
+                for k, structure in enumerate(structures)
+            ]
+            for structure, other in zip(structures[1:], costs[1:], strict=True):
+                if other < costs[0] - SLACK * abs(best.objective):
+                    yield best.objective + other - costs[0], n, structure
 
     def _branch_on_deadline(self) -> None:
         """Bound the slot, and look for plans, by a common deadline at the best prices so far."""

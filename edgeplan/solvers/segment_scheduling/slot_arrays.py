@@ -163,10 +163,9 @@ class InstanceArrays:
         }
 
     @cached_property
-    def learnt(self) -> np.ndarray:
-        """What pricing keeps of each cluster from one call to the next, shape (clusters, bytes)."""
-        size = kernel().learnt_size(self._largest, self.max_stages)
-        return np.zeros((len(self.problem.instance.clusters), (size + 7) // 8))
+    def _learnt_bytes(self) -> int:
+        """Bytes that pricing keeps of a cluster from one call to the next; other queues make them worthless."""
+        return int(kernel().learnt_size(self._largest, self.max_stages))
 
     @cached_property
     def _device_budgets(self) -> np.ndarray:
@@ -203,6 +202,7 @@ class InstanceArrays:
             "uplink_price": np.array([prices.joule[name] for name in clusters], dtype=float),
             "uplink_gain": np.array([gains.uplink[name] for name in clusters], dtype=float),
             "present": there,
+            "learnt": np.zeros((len(clusters), self._learnt_bytes), dtype=np.uint8),
         }
         return SlotArrays(self, prices, arrays)
 
@@ -260,9 +260,8 @@ class SlotArrays:
             upload_bits=problem.segments.upload_bits,
             uplink_band_hz=problem.instance.uplink_bandwidth_hz,
         )
-        learnt = self.instance.learnt
-        slot.learnt_bytes = learnt.strides[0]
-        for name, array in (*self.instance.static.items(), *self.arrays.items(), ("learnt", learnt)):
+        slot.learnt_bytes = self.arrays["learnt"].strides[0]
+        for name, array in (*self.instance.static.items(), *self.arrays.items()):
             setattr(slot, name, array.ctypes.data)
         return slot
 

@@ -17,25 +17,28 @@ double phi_rise(double u) {
     return exp(u) - expm1(u) / u;
 }
 
-/* The u with (u - 1) e^u + 1 = y, that is 1 + W0((y - 1) / e): Newton from the right is monotone. */
+/* The u with (u - 1) e^u + 1 = y, that is 1 + W0((y - 1) / e), by Halley's method from the right. */
 static double balanced_u(double y) {
     double u = fmin(sqrt(2 * y), 1 + log1p(y));
     for (int round = 0; round < 60 && u > 0; round++) {
-        double value = u < 1e-3 ? u * u * (0.5 + u * (1.0 / 3 + 0.125 * u)) : (u - 1) * exp(u) + 1;
-        double step = (value - y) / (u * exp(u));
+        double left = exp(-u); /* the excess of (u - 1) e^u + 1 is taken times this */
+        double risen = u < 1e-2 ? u * u * (0.5 - u * (1.0 / 6 - u * (1.0 / 24 - u * (1.0 / 120 - u / 720)))) : u - 1 + left;
+        double excess = risen - y * left, step = excess / (u - 0.5 * excess * (1 + u) / u);
         u -= step;
-        if (fabs(step) <= 1e-14 * u) break;
+        if (fabs(step) <= 1e-6 * u) break; /* the next step would be its cube */
     }
     return u;
 }
 
-/* The u with phi(u) = y > 1; Newton from the right is monotone. */
+/* The u with phi(u) = y > 1: Newton's method, for log phi, which is all but straight, where phi is not near 1. */
 static double u_of_phi(double y) {
-    double u = fmin(2 * (y - 1), 2 * log(y));
+    double u = fmin(2 * (y - 1), 2 * log(y)), goal = log(y);
     for (int round = 0; round < 60 && u > 0; round++) {
-        double step = (phi(u) - y) * u / phi_rise(u);
+        double grown = expm1(u), step;
+        if (u < 1e-3) step = (phi(u) - y) * u / phi_rise(u);
+        else step = (log(grown / u) - goal) / (1 + 1 / grown - 1 / u);
         u -= step;
-        if (step <= 1e-14 * u) break;
+        if (fabs(step) <= 1e-8 * u) break; /* the next step would be its square */
     }
     return u;
 }
@@ -45,38 +48,40 @@ typedef struct {
     double second_price, joule_price, hz_price;
 } Priced;
 
-/* Seconds for a given u, the cost there, and its slope in log u; no cap on the seconds. */
-static double cost_at(const Priced *p, double log_u, double *seconds, double *slope) {
+typedef struct {
+    double cost, seconds, u, value, slope; /* value: phi(u); slope: of the cost in log u */
+    int at_full_power;
+} Point;
+
+/* The best seconds for a given u, whatever the cap on them, and the cost there. */
+static Point point_at(const Priced *p, double log_u) {
     double u = exp(log_u), grown = expm1(u), value = u < 1e-8 ? 1 + 0.5 * u : grown / u;
     double rise = u < 1e-3 ? phi_rise(u) : grown + 1 - value;
     double least_s = p->link->unit_j * value / p->link->max_power_w;
     double band_cost = p->hz_price * p->link->nats / u; /* times 1 / c */
     double energy = p->joule_price * p->link->unit_j;
-    double c = sqrt(band_cost / p->second_price);
-    *slope = energy * rise;
-    if (c < least_s) { /* the power cap binds */
+    double c = sqrt(band_cost / p->second_price), slope = energy * rise;
+    int at_full_power = c < least_s;
+    if (at_full_power) {
         c = least_s;
-        *slope += (p->second_price - band_cost / (c * c)) * c * rise / value;
+        slope += (p->second_price - band_cost / (c * c)) * c * rise / value;
     }
-    *seconds = c;
-    *slope -= band_cost / c;
-    return p->second_price * c + energy * value + band_cost / c;
+    return (Point){p->second_price * c + energy * value + band_cost / c, c, u, value, slope - band_cost / c, at_full_power};
 }
 
 /* Root of the slope in log u: a bracket by growing steps, then Illinois. */
 static double root_of_slope(const Priced *p, double guess) {
-    double low = guess, high = guess, at_low, at_high, at, seconds, step = 0.3;
-    cost_at(p, guess, &seconds, &at);
-    at_low = at_high = at;
+    double low = guess, high = guess, at_low, at_high, at, step = 0.3;
+    at_low = at_high = point_at(p, guess).slope;
     while (at_high < 0 && high < MAX_LOG_U) {
         low = high, at_low = at_high;
         high = fmin(high + step, MAX_LOG_U), step *= 3;
-        cost_at(p, high, &seconds, &at_high);
+        at_high = point_at(p, high).slope;
     }
     while (at_low > 0 && low > MIN_LOG_U) {
         high = low, at_high = at_low;
         low = fmax(low - step, MIN_LOG_U), step *= 3;
-        cost_at(p, low, &seconds, &at_low);
+        at_low = point_at(p, low).slope;
     }
     if (at_high <= 0) return high;
     if (at_low >= 0) return low;
@@ -84,7 +89,7 @@ static double root_of_slope(const Priced *p, double guess) {
     for (int round = 0; round < 100 && high - low > 1e-7; round++ /* the cost is flat there */) {
         double x = (low * at_high - high * at_low) / (at_high - at_low);
         if (!(x > low && x < high) || round > 30) x = 0.5 * (low + high);
-        cost_at(p, x, &seconds, &at);
+        at = point_at(p, x).slope;
         if (at == 0) return x;
         if (at < 0) {
             low = x, at_low = at;
@@ -117,24 +122,27 @@ static double newton_log_u(double u, double target, int at_full_power) {
     return NAN;
 }
 
-/* The best log u: where power is to spare E u phi' = sqrt(s mu N / u), at full power with c = unit_j phi / P
+/* The best point: where power is to spare E u phi' = sqrt(s mu N / u), at full power with c = unit_j phi / P
    (E + s unit_j / P) u phi' = mu N P / unit_j * u e^u / (e^u - 1)^2. */
-static double best_log_u(const Priced *p) {
+static Point best_point(const Priced *p) {
     const Link *link = p->link;
     double energy = p->joule_price * link->unit_j, band_cost = p->hz_price * link->nats;
     double target = 0.5 * log(p->second_price * band_cost) - log(energy), full = link->max_power_w / link->unit_j;
-    double ratio = exp(target), x, seconds, slope;
+    double ratio = exp(target), x;
     if (energy > 0) {
         x = newton_log_u(fmin(pow(2 * ratio, 2.0 / 3), 1 + log1p(ratio)), target, 0);
-        if (isfinite(x) && sqrt(band_cost / exp(x) / p->second_price) * full >= phi(exp(x))) return x;
+        if (isfinite(x)) {
+            Point found = point_at(p, x);
+            if (!found.at_full_power) return found;
+        }
     }
     ratio = band_cost * full / (energy + p->second_price / full);
     x = newton_log_u(fmin(sqrt(2 * ratio), 1 + log1p(ratio)), log(ratio), 1);
     if (isfinite(x)) {
-        cost_at(p, x, &seconds, &slope);
-        if (seconds * full <= phi(exp(x)) * (1 + 1e-9)) return x;
+        Point found = point_at(p, x);
+        if (found.seconds * full <= found.value * (1 + 1e-9)) return found;
     }
-    return root_of_slope(p, 0.7);
+    return point_at(p, root_of_slope(p, 0.7));
 }
 
 /* Cheapest band and power where the seconds are given; the cost is infinite if they are too few. */
@@ -164,11 +172,11 @@ LinkChoice best_link(const Link *link, double second_price, double joule_price, 
         if (isfinite(capped.cost) && second_price * cap_s <= hz_price * capped.band_hz) return capped;
     }
     Priced priced = {link, second_price, joule_price, hz_price};
-    double log_u = best_log_u(&priced), slope;
-    choice.cost = cost_at(&priced, log_u, &choice.seconds, &slope);
-    if (choice.seconds > cap_s) return link_in_time(link, second_price, joule_price, hz_price, cap_s);
-    choice.band_hz = link->nats / (exp(log_u) * choice.seconds);
-    choice.power_w = link->unit_j * phi(exp(log_u)) / choice.seconds;
+    Point best = best_point(&priced);
+    if (best.seconds > cap_s) return link_in_time(link, second_price, joule_price, hz_price, cap_s);
+    choice.cost = best.cost, choice.seconds = best.seconds;
+    choice.band_hz = link->nats / (best.u * best.seconds);
+    choice.power_w = link->unit_j * best.value / best.seconds;
     return choice;
 }
 
