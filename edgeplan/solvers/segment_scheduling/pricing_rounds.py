@@ -203,22 +203,26 @@ class PricingRounds:
         return rose
 
     def _exchange(self) -> None:
-        """Give single clusters of the best plan another structure, as long as the plan's prices promise less."""
+        """Give single clusters of the best plan another structure, while its prices promise a gain."""
         search = self.search
         for _ in range(_PASSES):
             best = search.best
             assert best is not None
             if search.is_done or not 1 < len(best.structures) <= MOST_EXCHANGED:
                 return
-            for _, n, structure in sorted(self._promised(best), key=itemgetter(0)):
-                if search.is_late:
+            for _, n, structure in sorted(self.promised(best), key=itemgetter(0)):
+                if search.is_done or search.is_late:
                     return
+                assert search.best is not None
                 search.evaluate({**search.best.structures, n: structure})
             if search.best is best:
                 return
 
-    def _promised(self, best: Together) -> Iterator[tuple[float, int, Structure]]:
-        """What the best plan may fall to if one cluster takes another structure: by its prices, a lower bound."""
+    def promised(self, best: Together) -> Iterator[tuple[float, int, Structure]]:
+        """Structures with which one cluster may better the best plan, and what it then costs at least.
+
+        The plan's multipliers bound every plan from below, and itself tightly.
+        """
         search, prices = self.search, self.search.prices_of(best)
         earned = search.noise.price(best.micro_batches)
         for n, found in self.columns.items():

@@ -164,7 +164,7 @@ class InstanceArrays:
 
     @cached_property
     def _learnt_bytes(self) -> int:
-        """Bytes that pricing keeps of a cluster from one call to the next; other queues make them worthless."""
+        """Bytes that pricing keeps of a cluster from call to call; with other queues they lead astray."""
         return int(kernel().learnt_size(self._largest, self.max_stages))
 
     @cached_property

@@ -19,6 +19,7 @@ from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.deadlines import DeadlineSearch
 from edgeplan.solvers.segment_scheduling.dual_master import SlotPrices
 from edgeplan.solvers.segment_scheduling.mix_pricing import MixPricing
+from edgeplan.solvers.segment_scheduling.pricing_rounds import PricingRounds
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import SlotSearch
 from edgeplan.solvers.segment_scheduling.together import Noise
@@ -108,3 +109,29 @@ def test_deadlines_bound_the_optimum_from_below_and_no_worse_than_their_prices(s
             0 < DeadlineSearch(search, met(search), prices, nothing).run() <= optimum.objective * (1 + 1e-9)
         )
     assert left < 0.7 * left_before
+
+
+@pytest.mark.parametrize("seeds", chunks(24, commit=24, large=1_000), ids=str)
+def test_prices_of_a_plan_promise_no_more_than_exchanges_attain_and_leave_none_out(seeds: range) -> None:
+    better = 0
+    for seed, document in documents(seeds).items():
+        search, prices = begun(seed, document)
+        plan = search.best
+        assert plan is not None
+        rounds, rng = PricingRounds(search, plan, None), random.Random(seed)
+        tried: list[tuple[int, Structure]] = []
+        for n in rounds.columns:  # so few that none is left out
+            every = every_structure(document, n)
+            for structure in rng.sample(every, min(3, len(every))):
+                _, column = Candidates(search.slot, n, (structure,)).settle(0, prices.of(n))
+                assert column is not None
+                rounds.columns[n][structure] = column
+                tried.append((n, structure))
+        promised = {(n, structure): least for least, n, structure in rounds.promised(plan)}
+        for n, structure in {*tried, *promised}:
+            together = search.evaluate({**plan.structures, n: structure})
+            assert together is not None
+            least = promised.get((n, structure), plan.objective)
+            assert together.objective >= least * (1 - 1e-6), (seed, n, structure)
+            better += together.objective < plan.objective
+    assert better > len(seeds) / 4

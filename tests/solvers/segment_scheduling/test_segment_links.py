@@ -134,6 +134,19 @@ def test_a_link_without_power_or_band_carries_nothing() -> None:
     assert Transfer(bits=1e6, gain=1e-10, max_power_w=1.0).best_power(0.0).cost == math.inf
 
 
+@pytest.mark.parametrize("dear", [10.0**k for k in range(-9, 10)])
+def test_links_are_exact_however_dear_energy_is(dear: float) -> None:
+    """u of the closed form from far below 1e-3, where its terms all but cancel, to some tens."""
+    link = Transfer(bits=1.0, gain=50.0, max_power_w=1e30, noise_w_per_hz=1.0, second=3.0 * dear, joule=0.7)
+    closed = (1 + lambertw((50 * link.second / 0.7 - 1) / math.e)).real
+    if closed > 0.1:  # else the reference cancels too
+        assert math.log1p(50 * link.best_power(1.0).power_w) == pytest.approx(closed, rel=1e-9)
+    found = link.best_power(1.0)
+    assert found.seconds * math.log1p(50 * found.power_w) == pytest.approx(math.log(2), rel=1e-9)
+    around = [link.cost(found.seconds * factor, 1.0) for factor in (0.99, 1.01)]
+    assert found.cost + link.hertz < min(around)
+
+
 @pytest.mark.parametrize("seeds", chunks(100, commit=200, large=20_000), ids=str)
 def test_the_best_power_on_a_band_is_what_scipy_finds(seeds: range) -> None:
     for seed in seeds:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pytest
 from independent.segment_evaluator import Document
 from independent.segment_instances import random_document
-from judged_slots import SMALL, every_structure, slot_of, unequal_document
+from judged_slots import SMALL, every_structure, problem_of, slot_of, unequal_document
 from tier import chunks
 
 from edgeplan.solvers.segment_scheduling.candidates import Candidates
 from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices, Priced, bound_cluster, price_cluster
-from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, SlotArrays, Structure
+from edgeplan.solvers.segment_scheduling.slot_arrays import InstanceArrays, Prices, SlotArrays, Structure
 
 FAR = 1e15  # a cutoff that cuts nothing off
 MUCH_WORK = 10_000_000
@@ -254,3 +254,23 @@ def test_devices_that_are_not_there_do_not_serve(seeds: range) -> None:
         assert bool(priced.structures) == bool(known), seed
         if known:
             assert math.isclose(given.values[priced.structures[0]], given.least, rel_tol=CLOSE), seed
+
+
+def test_what_other_slots_were_priced_for_changes_nothing() -> None:
+    document = unequal_document(0, 5, 8, 6)
+    problem = problem_of(document)
+    instance, gains = InstanceArrays(problem), next(iter(problem.gains()))
+    names = [device["id"] for device in document["clusters"][0]["devices"]]
+
+    def priced(instance: InstanceArrays, weights: list[float]) -> list[Priced]:
+        queues = problem.initial_queues
+        filled = replace(queues, energy_j={**queues.energy_j, **dict(zip(names, weights, strict=True))})
+        slot = instance.slot(Prices.of_queues(problem, filled), gains, None)
+        prices = ClusterPrices(1.0, 0.0)
+        return [
+            price_cluster(slot, 0, prices, range(m, 7), cutoff=FAR, work=4_000, most=1) for m in (1, 3, 6)
+        ]
+
+    first = priced(instance, [1.0, 0.0, 0.0, 0.0, 0.0])
+    priced(instance, [0.0, 1e3, 1e3, 1e3, 1e3])
+    assert priced(instance, [1.0, 0.0, 0.0, 0.0, 0.0]) == first
