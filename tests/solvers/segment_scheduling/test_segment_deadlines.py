@@ -114,7 +114,7 @@ def test_deadlines_bound_the_optimum_from_below_and_no_worse_than_their_prices(s
 
 def test_deadlines_close_half_of_what_prices_leave_open_on_average() -> None:
     left, left_before = 0.0, 0.0
-    for seed, document in documents(range(24)).items():
+    for seed, document in documents(range(48)).items():
         optimum = slot_optimum(document)
         assert optimum is not None
         before, _, bound = bounds(*begun(seed, document))
