@@ -93,7 +93,7 @@ class PricingRounds:
         if len(best.structures) > FEW_CLUSTERS:
             return
         for n in best.structures:
-            for step in (-4, -1, 1, 4):
+            for step in _STEPS:
                 now = search.best.structures[n] if search.best is not None else best.structures[n]
                 varied = dataclasses.replace(now, micro_batches=now.micro_batches + step)
                 if search.is_late or not search.slot.allows(n, varied):
