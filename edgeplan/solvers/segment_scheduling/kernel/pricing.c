@@ -39,11 +39,11 @@ typedef struct {
 
 enum { SIZED, LABEL, EXACT };
 
-/* Ranges of the bottleneck: level g is from edge[g] to edge[g + 1], charged with the lower end, and costs
+/* Ranges of the bottleneck: level g is from `from_s` to `until_s`, charged with the lower end, and costs
    `charge` for it and for the uplink that keeps within the upper end. */
 typedef struct {
     int32_t size;
-    double edge[COARSE + 1], uplink[COARSE];
+    double from_s[COARSE], until_s[COARSE], uplink[COARSE];
 } Levels;
 
 /* Micro-batches that stages are held to in memory, and those they are charged for: the two ends of a range. */
@@ -59,6 +59,7 @@ typedef struct {
 
 /* What a count's programme is solved for, and gives; a level's column stands for itself. */
 typedef struct {
+    int32_t size;                       /* levels */
     double bound[FINE], hz_price[FINE]; /* at each level; price of the D2D band */
     double *memory;
     double *rest;    /* [stages + 1][blocks + 1][levels]: least cost of the blocks before, after so many stages */
@@ -188,19 +189,20 @@ static LinkChoice cheapest_link(const Link *link, double second_price, double jo
 }
 
 /* Costs of the hops of every device and class at each level: for its price of the band, or on the whole band where
-   there is none. What `like` has for the same prices is taken from there. */
-static void price_hops(const Search *s, int m, const double *hz_price, const Levels *levels, double *hop, const Prices *like) {
-    const double *known = like ? like->hop : hop;
+   there is none. What `like` has for the same price, at the level that is `of` this one, is taken from there. */
+static void price_hops(const Search *s, int m, const double *hz_price, const Levels *levels, double *hop, const Prices *like,
+                       const int *of) {
+    const double *known = like ? like->hop : NULL;
     double band = s->slot->d2d_band_hz[s->cluster];
     for (int i = 0; i < s->num_devices; i++) {
         double joule = s->slot->device_price[s->first + i] * m;
-        for (int k = 0; k < s->num_classes; k++, hop += levels->size, known += levels->size) {
+        for (int k = 0; k < s->num_classes; k++, hop += levels->size, known += like ? like->size : 0) {
             Link link = hop_link(s, i, s->class_bits[k]);
             for (int g = 0; g < levels->size; g++) {
                 if (link.nats == 0) hop[g] = 0;
-                else if (like && hz_price[g] == like->hz_price[g]) hop[g] = known[g];
+                else if (like && hz_price[g] == like->hz_price[of[g]]) hop[g] = known[of[g]];
                 else hop[g] = cheapest_link(&link, s->latency_price, joule, hz_price ? hz_price[g] : 0, band,
-                                            levels->edge[g + 1]).cost;
+                                            levels->until_s[g]).cost;
             }
         }
     }
@@ -218,7 +220,7 @@ static double uplink_cost(const Search *s, int m, const Levels *levels, double *
         return 0;
     }
     for (int g = 0; within && g < levels->size; g++)
-        within[g] = cheapest_link(&link, second, joule, s->hz_price, band, last > 0 ? levels->edge[g + 1] * bits / last : INFINITY).cost;
+        within[g] = cheapest_link(&link, second, joule, s->hz_price, band, last > 0 ? levels->until_s[g] * bits / last : INFINITY).cost;
     return cheapest_link(&link, second, joule, s->hz_price, band, INFINITY).cost;
 }
 
@@ -233,16 +235,17 @@ static double spent(const Search *s, int m, double bound) { return fabs(bound + 
 
 /* Levels between two bottlenecks in even ratios; one level of any bottleneck where it does not matter. */
 static void lay_levels(const Search *s, int m, double from_s, double to_s, int size, Levels *levels) {
-    levels->size = 1, levels->edge[0] = 0, levels->edge[1] = INFINITY;
+    levels->size = 1, levels->from_s[0] = 0, levels->until_s[0] = INFINITY;
     if (m > 1) {
         double low = fmax(from_s, to_s * SHORTEST);
         int extra = low > from_s;
         int needed = to_s > low ? (int)ceil(log(to_s / low) / log(FINEST)) : 1;
         levels->size = extra + (needed < size - extra ? needed : size - extra);
-        levels->edge[0] = from_s;
-        for (int g = extra; g <= levels->size; g++)
-            levels->edge[g] = low * pow(to_s / low, (double)(g - extra) / fmax(1, levels->size - extra));
-        levels->edge[levels->size] = to_s;
+        for (int g = 0; g < levels->size; g++) {
+            levels->from_s[g] = g == 0 ? from_s : levels->until_s[g - 1];
+            levels->until_s[g] = low * pow(to_s / low, (double)(g + 1 - extra) / fmax(1, levels->size - extra));
+        }
+        levels->until_s[levels->size - 1] = to_s;
     }
     uplink_cost(s, m, levels, levels->uplink);
 }
@@ -254,7 +257,7 @@ static double latest_bottleneck(const Search *s, int m) {
 
 /* What the least bottleneck of a level costs, and the uplink that keeps within the longest. */
 static double charge(const Search *s, int m, const Levels *levels, int g) {
-    return (m > 1 ? s->latency_price * (m - 1) * levels->edge[g] : 0) + levels->uplink[g];
+    return (m > 1 ? s->latency_price * (m - 1) * levels->from_s[g] : 0) + levels->uplink[g];
 }
 
 /* ---- sized nodes ---- */
@@ -277,7 +280,7 @@ static void count_stages(const Search *s, Range range, int most, const Levels *l
                 if (!(tail[size - 1] < INFINITY)) continue;
                 for (int a = e - 1, from = 0; a >= least[e]; a--) {
                     double seconds = stage_seconds(s, i, a, e), cost = price * seconds, *at = now + a * size;
-                    while (from < size && levels->edge[from + 1] < seconds) from++;
+                    while (from < size && levels->until_s[from] < seconds) from++;
                     if (from == size) break;
                     for (int g = from; g < size; g++) {
                         double sum = cost + tail[g];
@@ -295,7 +298,7 @@ static void add_sized(Search *s, Range range, int stages, double known, double f
     Levels levels;
     lay_levels(s, m, from_s, to_s, COARSE, &levels);
     double plain = plain_cost(s, m);
-    price_hops(s, m, NULL, &levels, s->hop, NULL);
+    price_hops(s, m, NULL, &levels, s->hop, NULL, NULL);
     count_stages(s, range, most, &levels, s->hop, s->counts);
     s->work += PER_PROGRAMME;
     for (int r = stages ? stages : 1; r <= most; r++) {
@@ -311,7 +314,7 @@ static void add_sized(Search *s, Range range, int stages, double known, double f
         if (low < 0) continue;
         Sized *sized = grow(s, &s->sized, sizeof(Sized));
         if (!sized) return;
-        *sized = (Sized){range, r, levels.edge[low], levels.edge[high + 1]};
+        *sized = (Sized){range, r, levels.from_s[low], levels.until_s[high]};
         push(s, fmax(bound, known), SIZED, s->sized.size - 1);
     }
 }
@@ -364,7 +367,7 @@ static void complete_stages(const Search *s, Range range, int num_stages, const 
                 for (int start = a - 1, low = 0; start >= least[a]; start--) {
                     double seconds = stage_seconds(s, i, start, a), cost = price * seconds;
                     const double *behind = next + start * size;
-                    while (low < size && levels->edge[low + 1] < seconds) low++;
+                    while (low < size && levels->until_s[low] < seconds) low++;
                     if (low == size) break;
                     for (int g = low; g < size; g++) {
                         double sum = cost + behind[g];
@@ -396,7 +399,7 @@ static int trace_stages(const Search *s, Range range, int num_stages, const Leve
             if (r > 0) own += try->hop[(i * s->num_classes + s->class_of[a - 1]) * size + g];
             for (int start = a - 1; start >= least[a]; start--) {
                 double seconds = stage_seconds(s, i, start, a);
-                if (seconds > levels->edge[g + 1]) break;
+                if (seconds > levels->until_s[g]) break;
                 if (price * seconds + own + try->rest[(r + 1) * row + start * size + g] <= wanted) {
                     devices[r] = i, classes[r] = s->class_of[a - 1], a = start, found = 1;
                     break;
@@ -450,10 +453,10 @@ static double base_cost(const Search *s, int m, const Levels *levels, const Pric
     return plain_cost(s, m) - refund;
 }
 
-/* Solve the programme of a count for some prices and penalties. */
-static void attempt(Search *s, const Sized *sized, const Levels *levels, Prices *try, const Prices *like) {
+/* Solve the programme of a count at some levels, for prices and penalties there. */
+static void attempt(Search *s, const Sized *sized, const Levels *levels, Prices *try, const Prices *like, const int *of) {
     int m = sized->range.charged;
-    price_hops(s, m, try->hz_price, levels, try->hop, like);
+    price_hops(s, m, try->hz_price, levels, try->hop, like, of);
     complete_stages(s, sized->range, sized->num_stages, levels, try);
     for (int g = 0; g < levels->size; g++)
         try->bound[g] = base_cost(s, m, levels, try, g) + try->rest[s->num_blocks * levels->size + g]
@@ -461,9 +464,9 @@ static void attempt(Search *s, const Sized *sized, const Levels *levels, Prices 
     s->work += PER_PROGRAMME;
 }
 
-static void take_column(const Prices *from, Prices *to, int g, int size, size_t rows) {
-    to->bound[g] = from->bound[g], to->hz_price[g] = from->hz_price[g];
-    for (size_t k = g; k < rows * size; k += size) to->memory[k] = from->memory[k];
+static void take_column(const Prices *from, int k, Prices *to, int g, size_t rows) {
+    to->bound[g] = from->bound[k], to->hz_price[g] = from->hz_price[k];
+    for (size_t row = 0; row < rows; row++) to->memory[row * to->size + g] = from->memory[row * from->size + k];
 }
 
 static double least_of(const double *values, int size) {
@@ -472,9 +475,9 @@ static double least_of(const double *values, int size) {
     return least;
 }
 
-static Prices prices_in(double *memory, size_t rest, size_t hop) {
-    Prices prices = {.memory = memory, .rest = memory, .hop = memory + rest, .penalty = memory + rest + hop};
-    return prices;
+static Prices prices_in(double *memory, int size, size_t rest, size_t hop) {
+    return (Prices){.size = size, .memory = memory, .rest = memory, .hop = memory + rest * size,
+                    .penalty = memory + (rest + hop) * size};
 }
 
 /* What counts leave behind for those of as many stages: levels, and their prices and penalties in seconds of latency. */
@@ -502,7 +505,7 @@ static void begin_near(const Search *s, int stages, const Levels *levels, Prices
     for (int g = 0, h = 0; g < levels->size; g++) {
         next->hz_price[g] = stages == 1 ? 0 : s->latency_price * 0.1 / s->slot->d2d_band_hz[s->cluster];
         if (!last) continue;
-        while (h + 1 < last->size && last->until_s[h + 1] < levels->edge[g + 1]) h++;
+        while (h + 1 < last->size && last->until_s[h + 1] < levels->until_s[g]) h++;
         if (last->hz_price[h] > 0) next->hz_price[g] = s->latency_price * last->hz_price[h];
         for (int i = 0; i < s->num_devices; i++)
             next->penalty[i * levels->size + g] = s->latency_price * last->penalty[i * FINE + h];
@@ -514,7 +517,7 @@ static void learn(const Search *s, int stages, const Levels *levels, const Price
     Learnt *learnt = learnt_at(s, stages);
     learnt->size = levels->size;
     for (int g = 0; g < levels->size; g++) {
-        learnt->until_s[g] = levels->edge[g + 1], learnt->hz_price[g] = best->hz_price[g] / s->latency_price;
+        learnt->until_s[g] = levels->until_s[g], learnt->hz_price[g] = best->hz_price[g] / s->latency_price;
         for (int i = 0; i < s->num_devices; i++)
             learnt->penalty[i * FINE + g] = best->penalty[i * levels->size + g] / s->latency_price;
     }
@@ -533,42 +536,49 @@ static int add_count(Search *s, int index, double *known) {
     size_t rows = rest + hop + s->num_devices;
     double *memory = calloc(rows * size, sizeof(double)), *spare = calloc(rows * size, sizeof(double));
     if (!memory || !spare) { s->failed = 1, free(memory), free(spare); return -1; }
-    Prices best = prices_in(memory, rest * size, hop * size), next = prices_in(spare, rest * size, hop * size);
+    Prices best = prices_in(memory, size, rest, hop), next = prices_in(spare, size, rest, hop);
+    Levels tried = levels;
+    int of[FINE]; /* which level is tried */
     double step[FINE], last = -INFINITY;
     double low[FINE], high[FINE]; /* prices between which the best one lies */
-    for (int g = 0; g < size; g++) best.bound[g] = -INFINITY, step[g] = 1, low[g] = 0, high[g] = INFINITY;
+    for (int g = 0; g < size; g++) best.bound[g] = -INFINITY, step[g] = 1, low[g] = 0, high[g] = INFINITY, of[g] = g;
     begin_near(s, sized.num_stages, &levels, &next);
     int learnt = sized.num_stages > 1 && learnt_near(s, sized.num_stages) != NULL;
-    for (int round = 0; round < (sized.num_stages == 1 ? 1 : ATTEMPTS); round++) {
-        attempt(s, &sized, &levels, &next, round > 0 ? &best : NULL);
-        for (int g = 0; g < size; g++) {
-            if (next.bound[g] > best.bound[g]) take_column(&next, &best, g, size, rows);
-            else {
-                step[g] *= 0.6;
-                if (next.hz_price[g] > best.hz_price[g]) high[g] = fmin(high[g], next.hz_price[g]);
-                if (next.hz_price[g] < best.hz_price[g]) low[g] = fmax(low[g], next.hz_price[g]);
-            }
+    for (int round = 0; round < (sized.num_stages == 1 ? 1 : ATTEMPTS) && tried.size > 0; round++) {
+        attempt(s, &sized, &tried, &next, round > 0 ? &best : NULL, of);
+        for (int k = 0; k < tried.size; k++) {
+            int g = of[k];
+            double price = next.hz_price[k];
+            if (next.bound[k] > best.bound[g]) { take_column(&next, k, &best, g, rows); continue; }
+            step[g] *= 0.6;
+            if (price > best.hz_price[g]) high[g] = fmin(high[g], price);
+            if (price < best.hz_price[g]) low[g] = fmax(low[g], price);
         }
         double bound = least_of(best.bound, size);
         if (!(bound < s->cutoff - s->tolerance)) break;
         if (round > (learnt ? 1 : 3) && bound - last < 0.0005 * spent(s, m, bound)) break;
         last = bound;
-        int moved = 0;
         double worth = bound + fmin(0.3 * (s->cutoff - bound), NEAR * spent(s, m, bound)); /* levels that may soon matter */
-        for (int g = 0; g < size; g++) {
-            next.hz_price[g] = best.hz_price[g];
-            for (int i = 0; i < s->num_devices; i++) next.penalty[i * size + g] = best.penalty[i * size + g];
-            if (!(best.bound[g] < s->cutoff) || best.bound[g] > worth) continue;
+        tried.size = 0;
+        for (int g = 0; g < size; g++)
+            if (best.bound[g] < s->cutoff && best.bound[g] <= worth) of[tried.size++] = g;
+        next = prices_in(spare, tried.size, rest, hop);
+        int moved = 0;
+        for (int k = 0; k < tried.size; k++) {
+            int g = of[k];
+            tried.from_s[k] = levels.from_s[g], tried.until_s[k] = levels.until_s[g], tried.uplink[k] = levels.uplink[g];
+            next.hz_price[k] = best.hz_price[g];
+            for (int i = 0; i < s->num_devices; i++) next.penalty[i * tried.size + k] = best.penalty[i * size + g];
             int stages = trace_stages(s, sized.range, sized.num_stages, &levels, &best, g, devices, classes);
-            double price = clearing_price(s, m, levels.edge[g + 1], devices, classes, stages, best.hz_price[g]);
-            if (price == 0 && best.hz_price[g] > 0) next.hz_price[g] = 0, moved = 1; /* no bits flow between devices */
+            double price = clearing_price(s, m, levels.until_s[g], devices, classes, stages, best.hz_price[g]);
+            if (price == 0 && best.hz_price[g] > 0) next.hz_price[k] = 0, moved = 1; /* no bits flow between devices */
             if (price > 0) {
                 if (price >= high[g]) price = low[g] > 0 ? sqrt(fmax(low[g], best.hz_price[g]) * high[g]) : 0.5 * high[g];
                 if (price <= low[g]) price = 0.5 * (low[g] + fmin(high[g], 3 * low[g]));
-                if (fabs(price - best.hz_price[g]) > 0.03 * best.hz_price[g]) next.hz_price[g] = price, moved = 1;
+                if (fabs(price - best.hz_price[g]) > 0.03 * best.hz_price[g]) next.hz_price[k] = price, moved = 1;
             }
             double miss = step[g] * fmin(s->cutoff - best.bound[g], GENTLE * spent(s, m, best.bound[g]));
-            moved |= move_penalties(s, devices, stages, miss, next.penalty + g, size);
+            moved |= move_penalties(s, devices, stages, miss, next.penalty + k, tried.size);
         }
         if (!moved) break;
     }
@@ -688,10 +698,10 @@ static int extend(Search *s, int count_index, int parent, double known) {
         if (!(base[size - 1] < INFINITY)) continue;
         for (int start = left == 0 ? 0 : end - 1, low = 0; start >= least[end]; start--) {
             double seconds = stage_seconds(s, i, start, end), busiest = seconds > from.busiest_s ? seconds : from.busiest_s;
-            while (low < size && count.levels.edge[low + 1] < busiest) low++;
+            while (low < size && count.levels.until_s[low] < busiest) low++;
             if (low == size) break;
             const double *behind = rest + start * size;
-            double over = busiest - count.levels.edge[low], bound = base[low] + behind[low] + (over > 0 ? waiting * over : 0);
+            double over = busiest - count.levels.from_s[low], bound = base[low] + behind[low] + (over > 0 ? waiting * over : 0);
             for (int g = low + 1; g < size; g++) {
                 double all = base[g] + behind[g];
                 bound = all < bound ? all : bound;
