@@ -7,10 +7,12 @@ micro-batch does, whose bound is then all but tight.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgeplan.solvers.segment_scheduling.kernel.library import kernel
 from edgeplan.solvers.segment_scheduling.together import Noise
 
 MOST_STEPS = 2_000_000  # of a convolution
@@ -55,23 +57,12 @@ def micro_batch_price(costs: np.ndarray, noise: Noise) -> float:
 
 
 def _by_convolution(costs: np.ndarray, noise: Noise) -> Mix:
-    clusters, width = costs.shape
-    totals, choices = np.zeros(1), []
-    places = np.arange(clusters * (width - 1) + 1) - np.arange(width)[:, None] + width - 1
-    for cost in costs:
-        padded = np.full(len(totals) + 2 * (width - 1), np.inf)
-        padded[width - 1 : width - 1 + len(totals)] = totals
-        table = padded[places[:, : len(totals) + width - 1]] + cost[:, None]
-        choices.append(table.argmin(axis=0))
-        totals = table.min(axis=0)
-    all_costs = totals + noise.level / (np.arange(len(totals)) + len(costs))
-    at = int(np.argmin(all_costs))
-    bound, chosen = float(all_costs[at]), []
-    for choice in reversed(choices):
-        k = int(choice[at])
-        chosen.append(k + 1)
-        at -= k
-    return Mix(bound, tuple(chosen[::-1]))
+    costs = np.ascontiguousarray(costs)
+    chosen = np.empty(len(costs), dtype=np.int32)
+    bound = kernel().mix_micro_batches(costs.ctypes.data, *costs.shape, noise.level, chosen.ctypes.data)
+    if math.isnan(bound):
+        raise MemoryError("mixing micro-batches ran out of memory")
+    return Mix(bound, tuple(chosen.tolist()))
 
 
 def _by_price(costs: np.ndarray, noise: Noise) -> tuple[float, Mix]:

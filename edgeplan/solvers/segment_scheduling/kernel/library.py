@@ -123,6 +123,7 @@ def kernel() -> Any:
             (POINTER(Programme), POINTER(Solved), c_void_p, c_int, *2 * [c_double], c_void_p),
         ),
         ("certified_cost", c_double, (POINTER(Programme), POINTER(Solved), c_double, c_double)),
+        ("mix_micro_batches", c_double, (c_void_p, *2 * [c_int], c_double, c_void_p)),
         ("learnt_size", c_int64, (c_int, c_int)),
         (
             "bound_cluster",
