@@ -19,6 +19,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from edgeplan.solvers.segment_scheduling.pricing import ClusterPrices, Priced, p
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import SlotSearch
 
-_PIPELINES, _KNOWN = 4, 8  # cheapest pipelines and structures of a cluster whose curves are drawn at once
+_PIPELINES, _KNOWN = 2, 4  # cheapest pipelines and structures of a cluster whose curves are drawn at once
 _FACTORS = (8.0, 3.0, 1.5, 0.7, 0.3, 0.1)  # prices of latency that curves are drawn for, in those given
 _HASTE = (2.0, 4.0, 8.0, 16.0)  # the same, for deadlines before all curves
 _LEISURE = (0.1, 0.02)  # and behind all curves
@@ -38,10 +39,30 @@ _PARTS = 12  # into which deadlines are divided at first
 _NARROWEST = 1.01  # ratio of two deadlines that are not divided any more
 _TIGHT = 0.05  # of what a bound lacks: what the choices of a mix may always leave open together
 _SHARE = 0.2  # of the gap asked for, likewise, if half of what is lacking is more
+_PROMISED = 1.5  # times what a bound lacks: what choices that are priced at once must leave open together
 _ALIKE = 1.4  # ratio of the prices that numbers of micro-batches may need, to be priced as one range
 _SAME = 0.05  # logarithm of the ratio of prices that count as the same
-_WORK = 30_000  # of pricing one choice
+_WORK = 60_000  # of pricing one choice
 _MOST_PARTS = 400
+
+
+@dataclass(frozen=True)
+class _Within:
+    """What a cluster costs at least within a deadline, as far as structures are known, by micro-batches.
+
+    Parameters
+    ----------
+    costs
+        Infinite where none is known; numbers between known ones are filled in linearly.
+    seconds
+        Prices of a second there.
+    which
+        The structures, -1 where none is known.
+    """
+
+    costs: np.ndarray
+    seconds: np.ndarray
+    which: np.ndarray
 
 
 @dataclass
@@ -77,11 +98,8 @@ class _Curves:
         self._latency_s = np.vstack([self._latency_s, np.maximum.accumulate(points[0], axis=1)])
         self._cost = np.vstack([self._cost, points[1]])
 
-    def at(self, deadline_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """By micro-batches: least cost within a deadline, the price of a second there, and the structure.
-
-        Infinite, and structure -1, where none is known; numbers between known ones are filled in linearly.
-        """
+    def at(self, deadline_s: float) -> _Within:
+        """What is known for a deadline."""
         costs, seconds = np.full(self.most, np.inf), np.full(self.most, self.prices.second)
         which = np.full(self.most, -1)
         cost, second = self._on_curves(deadline_s)
@@ -93,7 +111,7 @@ class _Curves:
             inside = np.arange(known[0], known[-1] + 1)
             costs[inside] = np.interp(inside, known, costs[known])
             seconds[inside] = np.interp(inside, known, seconds[known])
-        return costs, seconds, which
+        return _Within(costs, seconds, which)
 
     def _on_curves(self, deadline_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Cost of each structure within a deadline, and the price of a second; cubic between points."""
@@ -146,6 +164,8 @@ class _Question:
     second: float
     earned: float
     cutoff: float
+    loose: float
+    """By how much the bound may rise."""
 
     @property
     def row(self) -> int:
@@ -209,8 +229,9 @@ class DeadlineSearch:
             amid = math.sqrt(ends[0] * ends[1]) if ends[0] > 0 else ends[1] / 4
             there, mix = self._mix([lines.at(amid) for lines in self._lines], amid)
             if there - bound < (self._enough - bound) / 2:
-                self._try(amid, mix)
-                if there >= self._enough or self._ask(amid, mix, self._enough - there):
+                within = [curves.at(amid) for curves in self._curves]
+                self._try(within, mix)
+                if there >= self._enough or self._ask(amid, within, mix, self._enough - there):
                     continue
                 if ends[1] <= ends[0] * _NARROWEST:
                     break
@@ -259,29 +280,31 @@ class DeadlineSearch:
         mix = cheapest_mix(np.array(costs), self.search.noise)
         return self._tradeoff * deadline_s + mix.bound - self._band_cost, mix.micro_batches
 
-    def _try(self, deadline_s: float, mix: tuple[int, ...]) -> None:
+    def _try(self, within: Sequence[_Within], mix: tuple[int, ...]) -> None:
         """Solve the cheapest structures known for a deadline together: of the mix, and of the curves."""
-        at = [curves.at(deadline_s) for curves in self._curves]
-        known = np.array([np.where(which >= 0, costs, np.inf) for costs, _, which in at])
+        known = np.array([np.where(of.which >= 0, of.costs, np.inf) for of in within])
         mixes = {mix}
         if np.isfinite(known.min(axis=1)).all():
             mixes.add(cheapest_mix(known, self.search.noise).micro_batches)
         for numbers in mixes:
-            which = [int(of[m - 1]) for (_, _, of), m in zip(at, numbers, strict=True)]
+            which = [int(of.which[m - 1]) for of, m in zip(within, numbers, strict=True)]
             if min(which) >= 0:
                 named = zip(self._curves, which, strict=True)
                 self.search.evaluate({curves.cluster: curves.structures[k] for curves, k in named})
 
-    def _ask(self, deadline_s: float, mix: tuple[int, ...], lacking: float) -> bool:
-        """Price the choices of a mix that are loose at a deadline; returns whether there were any."""
+    def _ask(
+        self, deadline_s: float, within: Sequence[_Within], mix: tuple[int, ...], lacking: float
+    ) -> bool:
+        """Price the loosest choices of a mix at a deadline; returns whether there were any."""
         fine = min(_SHARE * self._gap, lacking / 2)
         tolerance = max(_TIGHT * lacking, fine) / len(mix)
         worth = self.search.noise.price(sum(mix))
         questions = [
             question
             for row, m in enumerate(mix)
-            if (question := self._question(row, m, deadline_s, worth, lacking, tolerance)) is not None
+            if (question := self._question(row, m, deadline_s, within[row], worth, lacking, tolerance))
         ]
+        questions = _loosest(questions, _PROMISED * lacking)
         pool = self.search.pool
 
         def answer(question: _Question) -> Priced:
@@ -303,18 +326,26 @@ class DeadlineSearch:
         return bool(questions)
 
     def _question(
-        self, row: int, m: int, deadline_s: float, worth: float, lacking: float, tolerance: float
+        self,
+        row: int,
+        m: int,
+        deadline_s: float,
+        within: _Within,
+        worth: float,
+        lacking: float,
+        tolerance: float,
     ) -> _Question | None:
         """What to price for a cluster to run m micro-batches in time; None if it is known well enough.
 
         A range of numbers that need about the same price of latency comes first, and those inside it earn
         what its ends differ by; then the number alone.
         """
-        costs, seconds, _ = self._curves[row].at(deadline_s)
+        costs, seconds = within.costs, within.seconds
         every, lowest = np.arange(1, len(costs) + 1), self._lines[row].at(deadline_s)
         # what a number costs beyond the cheapest by more than its micro-batches are worth does not matter
         aim = float((costs - worth * every).min()) + worth * m + tolerance
-        if min(float(costs[m - 1]), aim) - lowest[m - 1] <= tolerance:
+        loose = min(float(costs[m - 1]), aim) - float(lowest[m - 1])
+        if loose <= tolerance:
             return None
         for second, numbers in self._ways(row, m, costs, seconds):
             first, last = int(numbers[0]), int(numbers[-1])
@@ -329,7 +360,7 @@ class DeadlineSearch:
                 float(lowest[m - 1]) + reach - earned * m,
                 aim - earned * m,
             )
-            return _Question(key, numbers, second, earned, cutoff + 1e-7 * abs(cutoff))
+            return _Question(key, numbers, second, earned, cutoff + 1e-7 * abs(cutoff), loose)
         return None
 
     def _ways(
@@ -359,6 +390,16 @@ class DeadlineSearch:
             _, column = Candidates(self.search.slot, curves.cluster, priced.structures).settle(k, own)
             if column is not None:
                 self.found.append((curves.cluster, column))
+
+
+def _loosest(questions: Iterable[_Question], enough: float) -> list[_Question]:
+    """The loosest questions, as many as are open by enough together."""
+    chosen: list[_Question] = []
+    for question in sorted(questions, key=attrgetter("loose"), reverse=True):
+        if sum(other.loose for other in chosen) >= enough:
+            break
+        chosen.append(question)
+    return chosen
 
 
 def _run_around(near: np.ndarray, m: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structur
 from edgeplan.solvers.segment_scheduling.together import Noise
 
 SWEEPS = 3  # over many clusters
-LEAST_WORK = 60_000  # of pricing one of many clusters, or coarsely
+_SAME = 0.15  # by which what a micro-batch earns has to change for another sweep
 _STALLED = 0.6  # of the gap, if more is left once as many were priced as there are many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
@@ -97,6 +97,8 @@ class MixPricing:
         Most work of pricing a cluster once.
     pool
         Where clusters are priced side by side; None in turn.
+    worth
+        What a micro-batch is thought to earn; what is known must tell by default.
     """
 
     slot: SlotArrays
@@ -108,6 +110,7 @@ class MixPricing:
     until: float
     work: int = MOST_WORK
     pool: Executor | None = None
+    worth: float | None = None
     found: list[tuple[int, Column]] = field(default_factory=list)
     """Decisions that pricing met."""
     least: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -176,12 +179,11 @@ class MixPricing:
         """
         every = range(1, self.least.shape[1] + 1)
         micro_batches = np.array(every)
+        earned = self._earned() if self.worth is None else self.worth
         for _ in range(SWEEPS):
             before, known_before = self._mixes()
             if self._is_over(before, known_before):
                 return
-            prices = [micro_batch_price(costs, self.noise) for costs in (self._known, self.least)]
-            earned = math.sqrt(math.prod(prices))  # the best price lies between, and they meet
 
             def price(row: int, earned: float = earned) -> tuple[float, Column | None]:
                 cutoff = float((self._known[row] - earned * micro_batches).min())
@@ -192,8 +194,15 @@ class MixPricing:
                     self._keep(row, column)
                 self._raise(row, every, bound + earned * micro_batches)
             mix, known = self._mixes()
-            if mix.bound - before.bound <= 0.1 * (known.bound - before.bound):
+            little, last, earned = 0.1 * (known.bound - before.bound), earned, self._earned()
+            if mix.bound - before.bound <= little or abs(earned - last) <= _SAME * last:
                 return
+
+    def _earned(self) -> float:
+        """What a micro-batch earns: between what costs known and bounds say, which meet."""
+        return math.sqrt(
+            math.prod(micro_batch_price(costs, self.noise) for costs in (self._known, self.least))
+        )
 
     def _settle(self) -> None:
         """Price what the cheapest mix uses, cluster by cluster, until all of it is exact or little changes.
@@ -201,7 +210,8 @@ class MixPricing:
         Many clusters have many mixes that cost about the same, and each would be raised in turn.
         """
         parts = [_Parts(self.least.shape[1], self._are_few) for _ in self.clusters]
-        priced, open_before = 0, np.inf
+        mix, known = self._mixes()
+        priced, open_before = 0, known.bound - mix.bound
         while True:
             mix, known = self._mixes()
             if self._is_over(mix, known):

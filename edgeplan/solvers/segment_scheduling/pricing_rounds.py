@@ -18,7 +18,7 @@ import numpy as np
 from edgeplan.solvers.segment_scheduling.candidates import Candidates, Column
 from edgeplan.solvers.segment_scheduling.deadlines import DeadlineSearch
 from edgeplan.solvers.segment_scheduling.dual_master import FEW_CLUSTERS, DualMaster, SlotPrices
-from edgeplan.solvers.segment_scheduling.mix_pricing import LEAST_WORK, SLACK, MixPricing, cheapest_of
+from edgeplan.solvers.segment_scheduling.mix_pricing import SLACK, MixPricing, cheapest_of
 from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, ClusterPrices
 from edgeplan.solvers.segment_scheduling.slot_arrays import Structure
 from edgeplan.solvers.segment_scheduling.slot_search import Before, SlotSearch
@@ -31,6 +31,7 @@ _STEPS = (-4, -1, 1, 4)  # by which micro-batches are varied
 _EXCHANGED = 6  # structures of a cluster that are tried in the best plan
 RECALLED = 16  # structures of a cluster that the next slot tries
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
+ROUGH_WORK, FINE_WORK = 30_000, 120_000  # of pricing one of many clusters, or in a rough pricing
 _COARSE = 0.3  # of the objective: the gap that the first pricing of a slot is made for
 _DEADLINES = 3  # every so many rounds, from the second on, deadlines are branched on
 _ROUGH = 0.05  # of what prices leave open so far: what pricing may leave open
@@ -135,7 +136,7 @@ class PricingRounds:
                 return found[structure].price(own) - earned * structure.micro_batches
 
             structures[n] = tuple(sorted(found, key=cost)[:RECALLED])
-        search.met = Before(prices, structures)
+        search.met = Before(prices, structures, search.best.micro_batches)
 
     def improve(self) -> Iterator[int]:
         """Price, solve what is cheapest together, and ask where the bound may rise; again while it pays.
@@ -176,7 +177,7 @@ class PricingRounds:
         share = _SHARE if rough else _SHARE / 5  # finer once the rough picture is there
         tolerance = max(share * search.gap * abs(best), _ROUGH * open_gap)
         enough = best - search.gap * abs(best)
-        coarse = rough or len(self.columns) > FEW_CLUSTERS
+        work = ROUGH_WORK if rough else FINE_WORK if len(self.columns) > FEW_CLUSTERS else MOST_WORK
         pricing = MixPricing(
             search.slot,
             search.noise,
@@ -185,8 +186,9 @@ class PricingRounds:
             tolerance,
             enough,
             search.until,
-            LEAST_WORK if coarse and not alone else MOST_WORK,
+            MOST_WORK if alone else work,
             search.pool,
+            self._worth(),
         )
         bound = pricing.run()
         search.raise_bound(bound)
@@ -201,6 +203,13 @@ class PricingRounds:
         if together is not None:
             self._meet(search.columns_of(together))
         return rose
+
+    def _worth(self) -> float | None:
+        """What a micro-batch is thought to earn; the first plan of a slot tells less than the slot before."""
+        assert self.search.best is not None
+        if self.prices is not None:
+            return self.search.noise.price(self.search.best.micro_batches)
+        return self.search.noise.price(self.before.micro_batches) if self.before else None
 
     def _exchange(self) -> None:
         """Give single clusters of the best plan another structure, while its prices promise a gain."""

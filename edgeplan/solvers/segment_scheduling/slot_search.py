@@ -28,10 +28,11 @@ _LEAST_PRICE = 1e-9  # of a cluster's latency, relative to that of T: for one th
 
 @dataclass(frozen=True)
 class Before:
-    """What a slot leaves to the next: its best prices, and its cheapest structures for them."""
+    """What a slot leaves to the next: best prices, cheapest structures for them, all micro-batches."""
 
     prices: SlotPrices
     structures: Mapping[int, tuple[Structure, ...]]
+    micro_batches: int
 
 
 @dataclass

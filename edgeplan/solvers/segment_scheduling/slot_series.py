@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -153,7 +154,7 @@ class SlotSeries:
             have = [device.id in there for device in self.problem.instance.clusters[n].devices]
             kept = tuple(s for s in structures if slot.instance.allows(n, s, have))
             fitting[n] = kept or (starts[n],)
-        return Before(self._before.prices, fitting)
+        return dataclasses.replace(self._before, structures=fitting)
 
     def _starts(
         self, slot: SlotArrays, there: Collection[str]
