@@ -39,6 +39,13 @@ typedef struct {
     double cost, seconds, band_hz, power_w;
 } LinkChoice;
 
+/* Where a link was best: log u with power to spare, and at full power, and which of them it was; NAN if unknown. */
+typedef struct {
+    double log_u[2];
+    int at_full_power;
+} Near;
+#define NOWHERE {{NAN, NAN}, 0}
+
 /* A link inside a programme. */
 typedef struct {
     Link link;
@@ -68,6 +75,7 @@ typedef struct {
 
 double phi_rise(double u);
 LinkChoice best_link(const Link *link, double second_price, double joule_price, double hz_price, double cap_s);
+LinkChoice best_link_near(const Link *link, double second_price, double joule_price, double hz_price, double cap_s, Near *near);
 LinkChoice link_in_time(const Link *link, double second_price, double joule_price, double hz_price, double seconds);
 LinkChoice best_power(const Link *link, double second_price, double joule_price, double band_hz, double cap_s);
 

@@ -17,15 +17,20 @@ double phi_rise(double u) {
     return exp(u) - expm1(u) / u;
 }
 
-/* The u with (u - 1) e^u + 1 = y, that is 1 + W0((y - 1) / e), by Halley's method from the right. */
+/* (u - 1) e^u + 1, times `left` = e^-u, without cancellation for small u. */
+static double balance(double u, double left) {
+    return u < 1e-2 ? u * u * (0.5 - u * (1.0 / 6 - u * (1.0 / 24 - u * (1.0 / 120 - u / 720)))) : u - 1 + left;
+}
+
+/* The u with (u - 1) e^u + 1 = y, that is 1 + W0((y - 1) / e), by Halley's method. It begins from the series in
+   sqrt(2 y), or from log(1 + x) (1 - log(1 + log(1 + x)) / (2 + log(1 + x))), which is near to W0(x). */
 static double balanced_u(double y) {
-    double u = fmin(sqrt(2 * y), 1 + log1p(y));
+    double root = sqrt(2 * y), grown = y > 1.5 ? log1p((y - 1) / M_E) : 0;
+    double u = y > 1.5 ? 1 + grown * (1 - log1p(grown) / (2 + grown)) : root * (1 - root * (1.0 / 3 - root * 11 / 72));
     for (int round = 0; round < 60 && u > 0; round++) {
-        double left = exp(-u); /* the excess of (u - 1) e^u + 1 is taken times this */
-        double risen = u < 1e-2 ? u * u * (0.5 - u * (1.0 / 6 - u * (1.0 / 24 - u * (1.0 / 120 - u / 720)))) : u - 1 + left;
-        double excess = risen - y * left, step = excess / (u - 0.5 * excess * (1 + u) / u);
+        double left = exp(-u), excess = balance(u, left) - y * left, step = excess / (u - 0.5 * excess * (1 + u) / u);
         u -= step;
-        if (fabs(step) <= 1e-6 * u) break; /* the next step would be its cube */
+        if (fabs(step) <= 1e-4 * u) break; /* the next step would be its cube */
     }
     return u;
 }
@@ -104,43 +109,49 @@ static double root_of_slope(const Priced *p, double guess) {
     return fabs(at_low) < fabs(at_high) ? low : high;
 }
 
-/* Root of `excess` in log u by Newton's method: both equations below are all but linear there. NAN if it fails. */
-static double newton_log_u(double u, double target, int at_full_power) {
-    double x = log(fmin(fmax(u, 1e-25), 600));
+/* Root of `excess` in x = log u by Newton's method: both equations below are all but linear there. NAN if it fails. */
+static double newton_log_u(double x, double target, int at_full_power) {
     for (int round = 0; round < 20; round++) {
         if (!(x > MIN_LOG_U && x < MAX_LOG_U)) return NAN;
-        u = exp(x);
-        double grown = expm1(u), value = u < 1e-8 ? 1 + 0.5 * u : grown / u;
+        double u = exp(x), grown = expm1(u), value = u < 1e-8 ? 1 + 0.5 * u : grown / u;
         double rise = u < 1e-3 ? phi_rise(u) : grown + 1 - value, bend = u * (grown + 1) - rise;
         double excess = log(rise) - target, slope = bend / rise;
         if (at_full_power) excess += 2 * log(grown) - x - u, slope += 2 * (1 + grown) / value - 1 - u;
         else excess += 0.5 * x, slope += 0.5;
         double step = excess / slope;
         x -= fmax(-2, fmin(step, 2));
-        if (fabs(step) < 1e-5) return x; /* the next step would be its square */
+        if (fabs(step) < 1e-4) return x; /* the next step would be its square */
     }
     return NAN;
 }
 
-/* The best point: where power is to spare E u phi' = sqrt(s mu N / u), at full power with c = unit_j phi / P
-   (E + s unit_j / P) u phi' = mu N P / unit_j * u e^u / (e^u - 1)^2. */
-static Point best_point(const Priced *p) {
-    const Link *link = p->link;
-    double energy = p->joule_price * link->unit_j, band_cost = p->hz_price * link->nats;
-    double target = 0.5 * log(p->second_price * band_cost) - log(energy), full = link->max_power_w / link->unit_j;
-    double ratio = exp(target), x;
-    if (energy > 0) {
-        x = newton_log_u(fmin(pow(2 * ratio, 2.0 / 3), 1 + log1p(ratio)), target, 0);
-        if (isfinite(x)) {
-            Point found = point_at(p, x);
-            if (!found.at_full_power) return found;
-        }
+/* log u where the best point lies if power is to spare, E u phi' = sqrt(s mu N / u), or at full power, where
+   c = unit_j phi / P and (E + s unit_j / P) u phi' = mu N P / unit_j * u e^u / (e^u - 1)^2. NAN if it is not found. */
+static double stationary_log_u(const Priced *p, int at_full_power, double near) {
+    double energy = p->joule_price * p->link->unit_j, band_cost = p->hz_price * p->link->nats, target, u;
+    if (at_full_power) {
+        double full = p->link->max_power_w / p->link->unit_j, ratio = band_cost * full / (energy + p->second_price / full);
+        target = log(ratio), u = fmin(sqrt(2 * ratio), 1 + log1p(ratio));
+    } else {
+        if (energy <= 0) return NAN;
+        double ratio = sqrt(p->second_price * band_cost) / energy, root = cbrt(2 * ratio);
+        target = log(ratio), u = fmin(root * root, 1 + log1p(ratio));
     }
-    ratio = band_cost * full / (energy + p->second_price / full);
-    x = newton_log_u(fmin(sqrt(2 * ratio), 1 + log1p(ratio)), log(ratio), 1);
-    if (isfinite(x)) {
+    return newton_log_u(isfinite(near) ? near : log(fmin(fmax(u, 1e-25), 600)), target, at_full_power);
+}
+
+static Point best_point(const Priced *p, Near *near) {
+    double full = p->link->max_power_w / p->link->unit_j;
+    for (int pass = 0; pass < 2; pass++) {
+        int at_full_power = near->at_full_power ^ pass;
+        double x = stationary_log_u(p, at_full_power, near->log_u[at_full_power]);
+        near->log_u[at_full_power] = x;
+        if (!isfinite(x)) continue;
         Point found = point_at(p, x);
-        if (found.seconds * full <= found.value * (1 + 1e-9)) return found;
+        if (at_full_power ? found.seconds * full <= found.value * (1 + 1e-9) : !found.at_full_power) {
+            near->at_full_power = at_full_power;
+            return found;
+        }
     }
     return point_at(p, root_of_slope(p, 0.7));
 }
@@ -162,22 +173,34 @@ LinkChoice link_in_time(const Link *link, double second_price, double joule_pric
     return choice;
 }
 
-/* Cheapest seconds, band and power for prices of a second, a joule and a hertz, within `cap_s` seconds;
-   the cost is infinite where none fits. All prices but the joule's are above 0. */
-LinkChoice best_link(const Link *link, double second_price, double joule_price, double hz_price, double cap_s) {
+/* Whether the best seconds are those of a cap: more of them would save more band than they cost. */
+static int cap_binds(const Link *link, double second_price, double joule_price, double hz_price, double cap_s) {
+    double u = hz_price * link->nats / (second_price * cap_s * cap_s); /* what the cap's band costs as much as its seconds at */
+    double highest = link->max_power_w * cap_s / link->unit_j, left = exp(-u);
+    if (u > 600 || phi(u) >= highest) return 1;
+    return balance(u, left) * joule_price * link->unit_j >= hz_price * link->nats / cap_s * left;
+}
+
+/* Cheapest seconds, band and power for prices of a second, a joule and a hertz, within `cap_s` seconds; the cost is
+   infinite where none fits. All prices but the joule's are above 0. `near` is where the last of similar links was best. */
+LinkChoice best_link_near(const Link *link, double second_price, double joule_price, double hz_price, double cap_s,
+                          Near *near) {
     LinkChoice choice = {INFINITY, 0, 0, 0};
     if (link->max_power_w <= 0) return choice;
-    if (isfinite(cap_s)) { /* more seconds would save more band than they cost: the cap binds */
-        LinkChoice capped = link_in_time(link, second_price, joule_price, hz_price, cap_s);
-        if (isfinite(capped.cost) && second_price * cap_s <= hz_price * capped.band_hz) return capped;
-    }
+    if (isfinite(cap_s) && cap_binds(link, second_price, joule_price, hz_price, cap_s))
+        return link_in_time(link, second_price, joule_price, hz_price, cap_s);
     Priced priced = {link, second_price, joule_price, hz_price};
-    Point best = best_point(&priced);
+    Point best = best_point(&priced, near);
     if (best.seconds > cap_s) return link_in_time(link, second_price, joule_price, hz_price, cap_s);
     choice.cost = best.cost, choice.seconds = best.seconds;
     choice.band_hz = link->nats / (best.u * best.seconds);
     choice.power_w = link->unit_j * best.value / best.seconds;
     return choice;
+}
+
+LinkChoice best_link(const Link *link, double second_price, double joule_price, double hz_price, double cap_s) {
+    Near nowhere = NOWHERE;
+    return best_link_near(link, second_price, joule_price, hz_price, cap_s, &nowhere);
 }
 
 /* Cheapest seconds and power on a given band: a clipped Lambert W. */
