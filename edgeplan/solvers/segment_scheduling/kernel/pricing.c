@@ -183,8 +183,8 @@ static Link hop_link(const Search *s, int device, double bits) {
 
 /* The cheapest choice for a price of a hertz, or on the whole of a band where a hertz costs nothing. */
 static LinkChoice cheapest_link(const Link *link, double second_price, double joule_price, double hz_price, double band_hz,
-                                double cap_s) {
-    return hz_price > 0 ? best_link(link, second_price, joule_price, hz_price, cap_s)
+                                double cap_s, Near *near) {
+    return hz_price > 0 ? best_link_near(link, second_price, joule_price, hz_price, cap_s, near)
                         : best_power(link, second_price, joule_price, band_hz, cap_s);
 }
 
@@ -198,11 +198,12 @@ static void price_hops(const Search *s, int m, const double *hz_price, const Lev
         double joule = s->slot->device_price[s->first + i] * m;
         for (int k = 0; k < s->num_classes; k++, hop += levels->size, known += like ? like->size : 0) {
             Link link = hop_link(s, i, s->class_bits[k]);
+            Near near = NOWHERE;
             for (int g = 0; g < levels->size; g++) {
                 if (link.nats == 0) hop[g] = 0;
                 else if (like && hz_price[g] == like->hz_price[of[g]]) hop[g] = known[of[g]];
                 else hop[g] = cheapest_link(&link, s->latency_price, joule, hz_price ? hz_price[g] : 0, band,
-                                            levels->until_s[g]).cost;
+                                            levels->until_s[g], &near).cost;
             }
         }
     }
@@ -215,13 +216,15 @@ static double uplink_cost(const Search *s, int m, const Levels *levels, double *
                  s->slot->uplink_power_w[s->cluster]};
     double second = bits > 0 ? s->latency_price * (last + s->slot->upload_bits) / bits : 0;
     double joule = s->slot->uplink_price[s->cluster], band = s->slot->uplink_band_hz;
+    Near near = NOWHERE;
     if (!(bits > 0)) {
         for (int g = 0; within && g < levels->size; g++) within[g] = 0;
         return 0;
     }
     for (int g = 0; within && g < levels->size; g++)
-        within[g] = cheapest_link(&link, second, joule, s->hz_price, band, last > 0 ? levels->until_s[g] * bits / last : INFINITY).cost;
-    return cheapest_link(&link, second, joule, s->hz_price, band, INFINITY).cost;
+        within[g] = cheapest_link(&link, second, joule, s->hz_price, band, last > 0 ? levels->until_s[g] * bits / last : INFINITY,
+                                  &near).cost;
+    return cheapest_link(&link, second, joule, s->hz_price, band, INFINITY, &near).cost;
 }
 
 static double plain_cost(const Search *s, int m) {
@@ -248,6 +251,14 @@ static void lay_levels(const Search *s, int m, double from_s, double to_s, int s
         levels->until_s[levels->size - 1] = to_s;
     }
     uplink_cost(s, m, levels, levels->uplink);
+}
+
+static void take_levels(const Levels *levels, const int *which, int count, Levels *taken) {
+    taken->size = count;
+    for (int k = 0; k < count; k++) {
+        taken->from_s[k] = levels->from_s[which[k]], taken->until_s[k] = levels->until_s[which[k]];
+        taken->uplink[k] = levels->uplink[which[k]];
+    }
 }
 
 /* The bottleneck beyond which it alone, and what every structure bears, cost as much as the cutoff. */
@@ -347,24 +358,48 @@ static void add_range(Search *s, int fewest, int most, int stages, double known)
 
 /* ---- counts ---- */
 
+/* Blocks at which the r last stages of `num_stages` may begin: those before fit on the others, and these on r. */
+static void reach(const Search *s, Range range, int num_stages, int *lowest, int *highest) {
+    lowest[0] = s->num_blocks, highest[num_stages] = 0;
+    for (int r = 0; r < num_stages; r++) {
+        lowest[r + 1] = lowest[r];
+        for (int i = 0; i < s->num_devices; i++) {
+            if (!s->slot->present[s->first + i]) continue;
+            int least = least_starts(s, i, range.held, r + 1)[lowest[r]];
+            lowest[r + 1] = least < lowest[r + 1] ? least : lowest[r + 1];
+        }
+        if (lowest[r + 1] < num_stages - r - 1) lowest[r + 1] = num_stages - r - 1;
+    }
+    for (int r = num_stages - 1; r >= 0; r--) {
+        highest[r] = 0;
+        for (int i = 0; i < s->num_devices; i++) {
+            if (!s->slot->present[s->first + i]) continue;
+            const int32_t *least = least_starts(s, i, range.held, r + 1);
+            while (highest[r] < s->num_blocks - r && least[highest[r] + 1] <= highest[r + 1]) highest[r]++;
+        }
+    }
+}
+
 /* rest[r][a][g]: least cost of the blocks before a after the r last stages are placed, of `num_stages` in all. */
 static void complete_stages(const Search *s, Range range, int num_stages, const Levels *levels, const Prices *try) {
     int n = s->num_blocks, size = levels->size, row = (n + 1) * size;
+    int lowest[MAX_STAGES + 1], highest[MAX_STAGES + 1];
     double *rest = try->rest, best[COARSE];
+    reach(s, range, num_stages, lowest, highest);
     for (int k = 0; k < row; k++) rest[num_stages * row + k] = k < size ? 0 : INFINITY;
     for (int r = num_stages - 1; r >= 0; r--) {
         double *now = rest + r * row, *next = now + row;
-        int from = r == 0 ? n : num_stages - r, to = r == 0 ? n : n - r;
         for (int k = 0; k < row; k++) now[k] = INFINITY;
         for (int i = 0; i < s->num_devices; i++) {
             if (!s->slot->present[s->first + i]) continue;
             const int32_t *least = least_starts(s, i, range.held, r + 1);
             double price = second_cost(s, i, range.charged);
-            for (int a = from; a <= to; a++) {
+            for (int a = lowest[r]; a <= highest[r]; a++) {
+                int last = highest[r + 1] < a ? highest[r + 1] : a - 1, first = lowest[r + 1] > least[a] ? lowest[r + 1] : least[a];
                 const double *own = try->hop + (i * s->num_classes + s->class_of[a - 1]) * size;
                 if (r > 0 && !(own[size - 1] < INFINITY)) continue;
                 for (int g = 0; g < size; g++) best[g] = INFINITY;
-                for (int start = a - 1, low = 0; start >= least[a]; start--) {
+                for (int start = last, low = 0; start >= first; start--) {
                     double seconds = stage_seconds(s, i, start, a), cost = price * seconds;
                     const double *behind = next + start * size;
                     while (low < size && levels->until_s[low] < seconds) low++;
@@ -480,6 +515,14 @@ static Prices prices_in(double *memory, int size, size_t rest, size_t hop) {
                     .penalty = memory + (rest + hop) * size};
 }
 
+/* Which values are below a limit; returns how many. */
+static int below(const double *values, int size, double limit, int *which) {
+    int count = 0;
+    for (int g = 0; g < size; g++)
+        if (values[g] < limit) which[count++] = g;
+    return count;
+}
+
 /* What counts leave behind for those of as many stages: levels, and their prices and penalties in seconds of latency. */
 typedef struct {
     double size, until_s[FINE], hz_price[FINE], penalty[]; /* [devices][FINE] */
@@ -559,14 +602,11 @@ static int add_count(Search *s, int index, double *known) {
         if (round > (learnt ? 1 : 3) && bound - last < 0.0005 * spent(s, m, bound)) break;
         last = bound;
         double worth = bound + fmin(0.3 * (s->cutoff - bound), NEAR * spent(s, m, bound)); /* levels that may soon matter */
-        tried.size = 0;
-        for (int g = 0; g < size; g++)
-            if (best.bound[g] < s->cutoff && best.bound[g] <= worth) of[tried.size++] = g;
+        take_levels(&levels, of, below(best.bound, size, fmin(worth, s->cutoff), of), &tried);
         next = prices_in(spare, tried.size, rest, hop);
         int moved = 0;
         for (int k = 0; k < tried.size; k++) {
             int g = of[k];
-            tried.from_s[k] = levels.from_s[g], tried.until_s[k] = levels.until_s[g], tried.uplink[k] = levels.uplink[g];
             next.hz_price[k] = best.hz_price[g];
             for (int i = 0; i < s->num_devices; i++) next.penalty[i * tried.size + k] = best.penalty[i * size + g];
             int stages = trace_stages(s, sized.range, sized.num_stages, &levels, &best, g, devices, classes);
@@ -671,37 +711,37 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
 
 /* Place the next stage, counted from the end, in all ways; returns the most promising label, or -1. */
 static int extend(Search *s, int count_index, int parent, double known) {
-    Count count = ((Count *)s->counted.items)[count_index];
+    const Count *count = (Count *)s->counted.items + count_index;
     Label from = {.count = count_index, .parent = -1, .device = -1, .start = s->num_blocks};
-    int m = count.range.charged, size = count.levels.size, given = s->slot->given_order[s->cluster];
+    int m = count->range.charged, size = count->levels.size, given = s->slot->given_order[s->cluster];
     double hops[FINE] = {0}, base[FINE], lowest = INFINITY;
     int best = -1;
     if (parent >= 0) {
         Label *placed = (Label *)s->labels.items + parent;
         if (placed->opened) return -1;
         placed->opened = 1, from = *placed;
-        sum_hops(s, &count, &from, hops);
+        sum_hops(s, count, &from, hops);
     }
-    int r = from.stages, end = from.start, left = count.num_stages - r - 1;
+    int r = from.stages, end = from.start, left = count->num_stages - r - 1;
     int hop_kind = r == 0 ? 0 : s->class_of[end - 1];
-    const double *rest = count.prices.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
+    const double *rest = count->prices.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
     s->work++;
     for (int i = 0; i < s->num_devices; i++) {
         if (!s->slot->present[s->first + i] || (given && parent >= 0 && i >= from.device)) continue;
         if (parent >= 0 && serves(s, parent, i)) continue;
-        const int32_t *least = least_starts(s, i, count.range.held, r + 1);
-        const double *own = count.prices.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
-        const double *penalty = count.prices.penalty + i * size;
+        const int32_t *least = least_starts(s, i, count->range.held, r + 1);
+        const double *own = count->prices.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
+        const double *penalty = count->prices.penalty + i * size;
         double price = second_cost(s, i, m), waiting = m > 1 ? s->latency_price * (m - 1) : 0;
         for (int g = 0; g < size; g++)
-            base[g] = count.base[g] + from.cost + hops[g] + penalty[g] + (r == 0 ? 0 : own[g]) + charge(s, m, &count.levels, g);
+            base[g] = count->base[g] + from.cost + hops[g] + penalty[g] + (r == 0 ? 0 : own[g]) + charge(s, m, &count->levels, g);
         if (!(base[size - 1] < INFINITY)) continue;
         for (int start = left == 0 ? 0 : end - 1, low = 0; start >= least[end]; start--) {
             double seconds = stage_seconds(s, i, start, end), busiest = seconds > from.busiest_s ? seconds : from.busiest_s;
-            while (low < size && count.levels.until_s[low] < busiest) low++;
+            while (low < size && count->levels.until_s[low] < busiest) low++;
             if (low == size) break;
             const double *behind = rest + start * size;
-            double over = busiest - count.levels.from_s[low], bound = base[low] + behind[low] + (over > 0 ? waiting * over : 0);
+            double over = busiest - count->levels.from_s[low], bound = base[low] + behind[low] + (over > 0 ? waiting * over : 0);
             for (int g = low + 1; g < size; g++) {
                 double all = base[g] + behind[g];
                 bound = all < bound ? all : bound;
@@ -851,16 +891,24 @@ static int begin(Search *s, const Slot *slot, int cluster, double latency_price,
 /* Bytes that pricing keeps of a cluster from one call to the next, zeroed before the first. */
 int64_t learnt_size(int num_devices, int num_stages) { return num_stages * learnt_bytes(num_devices); }
 
-/* Quick lower bounds on the cost of every number of micro-batches, at most `cutoff`. Returns -1 without memory. */
+static double quick_bound(Search *s, Range range) {
+    s->heap.size = s->sized.size = 0;
+    add_end(s, range, 0, -INFINITY);
+    return s->heap.size ? ((Entry *)s->heap.items)[0].bound : s->cutoff;
+}
+
+/* Quick lower bounds on the cost of every number of micro-batches, at most `cutoff`: of 1, 2, 3 to 4, 5 to 8 and so on
+   by the two ends. Returns -1 without memory. */
 int bound_cluster(const Slot *slot, int cluster, double latency_price, double hz_price, double cutoff, int max_stages,
                   double *least) {
     Search s;
     if (begin(&s, slot, cluster, latency_price, hz_price, 0, max_stages)) {
         s.cutoff = cutoff;
-        for (int m = 1; m <= slot->max_micro_batches; m++) {
-            s.heap.size = s.sized.size = 0;
-            add_roots(&s, m, m, 1, INFINITY);
-            least[m - 1] = s.heap.size ? ((Entry *)s.heap.items)[0].bound : cutoff;
+        for (int first = 1, last = 1; first <= slot->max_micro_batches; first = last + 1, last = 2 * last) {
+            last = last < slot->max_micro_batches ? last : slot->max_micro_batches;
+            double from = quick_bound(&s, (Range){first, first}), to = first < last ? quick_bound(&s, (Range){first, last}) : from;
+            for (int m = first; m <= last; m++)
+                least[m - 1] = from + (to - from) * (m - first) / (last > first ? last - first : 1);
         }
     }
     release(&s);
