@@ -25,8 +25,7 @@ from edgeplan.solvers.segment_scheduling.pricing import MOST_WORK, bound_cluster
 from edgeplan.solvers.segment_scheduling.slot_arrays import SlotArrays, Structure
 from edgeplan.solvers.segment_scheduling.together import Noise
 
-SWEEPS = 3  # over many clusters
-_SAME = 0.15  # by which what a micro-batch earns has to change for another sweep
+SWEEPS = 3  # over many clusters, until what a micro-batch earns is known
 _STALLED = 0.6  # of the gap, if more is left once as many were priced as there are many clusters
 SLACK = 1e-7  # relative; keeps rounding from cutting off what it compares with
 Priceable = TypeVar("Priceable")
@@ -180,7 +179,7 @@ class MixPricing:
         every = range(1, self.least.shape[1] + 1)
         micro_batches = np.array(every)
         earned = self._earned() if self.worth is None else self.worth
-        for _ in range(SWEEPS):
+        for _ in range(SWEEPS if self.worth is None else 1):
             before, known_before = self._mixes()
             if self._is_over(before, known_before):
                 return
@@ -194,9 +193,9 @@ class MixPricing:
                     self._keep(row, column)
                 self._raise(row, every, bound + earned * micro_batches)
             mix, known = self._mixes()
-            little, last, earned = 0.1 * (known.bound - before.bound), earned, self._earned()
-            if mix.bound - before.bound <= little or abs(earned - last) <= _SAME * last:
+            if mix.bound - before.bound <= 0.1 * (known.bound - before.bound):
                 return
+            earned = self._earned()
 
     def _earned(self) -> float:
         """What a micro-batch earns: between what costs known and bounds say, which meet."""
