@@ -31,7 +31,7 @@ _STEPS = (-4, -1, 1, 4)  # by which micro-batches are varied
 _EXCHANGED = 6  # structures of a cluster that are tried in the best plan
 RECALLED = 16  # structures of a cluster that the next slot tries
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
-ROUGH_WORK, FINE_WORK = 30_000, 120_000  # of pricing one of many clusters, or in a rough pricing
+_ROUGH_WORK, _MANY_WORK = 30_000, 120_000  # of pricing a cluster: in the first pricing, and of many clusters
 _COARSE = 0.3  # of the objective: the gap that the first pricing of a slot is made for
 _DEADLINES = 3  # every so many rounds, from the second on, deadlines are branched on
 _ROUGH = 0.05  # of what prices leave open so far: what pricing may leave open
@@ -177,7 +177,6 @@ class PricingRounds:
         share = _SHARE if rough else _SHARE / 5  # finer once the rough picture is there
         tolerance = max(share * search.gap * abs(best), _ROUGH * open_gap)
         enough = best - search.gap * abs(best)
-        work = ROUGH_WORK if rough else FINE_WORK if len(self.columns) > FEW_CLUSTERS else MOST_WORK
         pricing = MixPricing(
             search.slot,
             search.noise,
@@ -186,7 +185,7 @@ class PricingRounds:
             tolerance,
             enough,
             search.until,
-            MOST_WORK if alone else work,
+            self._work(),
             search.pool,
             self._worth(),
         )
@@ -203,6 +202,14 @@ class PricingRounds:
         if together is not None:
             self._meet(search.columns_of(together))
         return rose
+
+    def _work(self) -> int:
+        """Most work of pricing a cluster: of many clusters no single one decides the gap."""
+        if len(self.columns) == 1:
+            return MOST_WORK
+        if self.prices is None:
+            return _ROUGH_WORK
+        return MOST_WORK if len(self.columns) <= FEW_CLUSTERS else _MANY_WORK
 
     def _worth(self) -> float | None:
         """What a micro-batch is thought to earn; the first plan of a slot tells less than the slot before."""
