@@ -52,6 +52,8 @@ class _Within:
 
     Parameters
     ----------
+    deadline_s
+        The deadline.
     costs
         Infinite where none is known; numbers between known ones are filled in linearly.
     seconds
@@ -60,6 +62,7 @@ class _Within:
         The structures, -1 where none is known.
     """
 
+    deadline_s: float
     costs: np.ndarray
     seconds: np.ndarray
     which: np.ndarray
@@ -111,7 +114,7 @@ class _Curves:
             inside = np.arange(known[0], known[-1] + 1)
             costs[inside] = np.interp(inside, known, costs[known])
             seconds[inside] = np.interp(inside, known, seconds[known])
-        return _Within(costs, seconds, which)
+        return _Within(deadline_s, costs, seconds, which)
 
     def _on_curves(self, deadline_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Cost of each structure within a deadline, and the price of a second; cubic between points."""
@@ -231,7 +234,7 @@ class DeadlineSearch:
             if there - bound < (self._enough - bound) / 2:
                 within = [curves.at(amid) for curves in self._curves]
                 self._try(within, mix)
-                if there >= self._enough or self._ask(amid, within, mix, self._enough - there):
+                if there >= self._enough or self._ask(within, mix, self._enough - there):
                     continue
                 if ends[1] <= ends[0] * _NARROWEST:
                     break
@@ -292,9 +295,7 @@ class DeadlineSearch:
                 named = zip(self._curves, which, strict=True)
                 self.search.evaluate({curves.cluster: curves.structures[k] for curves, k in named})
 
-    def _ask(
-        self, deadline_s: float, within: Sequence[_Within], mix: tuple[int, ...], lacking: float
-    ) -> bool:
+    def _ask(self, within: Sequence[_Within], mix: tuple[int, ...], lacking: float) -> bool:
         """Price the loosest choices of a mix at a deadline; returns whether there were any."""
         fine = min(_SHARE * self._gap, lacking / 2)
         tolerance = max(_TIGHT * lacking, fine) / len(mix)
@@ -302,7 +303,7 @@ class DeadlineSearch:
         questions = [
             question
             for row, m in enumerate(mix)
-            if (question := self._question(row, m, deadline_s, within[row], worth, lacking, tolerance))
+            if (question := self._question(row, m, within[row], worth, lacking, tolerance))
         ]
         questions = _loosest(questions, _PROMISED * lacking)
         pool = self.search.pool
@@ -326,14 +327,7 @@ class DeadlineSearch:
         return bool(questions)
 
     def _question(
-        self,
-        row: int,
-        m: int,
-        deadline_s: float,
-        within: _Within,
-        worth: float,
-        lacking: float,
-        tolerance: float,
+        self, row: int, m: int, within: _Within, worth: float, lacking: float, tolerance: float
     ) -> _Question | None:
         """What to price for a cluster to run m micro-batches in time; None if it is known well enough.
 
@@ -341,7 +335,7 @@ class DeadlineSearch:
         what its ends differ by; then the number alone.
         """
         costs, seconds = within.costs, within.seconds
-        every, lowest = np.arange(1, len(costs) + 1), self._lines[row].at(deadline_s)
+        every, lowest = np.arange(1, len(costs) + 1), self._lines[row].at(within.deadline_s)
         # what a number costs beyond the cheapest by more than its micro-batches are worth does not matter
         aim = float((costs - worth * every).min()) + worth * m + tolerance
         loose = min(float(costs[m - 1]), aim) - float(lowest[m - 1])
@@ -355,7 +349,7 @@ class DeadlineSearch:
             part = slice(first - 1, last)
             earned = float(costs[last - 1] - costs[first - 1]) / (last - first) if last > first else 0.0
             reach = max(lacking, self._gap) * (1 if np.isfinite(costs[m - 1]) else _FAR)
-            cutoff = second * deadline_s + min(
+            cutoff = second * within.deadline_s + min(
                 float((costs[part] - earned * numbers).min()),
                 float(lowest[m - 1]) + reach - earned * m,
                 aim - earned * m,
@@ -394,12 +388,9 @@ class DeadlineSearch:
 
 def _loosest(questions: Iterable[_Question], enough: float) -> list[_Question]:
     """The loosest questions, as many as are open by enough together."""
-    chosen: list[_Question] = []
-    for question in sorted(questions, key=attrgetter("loose"), reverse=True):
-        if sum(other.loose for other in chosen) >= enough:
-            break
-        chosen.append(question)
-    return chosen
+    ranked = sorted(questions, key=attrgetter("loose"), reverse=True)
+    opened = itertools.accumulate((question.loose for question in ranked), initial=0.0)
+    return [question for question, before in zip(ranked, opened, strict=False) if before < enough]
 
 
 def _run_around(near: np.ndarray, m: int) -> np.ndarray:

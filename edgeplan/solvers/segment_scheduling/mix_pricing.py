@@ -178,11 +178,11 @@ class MixPricing:
         """
         every = range(1, self.least.shape[1] + 1)
         micro_batches = np.array(every)
-        earned = self._earned() if self.worth is None else self.worth
         for _ in range(SWEEPS if self.worth is None else 1):
             before, known_before = self._mixes()
             if self._is_over(before, known_before):
                 return
+            earned = self._earned() if self.worth is None else self.worth
 
             def price(row: int, earned: float = earned) -> tuple[float, Column | None]:
                 cutoff = float((self._known[row] - earned * micro_batches).min())
@@ -195,7 +195,6 @@ class MixPricing:
             mix, known = self._mixes()
             if mix.bound - before.bound <= 0.1 * (known.bound - before.bound):
                 return
-            earned = self._earned()
 
     def _earned(self) -> float:
         """What a micro-batch earns: between what costs known and bounds say, which meet."""
@@ -211,10 +210,7 @@ class MixPricing:
         parts = [_Parts(self.least.shape[1], self._are_few) for _ in self.clusters]
         mix, known = self._mixes()
         priced, open_before = 0, known.bound - mix.bound
-        while True:
-            mix, known = self._mixes()
-            if self._is_over(mix, known):
-                return
+        while not self._is_over(mix, known):
             if priced >= len(self.clusters) and not self._are_few:
                 if known.bound - mix.bound > _STALLED * open_before:
                     return
@@ -239,6 +235,7 @@ class MixPricing:
                     self._keep(row, column)
                 self._raise(row, numbers, line)
                 parts[row].divide(numbers)
+            mix, known = self._mixes()
 
     def _line(self, row: int, numbers: range, m: int, slack: float) -> Line:
         """A line below a cluster's cost over a range, as steep as between its ends; up to a slack at m."""
