@@ -105,6 +105,7 @@ typedef struct {
     const Slot *slot;
     int cluster, first, num_devices, num_blocks, max_stages, stride, width; /* stride: of candidates */
     double latency_price, hz_price, batch_price, cutoff, tolerance, floor; /* floor: least bound of what time did not allow */
+    int32_t *marks, mark;   /* by device, of the label that is extended */
     int32_t *class_of;      /* by block: which of the distinct sizes its hop has */
     double *class_bits;
     int num_classes;
@@ -635,17 +636,25 @@ static int add_count(Search *s, int index, double *known) {
 
 /* ---- labels ---- */
 
-static int serves(const Search *s, int label, int device) {
+/* Mark the devices that serve in a label: those whose mark is the one returned. */
+static int32_t mark_serving(Search *s, int label) {
     const Label *labels = s->labels.items;
-    for (; label >= 0; label = labels[label].parent)
-        if (labels[label].device == device) return 1;
-    return 0;
+    for (s->mark++; label >= 0; label = labels[label].parent) s->marks[labels[label].device] = s->mark;
+    return s->mark;
 }
+
+/* One device with its hop among those of a set: a bit of its own where there are few enough, else bits at random. */
+static int sets_are_exact(const Search *s) { return s->num_devices * s->num_classes <= 64; }
 
 static uint64_t scatter(uint64_t x) {
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
+}
+
+static uint64_t member(const Search *s, int device, int hop_kind) {
+    int which = device * s->num_classes + hop_kind;
+    return sets_are_exact(s) ? (uint64_t)1 << which : scatter(which);
 }
 
 /* Class of the hop behind a label's stage, which ends where the one behind it starts; of the last stage none. */
@@ -655,6 +664,8 @@ static int hop_class(const Search *s, const Label *label) {
 
 static int same_links(const Search *s, const Label *a, const Label *b) {
     const Label *labels = s->labels.items;
+    if (a->set != b->set || a->last != b->last) return 0;
+    if (sets_are_exact(s)) return 1;
     for (;; a = &labels[a->parent]) {
         const Label *other = b;
         while (other->device != a->device && other->parent >= 0) other = &labels[other->parent];
@@ -693,7 +704,7 @@ static void enlarge(Search *s) {
 
 /* Whether a label met before, with the same links and first block, is as cheap and no busier; note this one. */
 static int is_dominated(Search *s, const Label *label, int32_t index) {
-    if (4 * s->seen_size >= 3 * s->seen_room) enlarge(s);
+    if (2 * s->seen_size >= s->seen_room) enlarge(s);
     if (s->failed) return 0;
     uint64_t key = scatter(label->set + scatter(((uint64_t)label->count << 16) + label->start + 1)) | 1;
     const Label *labels = s->labels.items;
@@ -701,12 +712,26 @@ static int is_dominated(Search *s, const Label *label, int32_t index) {
     for (; s->seen[at].key; at = (at + 1) & (s->seen_room - 1)) {
         const Label *other = &labels[s->seen[at].label];
         if (s->seen[at].key != key || other->count != label->count || other->start != label->start
-            || other->stages != label->stages || other->last != label->last || !same_links(s, label, other)) continue;
+            || other->stages != label->stages || !same_links(s, label, other)) continue;
         if (other->cost <= label->cost && other->busiest_s <= label->busiest_s) return 1;
         if (other->cost >= label->cost && other->busiest_s >= label->busiest_s) { s->seen[at].label = index; return 0; }
     }
     s->seen[at] = (Seen){key, index}, s->seen_size++;
     return 0;
+}
+
+/* Least of a[g] + b[g] from one place on; four at a time, which do not wait for each other. */
+static double least_sum(const double *a, const double *b, int from, int size) {
+    double least[4] = {INFINITY, INFINITY, INFINITY, INFINITY};
+    int g = from;
+    for (; g + 4 <= size; g += 4)
+        for (int k = 0; k < 4; k++) {
+            double sum = a[g + k] + b[g + k];
+            least[k] = sum < least[k] ? sum : least[k];
+        }
+    for (; g < size; g++) least[0] = a[g] + b[g] < least[0] ? a[g] + b[g] : least[0];
+    double one = least[0] < least[1] ? least[0] : least[1], other = least[2] < least[3] ? least[2] : least[3];
+    return one < other ? one : other;
 }
 
 /* Place the next stage, counted from the end, in all ways; returns the most promising label, or -1. */
@@ -722,13 +747,13 @@ static int extend(Search *s, int count_index, int parent, double known) {
         placed->opened = 1, from = *placed;
         sum_hops(s, count, &from, hops);
     }
-    int r = from.stages, end = from.start, left = count->num_stages - r - 1;
+    int r = from.stages, end = from.start, left = count->num_stages - r - 1, serving = mark_serving(s, parent);
     int hop_kind = r == 0 ? 0 : s->class_of[end - 1];
     const double *rest = count->prices.rest + (size_t)(r + 1) * (s->num_blocks + 1) * size;
     s->work++;
     for (int i = 0; i < s->num_devices; i++) {
         if (!s->slot->present[s->first + i] || (given && parent >= 0 && i >= from.device)) continue;
-        if (parent >= 0 && serves(s, parent, i)) continue;
+        if (s->marks[i] == serving) continue;
         const int32_t *least = least_starts(s, i, count->range.held, r + 1);
         const double *own = count->prices.hop + (i * s->num_classes + s->class_of[end - 1]) * size;
         const double *penalty = count->prices.penalty + i * size;
@@ -742,17 +767,13 @@ static int extend(Search *s, int count_index, int parent, double known) {
             if (low == size) break;
             const double *behind = rest + start * size;
             double over = busiest - count->levels.from_s[low], bound = base[low] + behind[low] + (over > 0 ? waiting * over : 0);
-            for (int g = low + 1; g < size; g++) {
-                double all = base[g] + behind[g];
-                bound = all < bound ? all : bound;
-            }
-            bound += price * seconds;
+            bound = fmin(bound, least_sum(base, behind, low + 1, size)) + price * seconds;
             if (!(bound < s->cutoff)) continue;
             Label *label = grow(s, &s->labels, sizeof(Label));
             if (!label) return -1;
             s->work++;
             *label = (Label){.count = count_index, .parent = parent, .device = i, .start = start, .stages = r + 1,
-                             .last = r == 0 ? i : from.last, .set = from.set + scatter(i * s->num_classes + hop_kind),
+                             .last = r == 0 ? i : from.last, .set = from.set + member(s, i, hop_kind),
                              .cost = from.cost + price * seconds, .busiest_s = busiest};
             if (s->prune && r > 0 && is_dominated(s, label, s->labels.size - 1)) { s->labels.size--; continue; }
             push(s, fmax(bound, known), LABEL, s->labels.size - 1);
@@ -845,11 +866,11 @@ static int prepare(Search *s) {
         if (k == s->num_classes) s->class_bits[s->num_classes++] = slot->hop_bits[b];
         s->class_of[b] = k;
     }
-    s->per_flop_s = calloc(s->num_devices, sizeof(double));
+    s->per_flop_s = calloc(s->num_devices, sizeof(double)), s->marks = calloc(s->num_devices, sizeof(int32_t));
     for (int i = 0; s->per_flop_s && i < s->num_devices; i++) s->per_flop_s[i] = 1 / slot->flops_per_s[s->first + i];
     s->hop = calloc((size_t)s->num_devices * s->num_classes * COARSE, sizeof(double));
     s->counts = calloc((size_t)(s->max_stages + 1) * (n + 1) * COARSE, sizeof(double));
-    return s->per_flop_s && s->hop && s->counts;
+    return s->per_flop_s && s->marks && s->hop && s->counts;
 }
 
 static int is_late(double until) {
@@ -874,7 +895,7 @@ static void release(Search *s) {
     for (int k = 0; k < s->counted.size; k++) free(((Count *)s->counted.items)[k].prices.memory);
     for (int k = 0; k < s->exacts.size; k++) free(((Exact *)s->exacts.items)[k].candidate);
     free(s->heap.items), free(s->sized.items), free(s->counted.items), free(s->labels.items), free(s->exacts.items);
-    free(s->class_of), free(s->class_bits), free(s->per_flop_s), free(s->hop), free(s->counts), free(s->seen);
+    free(s->class_of), free(s->class_bits), free(s->per_flop_s), free(s->marks), free(s->hop), free(s->counts), free(s->seen);
 }
 
 static int begin(Search *s, const Slot *slot, int cluster, double latency_price, double hz_price, double batch_price,

@@ -63,6 +63,11 @@ int build_programme(const Slot *slot, int cluster, const int32_t *candidate, int
 
 /* ---- one cluster's block of Newton's system ---- */
 
+/* A link at some seconds and band: phi, and its derivatives in log u. */
+typedef struct {
+    double seconds, band_hz, u, value, rise, bend, over; /* over: log of its power over the most */
+} Point;
+
 typedef struct {
     const Programme *programme;
     int size, num_limits, has_bottleneck; /* variables; constraints */
@@ -70,6 +75,7 @@ typedef struct {
     double *price, *trial_price, *price_step; /* multipliers of the constraints */
     double *slack, *trial_slack, *slack_step; /* constraint + slack = 0, slack > 0 */
     double time, band;                                /* latency without T; uplink band */
+    Point *points, *trial_points;                     /* links at x and at trial */
 } Block;
 
 typedef struct {
@@ -101,17 +107,25 @@ typedef struct {
 
 static void add_row(Row *row, int at, double value) { row->at[row->count] = at, row->value[row->count++] = value; }
 
-typedef struct {
-    double seconds, band_hz, u, value, rise, bend; /* phi, and its derivatives in log u */
-} Point;
+/* Without zeroing the room of all links, as an initialiser would. */
+static void set_row(Row *row, int at, double value) { row->count = 0, add_row(row, at, value); }
 
 static int point_of(const UsedLink *used, double log_s, double log_hz, Point *at) {
     at->seconds = exp(log_s), at->band_hz = exp(log_hz);
-    at->u = used->link.nats / (at->seconds * at->band_hz);
-    if (!(at->u < 600 && at->u > 1e-300)) return 0;
-    at->value = at->u < 1e-8 ? 1 + 0.5 * at->u : expm1(at->u) / at->u;
-    at->rise = phi_rise(at->u);
-    at->bend = at->u * exp(at->u) - at->rise;
+    double u = at->u = used->link.nats / (at->seconds * at->band_hz);
+    if (!(u < 600 && u > 1e-300)) return 0;
+    double grown = expm1(u);
+    at->value = u < 1e-8 ? 1 + 0.5 * u : grown / u;
+    at->rise = u < 1e-3 ? phi_rise(u) : grown + 1 - at->value;
+    at->bend = u * (grown + 1) - at->rise;
+    at->over = log(used->link.unit_j * at->value / (at->seconds * used->link.max_power_w));
+    return 1;
+}
+
+/* The links of a block at x; 0 where one is out of all bounds. */
+static int points_at(const Programme *p, const double *x, Point *points) {
+    for (int i = 0; i < p->num_links; i++)
+        if (!point_of(&p->links[i], x[2 * i], x[2 * i + 1], &points[i])) return 0;
     return 1;
 }
 
@@ -121,13 +135,14 @@ typedef struct {
     Block *block;
     const Frame *frame;
     const double *x, *price, *slack;
+    const Point *points;
     double latency, sharpness, t_gradient;
     int build; /* 0 values and gradient; 1 also the system; 2 directions of the multipliers */
     const double *dx;
     double d_latency;
     double *gradient;
     double residual, open, gap;
-    int index, bad;
+    int index;
     double border_pull, t_diagonal, t_target;
 } Walk;
 
@@ -167,10 +182,10 @@ static void walk_block(Walk *w) {
     const Programme *p = b->programme;
     const Frame *f = w->frame;
     int n = b->size, bottleneck = n - 1, num_hops = 0;
-    Point points[MAX_STAGES];
-    Row time = {0}, band = {0};
+    Row time, band, row;
+    time.count = band.count = 0;
     double hop_band = 0, latency = p->fixed_s;
-    w->index = 0, w->bad = 0;
+    w->index = 0;
     if (w->build < 2) memset(w->gradient, 0, n * sizeof(double));
     if (w->build == 1) {
         memset(b->matrix, 0, (size_t)n * n * sizeof(double));
@@ -180,8 +195,7 @@ static void walk_block(Walk *w) {
     double time_price = f->joint ? 0 : f->latency_price * f->scale;
     for (int i = 0; i < p->num_links; i++) {
         const UsedLink *used = &p->links[i];
-        Point *at = &points[i];
-        if (!point_of(used, w->x[2 * i], w->x[2 * i + 1], at)) { w->bad = 1; return; }
+        const Point *at = &w->points[i];
         double per_time = used->time_weight * at->seconds, energy = used->joule_price * used->link.unit_j * f->scale;
         latency += per_time;
         add_row(&time, 2 * i, per_time);
@@ -226,22 +240,22 @@ static void walk_block(Walk *w) {
         visit(w, &band, log(hop_band / p->d2d_band_hz), 1, 0);
     }
     if (b->has_bottleneck && p->busiest_s > 0) {
-        Row row = {1, {bottleneck}, {-1}};
+        set_row(&row, bottleneck, -1);
         visit(w, &row, log(p->busiest_s) - w->x[bottleneck], 0, 0);
     }
     for (int i = 0; i < p->num_links; i++) {
         const UsedLink *used = &p->links[i];
-        const Point *at = &points[i];
+        const Point *at = &w->points[i];
         double h = at->rise / at->value, price = w->price[w->index];
-        Row power = {2, {2 * i, 2 * i + 1}, {-h - 1, -h}};
-        visit(w, &power, log(used->link.unit_j * at->value / (at->seconds * used->link.max_power_w)), 0, 0);
+        set_row(&row, 2 * i, -h - 1), add_row(&row, 2 * i + 1, -h);
+        visit(w, &row, at->over, 0, 0);
         if (w->build == 1) {
             double bend = price * (at->bend / at->value - h * h);
             b->matrix[2 * i * n + 2 * i] += bend, b->matrix[(2 * i + 1) * n + 2 * i + 1] += bend;
             b->matrix[2 * i * n + 2 * i + 1] += bend, b->matrix[(2 * i + 1) * n + 2 * i] += bend;
         }
         if (b->has_bottleneck && used->share > 0) {
-            Row row = {2, {2 * i, bottleneck}, {1, -1}};
+            set_row(&row, 2 * i, 1), add_row(&row, bottleneck, -1);
             visit(w, &row, w->x[2 * i] + log(used->share) - w->x[bottleneck], 0, 0);
         }
     }
@@ -359,10 +373,9 @@ static double objective_of(const Block *blocks, int count, const Frame *f, doubl
     for (int c = 0; c < count; c++) {
         const Programme *p = blocks[c].programme;
         for (int i = 0; i < p->num_links; i++) {
-            Point at;
-            if (!point_of(&p->links[i], blocks[c].x[2 * i], blocks[c].x[2 * i + 1], &at)) return INFINITY;
-            sum += p->links[i].joule_price * p->links[i].link.unit_j * at.value;
-            if (!f->joint && p->links[i].is_uplink) sum += f->hz_price * at.band_hz;
+            const Point *at = &blocks[c].points[i];
+            sum += p->links[i].joule_price * p->links[i].link.unit_j * at->value;
+            if (!f->joint && p->links[i].is_uplink) sum += f->hz_price * at->band_hz;
         }
         if (!f->joint) sum += f->latency_price * blocks[c].time;
     }
@@ -379,6 +392,7 @@ typedef struct {
     double band_price, d_band_price, trial_band_price; /* multiplier of the uplink band */
     double band_slack, d_band_slack, trial_band_slack;
     double *memory;
+    Point *points;
 } Method;
 
 static double measure(Method *m, int trial, double sharpness, double *gap, double *open_part) {
@@ -389,11 +403,12 @@ static double measure(Method *m, int trial, double sharpness, double *gap, doubl
     int uplinks = 0;
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
+        if (trial && !points_at(b->programme, b->trial, b->trial_points)) return INFINITY;
         Walk w = {.block = b, .frame = &m->frame, .x = trial ? b->trial : b->x, .latency = latency,
+                  .points = trial ? b->trial_points : b->points,
                   .price = trial ? b->trial_price : b->price, .slack = trial ? b->trial_slack : b->slack,
                   .sharpness = sharpness, .gradient = b->gradient};
         walk_block(&w);
-        if (w.bad) return INFINITY;
         residual += w.residual, t_gradient += w.t_gradient, band += b->band, total += w.gap, unmet += w.open;
         uplinks += b->band > 0;
     }
@@ -421,7 +436,7 @@ static int newton(Method *m, double sharpness) {
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
         Walk w = {.block = b, .frame = &m->frame, .x = b->x, .latency = m->latency, .price = b->price,
-                  .slack = b->slack, .sharpness = sharpness, .gradient = b->gradient, .build = 1};
+                  .points = b->points, .slack = b->slack, .sharpness = sharpness, .gradient = b->gradient, .build = 1};
         walk_block(&w);
         t_diagonal += w.t_diagonal, t_target += w.t_target, band += b->band, uplinks += b->band > 0;
     }
@@ -471,7 +486,7 @@ static int newton(Method *m, double sharpness) {
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
         Walk w = {.block = b, .frame = &m->frame, .x = b->x, .latency = m->latency, .price = b->price,
-                  .slack = b->slack, .sharpness = sharpness, .build = 2, .dx = b->step, .d_latency = m->d_latency};
+                  .points = b->points, .slack = b->slack, .sharpness = sharpness, .build = 2, .dx = b->step, .d_latency = m->d_latency};
         walk_block(&w);
     }
     return 1;
@@ -496,6 +511,7 @@ static void accept(Method *m) {
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
         memcpy(b->x, b->trial, b->size * sizeof(double));
+        memcpy(b->points, b->trial_points, b->programme->num_links * sizeof(Point));
         memcpy(b->price, b->trial_price, b->num_limits * sizeof(double));
         memcpy(b->slack, b->trial_slack, b->num_limits * sizeof(double));
     }
@@ -549,17 +565,20 @@ static int iterate(Method *m, double patience, double near) {
 }
 
 static int lay_out(Method *m, const Programme *programmes) {
-    size_t need = 0;
+    size_t need = 0, links = 0;
     for (int c = 0; c < m->count; c++) {
         const Programme *p = &programmes[c];
         int bottleneck = needs_bottleneck(p), n = 2 * p->num_links + bottleneck;
         int limits = count_limits(p, bottleneck, m->frame.joint);
         need += 7 * (size_t)n + (size_t)n * n + 6 * (size_t)limits;
+        links += p->num_links;
     }
     m->memory = calloc(need + 1, sizeof(double));
+    m->points = calloc(2 * links + 1, sizeof(Point));
     m->blocks = calloc((size_t)m->count, sizeof(Block));
-    if (!m->memory || !m->blocks) return 0;
+    if (!m->memory || !m->points || !m->blocks) return 0;
     double *next = m->memory;
+    Point *point = m->points;
     m->num_limits = 0;
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
@@ -573,6 +592,8 @@ static int lay_out(Method *m, const Programme *programmes) {
         b->price = next, b->trial_price = next + limits, b->price_step = next + 2 * limits;
         b->slack = next + 3 * limits, b->trial_slack = next + 4 * limits, b->slack_step = next + 5 * limits;
         next += 6 * (size_t)limits;
+        b->points = point, b->trial_points = point + b->programme->num_links;
+        point += 2 * b->programme->num_links;
         m->num_limits += limits;
     }
     return 1;
@@ -583,6 +604,7 @@ static void start_slacks(Method *m, Block *b) {
     for (int i = 0; i < b->num_limits; i++) b->slack[i] = b->price[i] = 1, b->slack_step[i] = 0;
     memset(b->step, 0, b->size * sizeof(double));
     Walk w = {.block = b, .frame = &m->frame, .x = b->x, .latency = m->latency, .price = b->price, .slack = b->slack,
+              .points = b->points,
               .sharpness = 1, .build = 2, .dx = b->step};
     walk_block(&w); /* steps of the slacks for no move: -(value + 1) */
     for (int i = 0; i < b->num_limits; i++) b->slack[i] = fmax(1 + b->slack_step[i], 1e-3);
@@ -607,6 +629,7 @@ static int begin(Method *m) {
     if (f->joint && uplinks > 1) share_uplink_band(m->blocks, m->count, f->uplink_band_hz);
     for (int c = 0; c < m->count; c++) {
         Block *b = &m->blocks[c];
+        if (!points_at(b->programme, b->x, b->points)) return 0;
         b->time = latency_at(b);
         if (b->time > latest) latest = b->time;
     }
@@ -696,7 +719,7 @@ int solve_programmes(const Programme *programmes, int count, double tradeoff, do
         }
         if (done) report(&m, solved, uplink_hz_price);
     }
-    free(m.memory), free(m.blocks);
+    free(m.memory), free(m.points), free(m.blocks);
     return done > 0;
 }
 
