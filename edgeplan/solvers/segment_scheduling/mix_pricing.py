@@ -98,6 +98,8 @@ class MixPricing:
         Where clusters are priced side by side; None in turn.
     worth
         What a micro-batch is thought to earn; what is known must tell by default.
+    only_sweeps
+        Whether the sweeps over many clusters are all.
     """
 
     slot: SlotArrays
@@ -110,6 +112,7 @@ class MixPricing:
     work: int = MOST_WORK
     pool: Executor | None = None
     worth: float | None = None
+    only_sweeps: bool = False
     found: list[tuple[int, Column]] = field(default_factory=list)
     """Decisions that pricing met."""
     least: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -136,7 +139,8 @@ class MixPricing:
         self.least = np.minimum(self._quick_bounds(), self._known)
         if not self._are_few:
             self._sweep()
-        self._settle()
+        if not self.only_sweeps:
+            self._settle()
         return cheapest_mix(self.least, self.noise).bound - self._band_cost
 
     @property

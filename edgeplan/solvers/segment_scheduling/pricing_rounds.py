@@ -31,7 +31,7 @@ _STEPS = (-4, -1, 1, 4)  # by which micro-batches are varied
 _EXCHANGED = 6  # structures of a cluster that are tried in the best plan
 RECALLED = 16  # structures of a cluster that the next slot tries
 _SHARE = 0.25  # of the gap: what pricing may leave open, all clusters together
-_ROUGH_WORK, _MANY_WORK = 30_000, 120_000  # of pricing a cluster: in the first pricing, and of many clusters
+_ROUGH_WORK, _MANY_WORK = 60_000, 120_000  # of pricing a cluster: in the first pricing, and of many clusters
 _COARSE = 0.3  # of the objective: the gap that the first pricing of a slot is made for
 _DEADLINES = 3  # every so many rounds, from the second on, deadlines are branched on
 _ROUGH = 0.05  # of what prices leave open so far: what pricing may leave open
@@ -147,27 +147,31 @@ class PricingRounds:
         prices = self.before.prices if self.before else search.prices_of(search.best or self.first)
         self._spread(prices)
         for past in range(ROUNDS):
-            best = search.best
-            rose = self._price(prices)
+            best, bound = search.best, self.bound
+            by_deadline = past % _DEADLINES == 1 and 1 < len(self.columns) <= MOST_EXCHANGED
+            pricing = self._price(prices, only_sweeps=by_deadline and len(self.columns) > FEW_CLUSTERS)
             self._exchange()
             if search.is_done or search.is_late:
                 return
             yield past
-            if past % _DEADLINES == 1 and 1 < len(self.columns) <= MOST_EXCHANGED:
-                self._branch_on_deadline()
+            if by_deadline:
+                self._branch_on_deadline(pricing)
                 if search.is_done or search.is_late:
                     return
             assert search.best is not None
             if search.best is not best:  # its multipliers are the best prices if it is the best plan
                 prices = search.prices_of(search.best)
                 continue
-            following = self._next_prices(rose)
+            following = self._next_prices(rose=self.bound > bound)
             if following is None:
                 return
             prices = following
 
-    def _price(self, prices: SlotPrices) -> bool:
-        """Bound all mixes, solve the cheapest together, and say whether the bound has risen."""
+    def _price(self, prices: SlotPrices, *, only_sweeps: bool) -> MixPricing:
+        """Bound all mixes, and solve the cheapest together.
+
+        Where deadlines follow, sweeps over many clusters are all, and finer: the rest is better asked there.
+        """
         search = self.search
         assert search.best is not None
         best = search.best.objective
@@ -175,7 +179,7 @@ class PricingRounds:
         open_gap = 0.0 if alone else min(best - self.bound, _COARSE * abs(best))
         rough = alone or self.prices is None
         share = _SHARE if rough else _SHARE / 5  # finer once the rough picture is there
-        tolerance = max(share * search.gap * abs(best), _ROUGH * open_gap)
+        tolerance = max(share * search.gap * abs(best), 0.0 if only_sweeps else _ROUGH * open_gap)
         enough = best - search.gap * abs(best)
         pricing = MixPricing(
             search.slot,
@@ -188,11 +192,11 @@ class PricingRounds:
             self._work(),
             search.pool,
             self._worth(),
+            only_sweeps,
         )
         bound = pricing.run()
         search.raise_bound(bound)
-        rose = bound > self.bound
-        if rose:
+        if bound > self.bound:
             self.prices, self.bound, self.least = prices, bound, pricing.least
         for n, column in pricing.found:
             self._add(n, column)
@@ -201,7 +205,7 @@ class PricingRounds:
         together = search.evaluate({n: column.structure for n, column in mixed.items()})
         if together is not None:
             self._meet(search.columns_of(together))
-        return rose
+        return pricing
 
     def _work(self) -> int:
         """Most work of pricing a cluster: of many clusters no single one decides the gap."""
@@ -261,15 +265,14 @@ class PricingRounds:
                 if other < costs[0] - SLACK * abs(best.objective):
                     yield best.objective + other - costs[0], n, structure
 
-    def _branch_on_deadline(self) -> None:
-        """Bound the slot, and look for plans, by a common deadline at the best prices so far."""
-        assert self.prices is not None
-        by_deadline = DeadlineSearch(self.search, self.columns, self.prices, self.least)
+    def _branch_on_deadline(self, pricing: MixPricing) -> None:
+        """Bound the slot, and look for plans, by a common deadline at the prices of a pricing."""
+        by_deadline = DeadlineSearch(self.search, self.columns, pricing.prices, pricing.least)
         self.search.raise_bound(by_deadline.run())
         for n, column in by_deadline.found:
             self._add(n, column)
 
-    def _next_prices(self, rose: bool) -> SlotPrices | None:
+    def _next_prices(self, *, rose: bool) -> SlotPrices | None:
         """Prices that promise a better bound; None where none promises enough."""
         master, best = self.master, self.search.best
         if len(self.columns) == 1:
