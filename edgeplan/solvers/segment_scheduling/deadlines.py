@@ -41,6 +41,7 @@ _TIGHT = 0.05  # of what a bound lacks: what the choices of a mix may always lea
 _SHARE = 0.4  # of the gap asked for, likewise, if half of what is lacking is more
 _PROMISED = 1.5  # times what a bound lacks: what choices that are priced at once must leave open together
 _ALIKE = 1.4  # ratio of the prices that numbers of micro-batches may need, to be priced as one range
+_LITTLE = 0.1  # of what is loose: what a cluster promises at least, however little its last answer closed
 _SAME = 0.05  # logarithm of the ratio of prices that count as the same
 _WORK = 60_000  # of pricing one choice
 _MOST_PARTS = 400
@@ -169,6 +170,8 @@ class _Question:
     cutoff: float
     loose: float
     """By how much the bound may rise."""
+    promise: float
+    """By how much it is likely to."""
 
     @property
     def row(self) -> int:
@@ -212,6 +215,7 @@ class DeadlineSearch:
             for prices, least in zip(own, self.least, strict=True)
         ]
         self._asked: set[tuple[int, int, int, int]] = set()
+        self._closed = np.ones(len(own))  # share of what was loose that the last answer closed, by row
 
     def run(self) -> float:
         """Return a lower bound on the slot, the band paid for."""
@@ -305,7 +309,8 @@ class DeadlineSearch:
             for row, m in enumerate(mix)
             if (question := self._question(row, m, within[row], worth, lacking, tolerance))
         ]
-        questions = _loosest(questions, _PROMISED * lacking)
+        questions = _most_promising(questions, _PROMISED * lacking)
+        lowest = [lines.at(of.deadline_s) for lines, of in zip(self._lines, within, strict=True)]
         pool = self.search.pool
 
         def answer(question: _Question) -> Priced:
@@ -324,6 +329,9 @@ class DeadlineSearch:
         answers = map(answer, questions) if pool is None else pool.map(answer, questions)
         for question, priced in zip(questions, list(answers), strict=True):
             self._take(question, priced)
+            row, deadline_s = question.row, within[question.row].deadline_s
+            closed = float(self._lines[row].at(deadline_s)[mix[row] - 1] - lowest[row][mix[row] - 1])
+            self._closed[row] = min(max(closed / question.loose, _LITTLE), 1.0)
         return bool(questions)
 
     def _question(
@@ -347,14 +355,17 @@ class DeadlineSearch:
             if key in self._asked:
                 continue
             part = slice(first - 1, last)
-            earned = float(costs[last - 1] - costs[first - 1]) / (last - first) if last > first else 0.0
+            earned = worth if math.isinf(costs[m - 1]) else 0.0
+            if last > first and math.isfinite(costs[m - 1]):
+                earned = float(costs[last - 1] - costs[first - 1]) / (last - first)
             reach = max(lacking, self._gap) * (1 if np.isfinite(costs[m - 1]) else _FAR)
             cutoff = second * within.deadline_s + min(
                 float((costs[part] - earned * numbers).min()),
                 float(lowest[m - 1]) + reach - earned * m,
                 aim - earned * m,
             )
-            return _Question(key, numbers, second, earned, cutoff + 1e-7 * abs(cutoff), loose)
+            promise = loose * self._closed[row]
+            return _Question(key, numbers, second, earned, cutoff + 1e-7 * abs(cutoff), loose, promise)
         return None
 
     def _ways(
@@ -368,7 +379,11 @@ class DeadlineSearch:
             yield second, alone
         else:
             factors = _LEISURE if np.isfinite(costs[m - 1]) else _HASTE
-            yield from ((factor * self._curves[row].prices.second, alone) for factor in factors)
+            for factor in factors:
+                second = factor * self._curves[row].prices.second
+                if math.isinf(costs[m - 1]):
+                    yield second, _run_around(np.isinf(costs), m)
+                yield second, alone
 
     def _take(self, question: _Question, priced: Priced) -> None:
         """Draw the line that an answer gives, and the curve of the structure that it names."""
@@ -386,11 +401,11 @@ class DeadlineSearch:
                 self.found.append((curves.cluster, column))
 
 
-def _loosest(questions: Iterable[_Question], enough: float) -> list[_Question]:
-    """The loosest questions, as many as are open by enough together."""
-    ranked = sorted(questions, key=attrgetter("loose"), reverse=True)
-    opened = itertools.accumulate((question.loose for question in ranked), initial=0.0)
-    return [question for question, before in zip(ranked, opened, strict=False) if before < enough]
+def _most_promising(questions: Iterable[_Question], enough: float) -> list[_Question]:
+    """The most promising questions, as many as promise enough together."""
+    ranked = sorted(questions, key=attrgetter("promise"), reverse=True)
+    promised = itertools.accumulate((question.promise for question in ranked), initial=0.0)
+    return [question for question, before in zip(ranked, promised, strict=False) if before < enough]
 
 
 def _run_around(near: np.ndarray, m: int) -> np.ndarray:
