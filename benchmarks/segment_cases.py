@@ -63,5 +63,6 @@ def _document(file: str) -> dict[str, Any]:
 CASES = (
     SegmentCase("Transformer, 3 x 4", "transformer-3-clusters", 11, 3, 4),
     SegmentCase("BERT-base, 3 x 4", "bert-base-3-clusters", 7, 3, 4),
+    SegmentCase("Transformer, 6 x 6", "transformer-3-clusters", 11, 6, 6),
     SegmentCase("BERT-base, 6 x 6", "bert-base-3-clusters", 7, 6, 6),
 )
