@@ -36,6 +36,7 @@ _RULES = {
     "too_long": "must have at most {max_length} items; drop the others",
     "literal_error": "must be {expected}",
 }
+SILENT_TAG = "[kind] "  # begins the tags of a union, which pydantic writes into its paths
 _KEY_MARK = "[key]"  # pydantic's last path element for a fault of a mapping's key
 
 
@@ -83,7 +84,7 @@ def _is_echo(details: ErrorDetails, taken: set[Path]) -> bool:
 
 
 def _to_fault(details: ErrorDetails, kind: type[BaseModel]) -> Fault:
-    path: Path = details["loc"]
+    path: Path = tuple(part for part in details["loc"] if not str(part).startswith(SILENT_TAG))
     if len(path) > 1 and path[-1] == _KEY_MARK and isinstance(path[-2], str) and details["input"] == path[-2]:
         path = path[:-1]
     error_type = details["type"]

@@ -1,0 +1,76 @@
+"""What a collective takes on the network, equation (7)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from edgeplan.models.network import Network
+from edgeplan.models.sparse_update.instance import SharedNetwork, SparseUpdateInstance
+
+
+@dataclass(frozen=True)
+class CollectiveCost:
+    """Seconds of one collective and the bytes that it moves.
+
+    Parameters
+    ----------
+    seconds
+        From its first message to its last.
+    bytes_moved
+        Over all links.
+    """
+
+    seconds: float
+    bytes_moved: float
+
+
+@dataclass(frozen=True)
+class CollectiveCosts:
+    """The costs of collectives among the devices of an instance."""
+
+    instance: SparseUpdateInstance
+
+    def all_reduce(self, members: Sequence[str], num_bytes: float) -> CollectiveCost:
+        """Cost of a ring all-reduce: every device sends to every other in the slowest case.
+
+        Parameters
+        ----------
+        members
+            Ids of the devices, each once.
+        num_bytes
+            Of the buffer.
+        """
+        g = len(members)
+        latency_s, s_per_byte = self._slowest(permutations(members, 2))
+        seconds = 2 * (g - 1) * latency_s + 2 * (g - 1) / g * num_bytes * s_per_byte
+        return CollectiveCost(seconds, 2 * (g - 1) * num_bytes)
+
+    def broadcast(self, root: str, receivers: Sequence[str], num_bytes: float) -> CollectiveCost:
+        """Cost of a broadcast: the root sends every copy itself, or receivers pass them on."""
+        q = len(receivers)
+        latency_s, s_per_byte = self._slowest((root, receiver) for receiver in receivers)
+        if self.instance.broadcast == "flat":
+            seconds = latency_s + q * num_bytes * s_per_byte
+        else:
+            seconds = math.ceil(math.log2(q + 1)) * (latency_s + num_bytes * s_per_byte)
+        return CollectiveCost(seconds, q * num_bytes)
+
+    def best_root(self, members: Sequence[str], receivers: Sequence[str], num_bytes: float) -> str:
+        """Return the member from which a broadcast takes least; the first of equals."""
+        if isinstance(self.instance.network, SharedNetwork):
+            return members[0]
+        return min(members, key=lambda root: self.broadcast(root, receivers, num_bytes).seconds)
+
+    def _slowest(self, pairs: Iterable[tuple[str, str]]) -> tuple[float, float]:
+        """Latency alpha, and seconds of a byte beta, of the slowest of some pairs."""
+        network = self.instance.network
+        if isinstance(network, Network):
+            figures = [network.latency_and_rate(source, target) for source, target in pairs]
+            latency_s = max((latency for latency, _ in figures), default=0.0)
+            rate = min((rate for _, rate in figures), default=math.inf)
+        else:
+            latency_s, rate = network.latency_s, network.bit_per_s or math.inf
+        return latency_s, 8 / rate

@@ -1,0 +1,153 @@
+"""What a plan brings and takes, device by device and together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from edgeplan.models.sparse_update.collectives import canonical_collectives, cost_of
+from edgeplan.models.sparse_update.instance import SparseUpdateInstance
+from edgeplan.models.sparse_update.plan import Collective, DevicePlan, SparsePlan, Update
+from edgeplan.models.sparse_update.slices import Updated, updated_slices
+
+
+@dataclass(frozen=True)
+class DeviceCost:
+    """Memory, step and contribution of one device."""
+
+    id: str
+    memory_bytes: int
+    memory_share: float
+    step_s: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class PlanCost:
+    """The costs of a plan whose structure is whole.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    devices
+        What each device updates, in the instance's order.
+    listed
+        The collectives of the plan; None stands for the canonical ones.
+    """
+
+    instance: SparseUpdateInstance
+    devices: tuple[DevicePlan, ...]
+    listed: tuple[Collective, ...] | None = None
+
+    @classmethod
+    def of(cls, instance: SparseUpdateInstance, plan: SparsePlan) -> PlanCost:
+        """Put a plan's devices in the instance's order."""
+        given = {device.id: device for device in plan.devices}
+        return cls(instance, tuple(given[device.id] for device in instance.devices), plan.collectives)
+
+    @cached_property
+    def updated(self) -> tuple[Updated, ...]:
+        """Slices with parameters and who updates them."""  # (5)
+        return tuple(updated_slices(self.instance, self.devices))
+
+    @cached_property
+    def collectives(self) -> tuple[Collective, ...]:
+        """The collectives of the plan, in their order."""
+        if self.listed is not None:
+            return self.listed
+        return tuple(canonical_collectives(self.instance, self.updated))
+
+    @cached_property
+    def device_costs(self) -> tuple[DeviceCost, ...]:
+        """What every device brings and takes."""
+        return tuple(device_cost(self.instance, d, device) for d, device in enumerate(self.devices))
+
+    @property
+    def objective(self) -> float:
+        """What the devices bring, by their weights, less the aggregation."""
+        weights = self.instance.objective
+        brought = math.fsum(
+            device.weight * cost.contribution
+            for device, cost in zip(self.instance.devices, self.device_costs, strict=True)
+        )
+        seconds = cost_of(self.instance, self.collectives, self.updated).seconds
+        return weights.contribution * brought - weights.aggregation_s * seconds
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the figures of the plan, and of dense data parallelism beside it."""
+        return {**self._figures(self.collectives), "dense": self._dense_figures()}
+
+    def _dense_figures(self) -> dict[str, Any] | None:
+        """Figures of updating everything everywhere: one all-reduce a layer, or one of all."""
+        dense = _dense(self.instance)
+        if dense is None:
+            return None
+        by_layer: dict[str, list[Updated]] = {}
+        for one in dense.updated:
+            by_layer.setdefault(one.slice.layer, []).append(one)
+        per_layer = [dense._reduced(group) for group in by_layer.values()]
+        fused = [dense._reduced(dense.updated)] if dense.updated else []
+        if len(self.devices) == 1:
+            per_layer = fused = []
+        return {"per_layer": dense._figures(per_layer), "fused": dense._figures(fused)}
+
+    def _reduced(self, group: Sequence[Updated]) -> Collective:
+        names, slices = tuple(device.id for device in self.devices), tuple(one.slice for one in group)
+        return Collective(kind="all_reduce", members=names, slices=slices)
+
+    def _figures(self, collectives: Sequence[Collective]) -> dict[str, Any]:
+        total = cost_of(self.instance, collectives, self.updated)
+        return {
+            "contribution": math.fsum(cost.contribution for cost in self.device_costs),
+            "aggregation_s": total.seconds,
+            "bytes_moved": total.bytes_moved,
+            "num_groups": len({one.members for one in self.updated}),
+            "num_collectives": len(collectives),
+            "devices": [asdict(cost) for cost in self.device_costs],
+        }
+
+
+def device_cost(instance: SparseUpdateInstance, d: int, plan: DevicePlan) -> DeviceCost:
+    """Return memory (1), step (2) and contribution of what a device updates."""
+    device, layers = instance.devices[d], instance.layers
+    chosen = [layers[instance.layer_index[u.layer]].option_of[u.ratio] for u in plan.updates]
+    first = len(layers) - plan.depth
+    memory_bytes = (
+        instance.base_bytes
+        + sum(layer.bias_bytes for layer in layers[first:])
+        + sum(option.memory_bytes for option in chosen)
+    )
+    flops = math.fsum(
+        [
+            *(layer.forward_flops for layer in layers),
+            *(layer.input_gradient_flops for layer in layers[first + 1 :]),
+            *(option.weight_gradient_flops for option in chosen),
+        ]
+    )
+    return DeviceCost(
+        device.id,
+        memory_bytes,
+        memory_bytes / device.memory_bytes,
+        instance.training.batch_size * flops / device.flops_per_s,
+        math.fsum(
+            [instance.depth_contribution[plan.depth] or 0.0, *(option.contribution for option in chosen)]
+        ),
+    )
+
+
+def _dense(instance: SparseUpdateInstance) -> PlanCost | None:
+    """Every device updates all of every layer; None where the instance does not offer that."""
+    if instance.depth_contribution[-1] is None:
+        return None
+    if any(1.0 not in layer.option_of for layer in instance.layers):
+        return None
+    updates = tuple(Update(layer=layer.name, ratio=1.0) for layer in instance.layers)
+    depth = len(instance.layers)
+    return PlanCost(
+        instance,
+        tuple(DevicePlan(id=device.id, depth=depth, updates=updates) for device in instance.devices),
+    )
