@@ -1,0 +1,1 @@
+"""Solvers of sparse_update."""
