@@ -22,8 +22,12 @@ def collective_violations(
     yield from _unknown_slices(updated, listed)
     if instance.collectives == "canonical":
         yield from _not_canonical(instance, updated, listed)
+    carrying: dict[Key, list[tuple[int, Collective]]] = {}
+    for index, collective in enumerate(listed):
+        for key in dict.fromkeys(map(key_of, collective.slices)):
+            carrying.setdefault(key, []).append((index, collective))
     for one in updated:
-        yield from _route(instance, one, listed)
+        yield from _route(instance, one, carrying.get(key_of(one.slice), []))
 
 
 def _name(key: Key) -> str:
@@ -85,12 +89,17 @@ def _what(shape: Shape) -> str:
 
 
 def _route(
-    instance: SparseUpdateInstance, one: Updated, listed: Sequence[Collective]
+    instance: SparseUpdateInstance, one: Updated, carrying: Sequence[tuple[int, Collective]]
 ) -> Iterator[Violation]:  # (6) to (8)
-    """A slice is averaged over its devices first, and then known to all others."""
+    """A slice is averaged over its devices first, and then known to all others.
+
+    Parameters
+    ----------
+    carrying
+        The collectives that it lies in, each with its place in the order.
+    """
     key, place = key_of(one.slice), ("plan", "collectives")
     own = {instance.devices[d].id for d in one.members}
-    carrying = [(i, c) for i, c in enumerate(listed) if any(key_of(part) == key for part in c.slices)]
     reduces = [(i, c) for i, c in carrying if c.kind == "all_reduce"]
     knowing, ready = set(own), -1
     if len(reduces) > 1 or (not reduces and len(own) > 1):

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgeplan.models.sparse_update.collectives import canonical_collectives, cost_of
 from edgeplan.models.sparse_update.instance import SparseUpdateInstance
+from edgeplan.models.sparse_update.network import CollectiveCost
 from edgeplan.models.sparse_update.plan import Collective, DevicePlan, SparsePlan, Update
 from edgeplan.models.sparse_update.slices import Updated, updated_slices
 
@@ -62,6 +63,11 @@ class PlanCost:
         return tuple(canonical_collectives(self.instance, self.updated))
 
     @cached_property
+    def aggregation(self) -> CollectiveCost:
+        """What the collectives take together."""  # (7)
+        return cost_of(self.instance, self.collectives, self.updated)
+
+    @cached_property
     def device_costs(self) -> tuple[DeviceCost, ...]:
         """What every device brings and takes."""
         return tuple(device_cost(self.instance, d, device) for d, device in enumerate(self.devices))
@@ -74,12 +80,12 @@ class PlanCost:
             device.weight * cost.contribution
             for device, cost in zip(self.instance.devices, self.device_costs, strict=True)
         )
-        seconds = cost_of(self.instance, self.collectives, self.updated).seconds
-        return weights.contribution * brought - weights.aggregation_s * seconds
+        return weights.contribution * brought - weights.aggregation_s * self.aggregation.seconds
 
     def metrics(self) -> dict[str, Any]:
         """Return the figures of the plan, and of dense data parallelism beside it."""
-        return {**self._figures(self.collectives), "dense": self._dense_figures()}
+        own = self._figures(self.aggregation, len(self.collectives))
+        return {**own, "dense": self._dense_figures()}
 
     def _dense_figures(self) -> dict[str, Any] | None:
         """Figures of updating everything everywhere: one all-reduce a layer, or one of all."""
@@ -89,24 +95,26 @@ class PlanCost:
         by_layer: dict[str, list[Updated]] = {}
         for one in dense.updated:
             by_layer.setdefault(one.slice.layer, []).append(one)
-        per_layer = [dense._reduced(group) for group in by_layer.values()]
-        fused = [dense._reduced(dense.updated)] if dense.updated else []
-        if len(self.devices) == 1:
-            per_layer = fused = []
-        return {"per_layer": dense._figures(per_layer), "fused": dense._figures(fused)}
+        fused = [dense.updated] if dense.updated else []
+        return {"per_layer": dense._reduced(list(by_layer.values())), "fused": dense._reduced(fused)}
 
-    def _reduced(self, group: Sequence[Updated]) -> Collective:
-        names, slices = tuple(device.id for device in self.devices), tuple(one.slice for one in group)
-        return Collective(kind="all_reduce", members=names, slices=slices)
+    def _reduced(self, groups: Sequence[Sequence[Updated]]) -> dict[str, Any]:
+        """Figures with an all-reduce among all devices for each group; one device has none."""
+        names = tuple(device.id for device in self.devices)
+        collectives = [
+            Collective(kind="all_reduce", members=names, slices=tuple(one.slice for one in group))
+            for group in groups
+            if len(names) > 1
+        ]
+        return self._figures(cost_of(self.instance, collectives, self.updated), len(collectives))
 
-    def _figures(self, collectives: Sequence[Collective]) -> dict[str, Any]:
-        total = cost_of(self.instance, collectives, self.updated)
+    def _figures(self, total: CollectiveCost, num_collectives: int) -> dict[str, Any]:
         return {
             "contribution": math.fsum(cost.contribution for cost in self.device_costs),
             "aggregation_s": total.seconds,
             "bytes_moved": total.bytes_moved,
             "num_groups": len({one.members for one in self.updated}),
-            "num_collectives": len(collectives),
+            "num_collectives": num_collectives,
             "devices": [asdict(cost) for cost in self.device_costs],
         }
 

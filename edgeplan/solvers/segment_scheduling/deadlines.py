@@ -39,7 +39,7 @@ _PARTS = 12  # into which deadlines are divided at first
 _NARROWEST = 1.01  # ratio of two deadlines that are not divided any more
 _TIGHT = 0.05  # of what a bound lacks: what the choices of a mix may always leave open together
 _SHARE = 0.4  # of the gap asked for, likewise, if half of what is lacking is more
-_PROMISED = 1.5  # times what a bound lacks: what choices that are priced at once must leave open together
+_PROMISED = 1.5  # times what a bound lacks: what choices that are priced at once must promise together
 _ALIKE = 1.4  # ratio of the prices that numbers of micro-batches may need, to be priced as one range
 _LITTLE = 0.1  # of what is loose: what a cluster promises at least, however little its last answer closed
 _SAME = 0.05  # logarithm of the ratio of prices that count as the same
@@ -300,7 +300,7 @@ class DeadlineSearch:
                 self.search.evaluate({curves.cluster: curves.structures[k] for curves, k in named})
 
     def _ask(self, within: Sequence[_Within], mix: tuple[int, ...], lacking: float) -> bool:
-        """Price the loosest choices of a mix at a deadline; returns whether there were any."""
+        """Price the most promising choices of a mix at a deadline; returns whether there were any."""
         fine = min(_SHARE * self._gap, lacking / 2)
         tolerance = max(_TIGHT * lacking, fine) / len(mix)
         worth = self.search.noise.price(sum(mix))
@@ -340,7 +340,7 @@ class DeadlineSearch:
         """What to price for a cluster to run m micro-batches in time; None if it is known well enough.
 
         A range of numbers that need about the same price of latency comes first, and those inside it earn
-        what its ends differ by; then the number alone.
+        what its ends differ by, or what they are worth where nothing is known; then the number alone.
         """
         costs, seconds = within.costs, within.seconds
         every, lowest = np.arange(1, len(costs) + 1), self._lines[row].at(within.deadline_s)
@@ -349,16 +349,17 @@ class DeadlineSearch:
         loose = min(float(costs[m - 1]), aim) - float(lowest[m - 1])
         if loose <= tolerance:
             return None
+        is_known = math.isfinite(costs[m - 1])
         for second, numbers in self._ways(row, m, costs, seconds):
             first, last = int(numbers[0]), int(numbers[-1])
             key = row, first, last, round(math.log(second) / _SAME)
             if key in self._asked:
                 continue
             part = slice(first - 1, last)
-            earned = worth if math.isinf(costs[m - 1]) else 0.0
-            if last > first and math.isfinite(costs[m - 1]):
-                earned = float(costs[last - 1] - costs[first - 1]) / (last - first)
-            reach = max(lacking, self._gap) * (1 if np.isfinite(costs[m - 1]) else _FAR)
+            earned, reach = worth, _FAR * max(lacking, self._gap)
+            if is_known:
+                earned = float(costs[last - 1] - costs[first - 1]) / max(last - first, 1)
+                reach = max(lacking, self._gap)
             cutoff = second * within.deadline_s + min(
                 float((costs[part] - earned * numbers).min()),
                 float(lowest[m - 1]) + reach - earned * m,

@@ -643,7 +643,6 @@ static int32_t mark_serving(Search *s, int label) {
     return s->mark;
 }
 
-/* One device with its hop among those of a set: a bit of its own where there are few enough, else bits at random. */
 static int sets_are_exact(const Search *s) { return s->num_devices * s->num_classes <= 64; }
 
 static uint64_t scatter(uint64_t x) {
@@ -652,6 +651,7 @@ static uint64_t scatter(uint64_t x) {
     return x ^ (x >> 31);
 }
 
+/* One device with its hop among those of a set: a bit of its own where there are few enough, else bits at random. */
 static uint64_t member(const Search *s, int device, int hop_kind) {
     int which = device * s->num_classes + hop_kind;
     return sets_are_exact(s) ? (uint64_t)1 << which : scatter(which);
