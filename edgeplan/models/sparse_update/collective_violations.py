@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from edgeplan.models.faults import Path
+from edgeplan.models.raw import repeated_values
 from edgeplan.models.sparse_update.collectives import Key, buffers, key_of
 from edgeplan.models.sparse_update.instance import SparseUpdateInstance
 from edgeplan.models.sparse_update.plan import Collective
@@ -19,7 +19,7 @@ def collective_violations(
     instance: SparseUpdateInstance, updated: Sequence[Updated], listed: Sequence[Collective]
 ) -> Iterator[Violation]:
     """Yield what the collectives of a plan break."""
-    yield from _unknown_slices(updated, listed)
+    yield from _wrong_slices(updated, listed)
     if instance.collectives == "canonical":
         yield from _not_canonical(instance, updated, listed)
     carrying: dict[Key, list[tuple[int, Collective]]] = {}
@@ -35,14 +35,17 @@ def _name(key: Key) -> str:
     return f"the bias of {layer}" if bias else f"the slice of {layer} from {low:g} to {high:g}"
 
 
-def _unknown_slices(updated: Sequence[Updated], listed: Sequence[Collective]) -> Iterator[Violation]:  # (5)
+def _wrong_slices(updated: Sequence[Updated], listed: Sequence[Collective]) -> Iterator[Violation]:  # (5)
     known = {key_of(one.slice) for one in updated}
     for index, collective in enumerate(listed):
-        for k, part in enumerate(collective.slices):
-            if key_of(part) not in known:
-                message = f"{_name(key_of(part))} has no parameters, or lies not between two ratios in use"
-                path: Path = ("plan", "collectives", index, "slices", k)
-                yield Violation.at(_RULE, path, message, need=None, have=part.layer)
+        keys, place = [key_of(part) for part in collective.slices], ("plan", "collectives", index, "slices")
+        for k, key in enumerate(keys):
+            if key not in known:
+                message = f"{_name(key)} has no parameters, or lies not between two ratios in use"
+                yield Violation.at(_RULE, (*place, k), message, need=None, have=key[0])
+        for k, key in repeated_values(keys):
+            message = f"{_name(key)} lies in the collective more than once"
+            yield Violation.at(_RULE, (*place, k), message, need=1, have=2)
 
 
 Shape = tuple[str, frozenset[str], frozenset[Key]]

@@ -78,8 +78,14 @@ def split(rng: random.Random, document: Document, collectives: list[Document]) -
         collectives.insert(collectives.index(one), {**copy.deepcopy(one), "slices": [part]})
 
 
+def repeat_slice(rng: random.Random, document: Document, collectives: list[Document]) -> None:
+    if collectives:
+        slices = rng.choice(collectives)["slices"]
+        slices.append(dict(rng.choice(slices)))
+
+
 _CORRUPTIONS: list[Callable[[random.Random, Document, list[Document]], None]] = [
-    *(drop, repeat, shuffle, reduce_over_all, move_root, lose_member, split)
+    *(drop, repeat, shuffle, reduce_over_all, move_root, lose_member, split, repeat_slice)
 ]
 
 
