@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-KERNEL := $(wildcard edgeplan/solvers/segment_scheduling/kernel/*.[ch])
+KERNEL := $(wildcard edgeplan/solvers/*/kernel/*.[ch])
 
 $(STAMP): pyproject.toml $(KERNEL)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; name one with make PYTHON=..."; exit 2; }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 from ctypes import POINTER, Structure, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
-from edgeplan.errors import BackendError
+from edgeplan.solvers.compiled import compiled_library
 
 MAX_STAGES = 128
 _MODULE = "edgeplan.solvers.segment_scheduling.kernel._kernel"
@@ -102,12 +100,7 @@ def kernel() -> Any:
     BackendError
         When it was not built with the package.
     """
-    found = find_spec(_MODULE)
-    if found is None or found.origin is None:
-        raise BackendError(
-            "the compiled part of segment_scheduling is missing; install edgeplan anew where a C compiler is"
-        )
-    library = ctypes.CDLL(found.origin)
+    library = compiled_library(_MODULE, "segment_scheduling")
     for name, result, arguments in (
         ("best_link", LinkChoice, (POINTER(Link), *4 * [c_double])),
         ("best_power", LinkChoice, (POINTER(Link), *4 * [c_double])),

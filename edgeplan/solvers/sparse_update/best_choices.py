@@ -1,0 +1,136 @@
+"""The best depth and options of every class by itself, for any values: the kernel's knapsack."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.kernel.library import Choice, Device, Layers, kernel
+
+
+@dataclass(frozen=True)
+class Best:
+    """What every class chooses, and what that is worth.
+
+    Parameters
+    ----------
+    value
+        Of one device of every class; minus infinity where nothing is above what was asked for.
+    upper
+        Bound on it: the value itself, or where the search was cut short what prices alone prove.
+    choices
+        The choices; of a class without one they mean nothing.
+    """
+
+    value: Array
+    upper: Array
+    choices: Choices
+
+
+@dataclass
+class BestChoices:
+    """Finds the choices of a cluster's classes; begins with those of the call before.
+
+    Parameters
+    ----------
+    cluster
+        The cluster.
+    """
+
+    cluster: Cluster
+    _kept: list[Array] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        cluster = self.cluster
+        self._kernel = kernel()
+        self._layers = Layers(
+            cluster.num_layers,
+            *(
+                self._address(array, kind)
+                for array, kind in (
+                    (cluster.first, np.int32),
+                    (cluster.option_bytes, np.int64),
+                    (cluster.option_flops, np.float64),
+                    (cluster.reach_bytes, np.int64),
+                    (cluster.reach_flops, np.float64),
+                )
+            ),
+        )
+        self._choice = [Choice(depth=-1) for _ in range(cluster.num_classes)]
+        self._option = np.full((cluster.num_classes, cluster.num_layers), -1, np.int32)
+
+    def _address(self, array: Array, kind: type) -> int:
+        """Address of an array of this kind, which lives as long as we do."""
+        self._kept.append(np.ascontiguousarray(array, kind))
+        return int(self._kept[-1].ctypes.data)
+
+    def find(self, value: Array, depth_value: Array, allowed: Array, may_skip: Array) -> Best:
+        """Return the best choice of every class.
+
+        Parameters
+        ----------
+        value
+            Of options (columns) to classes (rows).
+        depth_value
+            Of depths to classes; minus infinity: not allowed.
+        allowed
+            Which options classes may choose.
+        may_skip
+            Which layers classes may leave alone.
+        """
+        found, upper = np.empty(len(value)), np.empty(len(value))
+        for c, choice in enumerate(self._choice):
+            self._call(c, choice, self._option[c], -np.inf, value, depth_value, allowed, may_skip)
+            found[c] = choice.value
+            upper[c] = choice.value if choice.complete else choice.upper
+        depth = np.array([choice.depth for choice in self._choice], np.int32)
+        return Best(found, upper, Choices(depth, self._option.copy()))
+
+    def reaches(
+        self, c: int, above: float, value: Array, depth_value: Array, allowed: Array, may_skip: Array
+    ) -> bool:
+        """Whether a class may come to more than a value; in doubt it may.
+
+        Parameters
+        ----------
+        c
+            The class.
+        above
+            The value.
+        value, depth_value, allowed, may_skip
+            As for `find`, rows of this class.
+        """
+        before = self._choice[c]
+        choice = Choice(depth=-1, byte_price=before.byte_price, flop_price=before.flop_price)
+        option = np.full(self.cluster.num_layers, -1, np.int32)
+        rows = value[None], depth_value[None], allowed[None], may_skip[None]
+        self._call(c, choice, option, above, *rows, row=0)
+        return bool(choice.value > above or (not choice.complete and choice.upper > above))
+
+    def _call(
+        self,
+        c: int,
+        choice: Choice,
+        option: Array,
+        above: float,
+        value: Array,
+        depth_value: Array,
+        allowed: Array,
+        may_skip: Array,
+        row: int | None = None,
+    ) -> None:
+        r = c if row is None else row
+        device = Device(
+            int(self.cluster.memory_bytes[c]),
+            float(self.cluster.flops[c]),
+            value[r].ctypes.data,
+            depth_value[r].ctypes.data,
+            allowed[r].ctypes.data,
+            may_skip[r].ctypes.data,
+        )
+        self._kernel.best_choice(
+            ctypes.byref(self._layers), ctypes.byref(device), above, ctypes.byref(choice), option.ctypes.data
+        )

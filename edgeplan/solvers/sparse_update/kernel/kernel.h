@@ -1,0 +1,39 @@
+/* What one device can bring: shared by the files of the kernel and, field by field, by library.py. */
+
+#ifndef EDGEPLAN_SPARSE_KERNEL_H
+#define EDGEPLAN_SPARSE_KERNEL_H
+
+#include <stdint.h>
+
+/* Layers stand from input to output; depth k reaches the last k of them. */
+typedef struct {
+    int32_t num_layers;
+    const int32_t *first;       /* [num_layers + 1] options of layer l are first[l] .. first[l + 1] - 1 */
+    const int64_t *memory;      /* [options] bytes */
+    const double *flops;        /* [options] of the weights' gradient, per sample */
+    const int64_t *reach_bytes; /* [num_layers + 1] base and biases of depth k */
+    const double *reach_flops;  /* [num_layers + 1] forward pass and input gradients of depth k, per sample */
+} Layers;
+
+/* What one device may do, and what it is worth. */
+typedef struct {
+    int64_t memory_bytes;
+    double flops;               /* per sample within the step limit, infinite without one */
+    const double *value;        /* [options] */
+    const double *depth_value;  /* [num_layers + 1] minus infinity: not allowed */
+    const uint8_t *allowed;     /* [options] */
+    const uint8_t *may_skip;    /* [num_layers] whether a layer within reach may go without an option */
+} Device;
+
+/* In: a choice to begin with (depth -1: none) and prices; out: the best. */
+typedef struct {
+    double value;               /* minus infinity: nothing above the value asked for */
+    double upper;               /* bound by prices alone */
+    double byte_price, flop_price;
+    int32_t depth;
+    int32_t complete;           /* 0: too many labels, only `upper` holds */
+} Choice;
+
+void best_choice(const Layers *layers, const Device *device, double above, Choice *choice, int32_t *option);
+
+#endif
