@@ -28,35 +28,61 @@ class CollectiveCost:
 
 
 @dataclass(frozen=True)
+class Tariff:
+    """Seconds of a collective as its bytes are given: both parts of one latency and one rate.
+
+    Parameters
+    ----------
+    fixed_s
+        Of no bytes.
+    s_per_byte
+        Of every byte of the buffer.
+    """
+
+    fixed_s: float
+    s_per_byte: float
+
+    def seconds(self, num_bytes: float) -> float:
+        """Of a buffer."""
+        return self.fixed_s + self.s_per_byte * num_bytes
+
+
+@dataclass(frozen=True)
 class CollectiveCosts:
     """The costs of collectives among the devices of an instance."""
 
     instance: SparseUpdateInstance
 
-    def all_reduce(self, members: Sequence[str], num_bytes: float) -> CollectiveCost:
-        """Cost of a ring all-reduce: every device sends to every other in the slowest case.
+    def all_reduce_tariff(self, members: Sequence[str]) -> Tariff:
+        """Tariff of a ring all-reduce: every device sends to every other in the slowest case.
 
         Parameters
         ----------
         members
             Ids of the devices, each once.
-        num_bytes
-            Of the buffer.
         """
         g = len(members)
         latency_s, s_per_byte = self._slowest(permutations(members, 2))
-        seconds = 2 * (g - 1) * latency_s + 2 * (g - 1) / g * num_bytes * s_per_byte
-        return CollectiveCost(seconds, 2 * (g - 1) * num_bytes)
+        return Tariff(2 * (g - 1) * latency_s, 2 * (g - 1) / g * s_per_byte)
 
-    def broadcast(self, root: str, receivers: Sequence[str], num_bytes: float) -> CollectiveCost:
-        """Cost of a broadcast: the root sends every copy itself, or receivers pass them on."""
+    def broadcast_tariff(self, root: str, receivers: Sequence[str]) -> Tariff:
+        """Tariff of a broadcast: the root sends every copy itself, or receivers pass them on."""
         q = len(receivers)
         latency_s, s_per_byte = self._slowest((root, receiver) for receiver in receivers)
         if self.instance.broadcast == "flat":
-            seconds = latency_s + q * num_bytes * s_per_byte
-        else:
-            seconds = math.ceil(math.log2(q + 1)) * (latency_s + num_bytes * s_per_byte)
-        return CollectiveCost(seconds, q * num_bytes)
+            return Tariff(latency_s, q * s_per_byte)
+        rounds = math.ceil(math.log2(q + 1))
+        return Tariff(rounds * latency_s, rounds * s_per_byte)
+
+    def all_reduce(self, members: Sequence[str], num_bytes: float) -> CollectiveCost:
+        """Cost of an all-reduce of a buffer."""
+        seconds = self.all_reduce_tariff(members).seconds(num_bytes)
+        return CollectiveCost(seconds, 2 * (len(members) - 1) * num_bytes)
+
+    def broadcast(self, root: str, receivers: Sequence[str], num_bytes: float) -> CollectiveCost:
+        """Cost of a broadcast of a buffer."""
+        seconds = self.broadcast_tariff(root, receivers).seconds(num_bytes)
+        return CollectiveCost(seconds, len(receivers) * num_bytes)
 
     def best_root(self, members: Sequence[str], receivers: Sequence[str], num_bytes: float) -> str:
         """Return the member from which a broadcast takes least; the first of equals."""

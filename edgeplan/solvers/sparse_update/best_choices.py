@@ -9,6 +9,11 @@ import numpy as np
 
 from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.kernel.library import Choice, Device, Layers, kernel
+from edgeplan.solvers.sparse_update.scope import Scope
+
+Rows = tuple[Array, Array, Array, Array]
+"""Of one class: values of options and of depths, minus infinity where not allowed; which options it may
+choose, and which layers it may leave alone."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class BestChoices:
         self._kept.append(np.ascontiguousarray(array, kind))
         return int(self._kept[-1].ctypes.data)
 
-    def find(self, value: Array, depth_value: Array, allowed: Array, may_skip: Array) -> Best:
+    def find(self, value: Array, depth_value: Array, scope: Scope) -> Best:
         """Return the best choice of every class.
 
         Parameters
@@ -76,60 +81,37 @@ class BestChoices:
             Of options (columns) to classes (rows).
         depth_value
             Of depths to classes; minus infinity: not allowed.
-        allowed
-            Which options classes may choose.
-        may_skip
-            Which layers classes may leave alone.
+        scope
+            What classes may do.
         """
+        depth_value = np.where(scope.depths, depth_value, -np.inf)
         found, upper = np.empty(len(value)), np.empty(len(value))
         for c, choice in enumerate(self._choice):
-            self._call(c, choice, self._option[c], -np.inf, value, depth_value, allowed, may_skip)
+            rows = value[c], depth_value[c], scope.allowed[c], scope.may_skip[c]
+            self._call(c, choice, self._option[c], -np.inf, rows)
             found[c] = choice.value
             upper[c] = choice.value if choice.complete else choice.upper
         depth = np.array([choice.depth for choice in self._choice], np.int32)
         return Best(found, upper, Choices(depth, self._option.copy()))
 
-    def reaches(
-        self, c: int, above: float, value: Array, depth_value: Array, allowed: Array, may_skip: Array
-    ) -> bool:
-        """Whether a class may come to more than a value; in doubt it may.
+    def find_one(self, c: int, rows: Rows) -> tuple[int, Array] | None:
+        """Return depth and options of a class; None where it has no choice."""
+        choice, option = self._choice[c], self._option[c]
+        self._call(c, choice, option, -np.inf, rows)
+        return (choice.depth, option.copy()) if choice.value > -np.inf else None
 
-        Parameters
-        ----------
-        c
-            The class.
-        above
-            The value.
-        value, depth_value, allowed, may_skip
-            As for `find`, rows of this class.
-        """
+    def reaches(self, c: int, above: float, rows: Rows) -> bool:
+        """Whether a class may come to more than a value; in doubt it may."""
         before = self._choice[c]
         choice = Choice(depth=-1, byte_price=before.byte_price, flop_price=before.flop_price)
-        option = np.full(self.cluster.num_layers, -1, np.int32)
-        rows = value[None], depth_value[None], allowed[None], may_skip[None]
-        self._call(c, choice, option, above, *rows, row=0)
+        self._call(c, choice, np.full(self.cluster.num_layers, -1, np.int32), above, rows)
         return bool(choice.value > above or (not choice.complete and choice.upper > above))
 
-    def _call(
-        self,
-        c: int,
-        choice: Choice,
-        option: Array,
-        above: float,
-        value: Array,
-        depth_value: Array,
-        allowed: Array,
-        may_skip: Array,
-        row: int | None = None,
-    ) -> None:
-        r = c if row is None else row
+    def _call(self, c: int, choice: Choice, option: Array, above: float, rows: Rows) -> None:
         device = Device(
             int(self.cluster.memory_bytes[c]),
             float(self.cluster.flops[c]),
-            value[r].ctypes.data,
-            depth_value[r].ctypes.data,
-            allowed[r].ctypes.data,
-            may_skip[r].ctypes.data,
+            *(array.ctypes.data for array in rows),
         )
         self._kernel.best_choice(
             ctypes.byref(self._layers), ctypes.byref(device), above, ctypes.byref(choice), option.ctypes.data

@@ -11,6 +11,7 @@ from tier import chunks
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.sparse_update.best_choices import BestChoices
 from edgeplan.solvers.sparse_update.cluster import Cluster
+from edgeplan.solvers.sparse_update.scope import Scope
 
 LIMITED = pytest.mark.parametrize("seeds", chunks(50, commit=200, large=5_000), ids=str)
 
@@ -27,7 +28,7 @@ def test_every_device_brings_what_enumeration_finds(seeds: range) -> None:
     for seed in seeds:
         document = random_document(seed, 4, 2)
         cluster = Cluster.of(SparseUpdate.from_document(document))
-        best = BestChoices(cluster).find(cluster.gain, cluster.depth_gain, cluster.allowed, cluster.may_skip)
+        best = BestChoices(cluster).find(cluster.gain, cluster.depth_gain, Scope.of(cluster))
         known = [enumerated(document, device) for device in document["devices"]]
         assert best.value == pytest.approx(np.array(known), abs=1e-9)
 
@@ -40,9 +41,9 @@ def test_a_search_that_begins_with_other_values_ends_with_the_same(seeds: range)
         for _ in range(3):
             value = cluster.gain - rng.normal(0, 0.2, cluster.gain.shape)
             depths = cluster.depth_gain + rng.normal(0, 0.2, cluster.depth_gain.shape)
-            limits = cluster.allowed, cluster.may_skip
-            cold = BestChoices(cluster).find(value, depths, *limits)
-            assert warm.find(value, depths, *limits).value == pytest.approx(cold.value, abs=1e-12)
+            limits = Scope.of(cluster)
+            cold = BestChoices(cluster).find(value, depths, limits)
+            assert warm.find(value, depths, limits).value == pytest.approx(cold.value, abs=1e-12)
 
 
 @LIMITED
@@ -50,18 +51,18 @@ def test_whether_a_value_is_reached_agrees_with_the_best(seeds: range) -> None:
     for seed in seeds:
         cluster = Cluster.of(SparseUpdate.from_document(random_document(seed, 4, 1)))
         finder = BestChoices(cluster)
-        best = finder.find(cluster.gain, cluster.depth_gain, cluster.allowed, cluster.may_skip).value[0]
+        best = finder.find(cluster.gain, cluster.depth_gain, Scope.of(cluster)).value[0]
         rows = cluster.gain[0], cluster.depth_gain[0], cluster.allowed[0], cluster.may_skip[0]
         if np.isfinite(best):
-            assert finder.reaches(0, best - 1e-6, *rows)
-        assert not finder.reaches(0, max(best, -1e9) + 1e-9, *rows)
+            assert finder.reaches(0, best - 1e-6, rows)
+        assert not finder.reaches(0, max(best, -1e9) + 1e-9, rows)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_choices_survive_the_way_to_a_plan_and_back(seed: int) -> None:
     problem = SparseUpdate.from_document(random_document(seed, 4, 3))
     cluster = Cluster.of(problem)
-    best = BestChoices(cluster).find(cluster.gain, cluster.depth_gain, cluster.allowed, cluster.may_skip)
+    best = BestChoices(cluster).find(cluster.gain, cluster.depth_gain, Scope.of(cluster))
     if not np.isfinite(best.value).all():
         return
     again = cluster.choices(cluster.plan(best.choices))

@@ -11,7 +11,11 @@
 
 #define MOST_LABELS (1 << 22)
 #define DOMINATED_BY 48    /* labels looked back at where FLOPs are limited too */
-#define PRICE_STEPS 40
+#define MOST_PRICES 60
+#define PRICE_TOLERANCE 1e-4
+#define FIRST_PRICE 1e-9
+#define WARM_STRETCH 1.05
+#define STRETCH 1.3
 #define PRICE_ROUNDS 4
 #define RELATIVE_ERROR 1e-12
 
@@ -31,6 +35,7 @@ typedef struct {
     const Device *device;
     double byte_price, flop_price;
     double *top;       /* [num_layers] most that a layer within reach comes to at the prices */
+    double bound;      /* on what any choice comes to */
     double *ahead;     /* [num_layers + 1] most that depths from k on add to a label of k layers */
     double used_bytes, used_flops; /* of the choice that is best at the prices */
 } Priced;
@@ -80,36 +85,49 @@ static double price_bound(Priced *p)
     return p->flop_price > 0 ? best + p->flop_price * device->flops : best;
 }
 
-/* Lower the bound by one price: where more is used than there is, the price must rise. */
+/* Lower the bound by one price, from about where it was: where more is used than there is, it must rise. */
 static double tune(Priced *p, double *price, const double *used, double budget, double warm)
 {
-    double low = 0, high = warm > 0 ? warm : 1e-9, best, best_price = *price;
+    double low = 0, high, best, best_price = 0, stretch = WARM_STRETCH;
+    *price = 0;
     best = price_bound(p);
-    if (*price == 0 && *used <= budget)
+    if (*used <= budget)
         return best;
-    for (int32_t grow = 0; grow < 200; grow++) {
+    high = warm > 0 ? warm : FIRST_PRICE;
+    for (int32_t step = 0, found = 0; step < MOST_PRICES; step++) {
         *price = high;
-        double bound = price_bound(p);
-        if (bound < best) {
-            best = bound;
-            best_price = high;
+        if (found) {
+            if (high - low <= PRICE_TOLERANCE * high)
+                break;
+            *price = (low + high) / 2;
         }
-        if (!(*used > budget))
-            break;
-        low = high;
-        high *= 4;
-    }
-    for (int32_t step = 0; step < PRICE_STEPS && high - low > 1e-7 * high; step++) {
-        *price = (low + high) / 2;
         double bound = price_bound(p);
         if (bound < best) {
             best = bound;
             best_price = *price;
         }
-        if (*used > budget)
+        if (*used > budget) {
             low = *price;
-        else
+            if (!found) {
+                high = low * stretch;
+                stretch *= stretch;
+            }
+        } else {
             high = *price;
+            if (!found && low == 0 && warm > 0 && step == 0) {
+                *price = high / stretch; /* the price may have fallen a little only */
+                bound = price_bound(p);
+                if (bound < best) {
+                    best = bound;
+                    best_price = *price;
+                }
+                if (*used > budget)
+                    low = *price;
+                else
+                    high = *price;
+            }
+            found = 1;
+        }
     }
     *price = best_price;
     return best;
@@ -182,10 +200,11 @@ static int extend(const Priced *p, Labels *labels, int32_t begin, int32_t end, i
     int32_t l = layers->num_layers - k, num = 0, width = layers->first[l + 1] - layers->first[l] + 1;
     int limits_flops = isfinite(device->flops);
     int32_t next[width], option[width];
-    if (device->may_skip[l])
+    double least = p->top[l] - (p->bound - above) - RELATIVE_ERROR * fabs(p->bound);
+    if (device->may_skip[l] && 0 >= least)
         option[num++] = -1;
     for (int32_t o = layers->first[l]; o < layers->first[l + 1]; o++)
-        if (device->allowed[o])
+        if (device->allowed[o] && priced_option(p, o) >= least)
             option[num++] = o;
     for (int32_t j = 0; j < num; j++)
         next[j] = begin;
@@ -243,37 +262,21 @@ static double value_of(const Layers *layers, const Device *device, int32_t depth
     return value;
 }
 
-void best_choice(const Layers *layers, const Device *device, double above, Choice *choice, int32_t *option)
+/* Look for a choice of more than a value; 0 where there are too many labels. */
+static int search(const Priced *p, double above, Choice *choice, int32_t *option)
 {
-    int32_t num_layers = layers->num_layers;
-    double room[2 * num_layers + 1];
-    Priced p = {.layers = layers, .device = device, .top = room, .ahead = room + num_layers};
-    choice->value = -INFINITY;
-    choice->complete = 1;
-    if (choice->depth >= 0) {
-        double known = value_of(layers, device, choice->depth, option);
-        if (known > above)
-            above = choice->value = known;
-    }
-    double bound = set_prices(&p, choice);
-    price_bound(&p);
-    look_ahead(&p);
-    choice->upper = bound;
-    choice->byte_price = p.byte_price;
-    choice->flop_price = p.flop_price;
-    if (bound + RELATIVE_ERROR * fabs(bound) <= above)
-        return;
+    const Layers *layers = p->layers;
+    const Device *device = p->device;
     Labels labels = {0};
     int32_t begin = 0, end = 0, found = -1, depth = -1;
-    if (!put(&labels, (Label){0, 0, 0, -1, -1}))
-        choice->complete = 0;
-    for (int32_t k = 0; k <= num_layers && choice->complete; k++) {
+    int complete = put(&labels, (Label){0, 0, 0, -1, -1});
+    for (int32_t k = 0; k <= layers->num_layers && complete; k++) {
         if (k > 0) {
             end = labels.used;
-            choice->complete = extend(&p, &labels, begin, end, k, above);
+            complete = extend(p, &labels, begin, end, k, above);
             begin = end;
         }
-        for (int32_t j = begin; j < labels.used && choice->complete; j++) {
+        for (int32_t j = begin; j < labels.used && complete && isfinite(device->depth_value[k]); j++) {
             const Label *label = &labels.at[j];
             double value = label->value + device->depth_value[k];
             if (value > above && label->memory + layers->reach_bytes[k] <= device->memory_bytes &&
@@ -291,4 +294,39 @@ void best_choice(const Layers *layers, const Device *device, double above, Choic
         trace(layers, &labels, found, depth, option);
     }
     free(labels.at);
+    return complete;
+}
+
+void best_choice(const Layers *layers, const Device *device, double above, Choice *choice, int32_t *option)
+{
+    int32_t num_layers = layers->num_layers;
+    double room[2 * num_layers + 1];
+    Priced p = {.layers = layers, .device = device, .top = room, .ahead = room + num_layers};
+    double distance = choice->upper - choice->value;
+    choice->value = -INFINITY;
+    choice->complete = 1;
+    if (choice->depth >= 0) {
+        double known = value_of(layers, device, choice->depth, option);
+        if (known > above)
+            above = choice->value = known;
+    } else {
+        distance = INFINITY;
+    }
+    double bound = set_prices(&p, choice);
+    price_bound(&p);
+    look_ahead(&p);
+    p.bound = choice->upper = bound;
+    choice->byte_price = p.byte_price;
+    choice->flop_price = p.flop_price;
+    if (bound + RELATIVE_ERROR * fabs(bound) <= above)
+        return;
+    /* As far below the bound as last time, and not much farther, the best is found with few labels. */
+    double hoped = bound - STRETCH * distance;
+    if (isfinite(hoped) && hoped > above) {
+        double known = choice->value;
+        if (search(&p, hoped, choice, option) && choice->value > hoped)
+            return;
+        choice->value = known;
+    }
+    choice->complete = search(&p, above, choice, option);
 }

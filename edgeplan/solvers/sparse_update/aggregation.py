@@ -1,0 +1,143 @@
+"""What groups of devices pay for their slices, in units of the objective: equation (7) by groups.
+
+The slices of one group cost `fixed + rate * bytes`. Without fusing, slices share the fixed part only with
+those of their own layer: slices of a layer that have one group are neighbours, and travel as one. On a
+general network a broadcast may come from several roots, of which one has less latency and another more
+rate; a group pays the least of their prices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from edgeplan.models.network import Network
+from edgeplan.models.sparse_update.network import CollectiveCosts, Tariff
+from edgeplan.solvers.sparse_update.cluster import Array, Cluster
+
+FREE = Tariff(0.0, 0.0)
+
+
+class Price(NamedTuple):
+    """What the slices of a group cost by the objective."""
+
+    fixed: float
+    """Of any."""
+    per_byte: float
+    """Of every byte."""
+
+    def of(self, num_bytes: float) -> float:
+        """Of so many bytes."""
+        return self.fixed + self.per_byte * num_bytes
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """Prices of groups.
+
+    Parameters
+    ----------
+    cluster
+        The cluster.
+    """
+
+    cluster: Cluster
+    _known: dict[bytes, tuple[Price, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def _weight(self) -> float:
+        return self.cluster.instance.objective.aggregation_s
+
+    @cached_property
+    def pool(self) -> Array:
+        """Which slices share fixed prices where they have one group; -1: the slice has no parameters."""
+        silent = self.cluster.slice_bytes == 0
+        if self.cluster.instance.fuse:
+            return np.where(silent, -1, 0)
+        num_options = self.cluster.num_options
+        biases = self.cluster.num_layers + np.arange(self.cluster.num_layers)
+        return np.where(silent, -1, np.concatenate([self.cluster.layer[:num_options], biases]))
+
+    def prices(self, group: Array) -> tuple[Price, ...]:
+        """Prices of a group of classes, none of which another beats in both parts.
+
+        Parameters
+        ----------
+        group
+            Whether each class is in it; at least one is.
+        """
+        key = group.tobytes()
+        if key not in self._known:
+            self._known[key] = _undominated(self._tariffs(group), self._weight)
+        return self._known[key]
+
+    def _tariffs(self, group: Array) -> Iterator[Tariff]:
+        costs = CollectiveCosts(self.cluster.instance)
+        inside, outside = self._ids(group), self._ids(~group)
+        reduced = costs.all_reduce_tariff(inside) if len(inside) > 1 else FREE
+        general = isinstance(self.cluster.instance.network, Network)
+        for root in inside if general and outside else inside[:1]:
+            told = costs.broadcast_tariff(root, outside) if outside else FREE
+            yield Tariff(reduced.fixed_s + told.fixed_s, reduced.s_per_byte + told.s_per_byte)
+
+    def _ids(self, classes: Array) -> list[str]:
+        devices = self.cluster.instance.devices
+        return [devices[d].id for c in np.flatnonzero(classes) for d in self.cluster.members[c]]
+
+    def price(self, updated: Array) -> float:
+        """What the collectives cost where classes (rows) update slices (columns)."""
+        sent = np.flatnonzero((self.pool >= 0) & updated.any(axis=0))
+        groups, which = _distinct(updated[:, sent])
+        buffer = self.pool[sent] * len(groups) + which
+        buffers, place = np.unique(buffer, return_inverse=True)
+        num_bytes = np.bincount(place, self.cluster.slice_bytes[sent], len(buffers))
+        return math.fsum(
+            min(price.of(size) for price in self.prices(groups[key % len(groups)]))
+            for key, size in zip(buffers.tolist(), num_bytes.tolist(), strict=True)
+        )
+
+    def added(self, c: int, updated: Array) -> Array:
+        """What it adds for every slice that a class updates it too, the others as they are.
+
+        A group that no slice of the others' pays for adds its fixed price to each, as if it were alone.
+        """
+        without, joined = updated.copy(), updated.copy()
+        without[c], joined[c] = False, True
+        sent = np.flatnonzero(self.pool >= 0)
+        before, after = without[:, sent], joined[:, sent]
+        groups, which = _distinct(np.concatenate([before, after], axis=1))
+        own, new = which[: len(sent)], which[len(sent) :]
+        fixed, per_byte = self._first_prices(groups)
+        paid = np.zeros((int(self.pool.max(initial=-1)) + 1, len(groups)), bool)
+        paid[self.pool[sent], own] = True
+        num_bytes, unpaid = self.cluster.slice_bytes[sent], ~paid[self.pool[sent], new]
+        added = np.zeros(len(self.pool))
+        added[sent] = num_bytes * (per_byte[new] - per_byte[own]) + unpaid * fixed[new]
+        return added
+
+    def _first_prices(self, groups: Array) -> tuple[Array, Array]:
+        """Fixed and byte prices of groups, the one with the least fixed part; no class pays nothing."""
+        prices = [self.prices(group)[0] if group.any() else Price(0.0, 0.0) for group in groups]
+        return np.array([price.fixed for price in prices]), np.array([price.per_byte for price in prices])
+
+
+def _distinct(columns: Array) -> tuple[Array, Array]:
+    """Return the distinct columns as rows, and which of them each column is."""
+    packed = np.packbits(columns, axis=0)
+    keys = np.ascontiguousarray(packed.T).view(np.dtype((np.void, max(1, len(packed)))))[:, 0]
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    return np.ascontiguousarray(columns[:, first].T), which
+
+
+def _undominated(tariffs: Iterable[Tariff], weight: float) -> tuple[Price, ...]:
+    """Weight seconds, and keep prices of which the one part falls as the other rises."""
+    kept: list[Price] = []
+    for fixed_s, s_per_byte in sorted((one.fixed_s, one.s_per_byte) for one in tariffs):
+        if not kept or weight * s_per_byte < kept[-1].per_byte:
+            kept.append(Price(weight * fixed_s, weight * s_per_byte))
+    return tuple(kept)

@@ -1,0 +1,63 @@
+"""How a part of the search is split in two: by a depth, by an update, or by a group.
+
+What classes do in part on average splits best: first how deep they reach, on which most depends, then what
+they update. Where all of that is whole, groups are left that are open in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from edgeplan.solvers.sparse_update.cluster import Array
+from edgeplan.solvers.sparse_update.descent import Descended
+from edgeplan.solvers.sparse_update.dual import Part
+from edgeplan.solvers.sparse_update.prices import Prices
+from edgeplan.solvers.sparse_update.pruning import with_closed
+
+_IN_PART = 0.08
+
+
+def halves(part: Part, found: Descended) -> Iterator[tuple[Part, Prices]]:
+    """Yield two parts that have all plans of a part, with prices; none where nothing is left to decide."""
+    split = _open_slices(part)
+    in_part = np.where(split, np.minimum(found.updated, 1 - found.updated), -1.0)
+    num_options = part.scope.cluster.num_options
+    for slices in (slice(num_options, None), slice(num_options)):
+        own = np.full_like(in_part, -1.0)
+        own[:, slices] = in_part[:, slices]
+        if own.max(initial=-1.0) > _IN_PART:
+            yield from _by_slice(part, found.prices, own)
+            return
+    taken = np.where(
+        part.opened | part.groups.closed, -1.0, np.minimum(found.taken, 1 - found.taken) * part.groups.fixed
+    )
+    if taken.max(initial=-1.0) > 1e-3 * part.groups.fixed.max(initial=0.0):
+        yield from _by_group(part, found, taken)
+    elif split.any():
+        yield from _by_slice(part, found.prices, in_part)
+
+
+def _open_slices(part: Part) -> Array:
+    """Whether it is open if classes (rows) update slices (columns)."""
+    return np.asarray(part.scope.may_update & part.scope.may_leave)
+
+
+def _by_slice(part: Part, prices: Prices, score: Array) -> Iterator[tuple[Part, Prices]]:
+    c, s = np.unravel_index(np.argmax(score), score.shape)
+    for updates in (True, False):
+        yield replace(part, scope=part.scope.decided(int(c), int(s), updates)), prices
+
+
+def _by_group(part: Part, found: Descended, score: Array) -> Iterator[tuple[Part, Prices]]:
+    p, g = np.unravel_index(np.argmax(score), score.shape)
+    own, opened = part.groups.pool == p, part.opened.copy()
+    toll = found.prices.toll.copy()
+    opened[p, g], toll[own, g] = True, 0.0
+    yield replace(part, opened=opened), Prices(found.prices.share, toll)
+    closed = part.groups.closed.copy()
+    closed[p, g] = True
+    left, below = with_closed(part, found, closed)
+    yield left, below.prices

@@ -1,0 +1,146 @@
+"""Better choices from given ones: one class after another chooses anew, the others as they are.
+
+To a class a slice is worth what it brings, less what its joining adds to the aggregation: the slice moves
+from the group of the others to that group with the class. A group that no slice has so far costs its fixed
+price in full. So a choice that is better by these shares may not be better in truth; the truth decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgeplan.solvers.sparse_update.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.best_choices import BestChoices
+from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.prices import option_values
+
+Limits = tuple[Array, Array, Array]
+"""Of one class: allowed options, layers that it may leave alone, and allowed depths."""
+
+
+@dataclass
+class Improvement:
+    """Improves choices of a cluster, and mends those that break rules among classes.
+
+    Parameters
+    ----------
+    cluster
+        The cluster.
+    aggregation
+        Prices of groups.
+    """
+
+    cluster: Cluster
+    aggregation: Aggregation
+    _best: BestChoices = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._best = BestChoices(self.cluster)
+
+    def objective(self, choices: Choices) -> float:
+        """What choices bring, less the aggregation."""
+        cluster, option = self.cluster, choices.option
+        each = np.arange(cluster.num_classes)
+        gain = np.zeros(option.shape)
+        if cluster.num_options:
+            gain = np.where(option >= 0, np.take_along_axis(cluster.gain, np.maximum(option, 0), axis=1), 0.0)
+        brought = cluster.depth_gain[each, choices.depth] + gain.sum(axis=1)
+        return float(cluster.count @ brought) - self.aggregation.price(cluster.updated(choices))
+
+    def improved(self, choices: Choices) -> Choices | None:
+        """Let classes choose anew until none finds better; None where rules stay broken."""
+        mended = self._mended(choices)
+        if mended is None:
+            return None
+        choices, known, unchanged = mended, self.objective(mended), 0
+        everyone, c = range(self.cluster.num_classes), self.cluster.num_classes - 1
+        while unchanged < self.cluster.num_classes:
+            better = self._rechosen(c, choices, self._limits(c, choices, everyone))
+            objective = known if better is None else self.objective(better)
+            if better is not None and objective > known + 1e-12 * abs(known):
+                known, choices, unchanged = objective, better, 0
+            else:
+                unchanged += 1
+            c = (c - 1) % self.cluster.num_classes
+        return choices
+
+    def _mended(self, choices: Choices) -> Choices | None:
+        """Nest choices from the largest memory down, then cover what is not."""
+        mended: Choices | None = choices
+        if self.cluster.instance.nested:
+            order = np.argsort(-self.cluster.memory_bytes, kind="stable").tolist()
+            for place, c in enumerate(order):
+                limits = self._nested(c, choices, order[:place])
+                mended = self._rechosen(c, choices, limits)
+                if mended is None:
+                    return None
+                choices = mended
+        while mended is not None:
+            lacking = np.flatnonzero(self._covering(mended) < self.cluster.coverage)
+            if not len(lacking):
+                return mended
+            mended = self._covered(int(lacking[0]), mended)
+        return None
+
+    def _covering(self, choices: Choices) -> Array:
+        """Devices that update every layer."""
+        return np.asarray(self.cluster.count @ (choices.option >= 0))
+
+    def _covered(self, layer: int, choices: Choices) -> Choices | None:
+        """Let the class update a layer that loses least by it."""  # (3)
+        found: list[tuple[float, int, Choices]] = []
+        for c in np.flatnonzero(choices.option[:, layer] < 0).tolist():
+            allowed, may_skip, depths = self._limits(c, choices, range(self.cluster.num_classes))
+            may_skip[layer], depths[: self.cluster.num_layers - layer] = 0, False
+            better = self._rechosen(c, choices, (allowed, may_skip, depths))
+            if better is not None:
+                found.append((self.objective(better), c, better))
+        return max(found, key=lambda one: one[:2])[2] if found else None
+
+    def _limits(self, c: int, choices: Choices, others: Sequence[int]) -> Limits:
+        """What a class may do beside others that stay as they are."""
+        allowed, may_skip, depths = self._nested(c, choices, others)
+        own = self.cluster.count[c] * (choices.option[c] >= 0)
+        needed = np.flatnonzero(self._covering(choices) - own < self.cluster.coverage)
+        may_skip[needed] = 0
+        if len(needed):
+            depths[: self.cluster.num_layers - int(needed[0])] = False
+        return allowed, may_skip, depths
+
+    def _nested(self, c: int, choices: Choices, others: Sequence[int]) -> Limits:
+        """Own limits of a class, and by nesting among others."""  # (4)
+        cluster = self.cluster
+        allowed, may_skip = cluster.allowed[c].copy(), cluster.may_skip[c].copy()
+        depths = np.isfinite(cluster.depth_gain[c])
+        if cluster.instance.nested:
+            memory, beside = cluster.memory_bytes, np.asarray(others, int)
+            less, more = beside[memory[beside] < memory[c]], beside[memory[beside] > memory[c]]
+            low = choices.option[less].max(axis=0, initial=-1)
+            high = choices.option[more].min(axis=0, initial=cluster.num_options)
+            of_layer, each = cluster.layer[: cluster.num_options], np.arange(cluster.num_options)
+            allowed &= (each >= low[of_layer]) & (each <= high[of_layer])
+            may_skip &= low < 0
+            needed = np.flatnonzero(low >= 0)
+            if len(needed):
+                depths[: cluster.num_layers - int(needed[0])] = False
+        return allowed, may_skip, depths
+
+    def _rechosen(self, c: int, choices: Choices, limits: Limits) -> Choices | None:
+        """Let one class choose, by what its joining adds."""
+        cluster = self.cluster
+        share = np.zeros((cluster.num_classes, cluster.num_slices))
+        share[c] = self.aggregation.added(c, cluster.updated(choices)) / cluster.count[c]
+        value, depth_value = option_values(cluster, share)
+        allowed, may_skip, depths = limits
+        rows = value[c], np.where(depths, depth_value[c], -np.inf), allowed, may_skip
+        found = self._best.find_one(c, rows)
+        return None if found is None else _with(choices, c, *found)
+
+
+def _with(choices: Choices, c: int, depth: int, option: Array) -> Choices:
+    depths, options = choices.depth.copy(), choices.option.copy()
+    depths[c], options[c] = depth, option
+    return Choices(depths, options)

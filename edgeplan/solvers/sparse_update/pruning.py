@@ -1,0 +1,95 @@
+"""What no better plan does, proven by prices: groups that lose too much, and options and depths likewise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgeplan.solvers.sparse_update.cluster import Array
+from edgeplan.solvers.sparse_update.descent import Descended
+from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part, profits
+from edgeplan.solvers.sparse_update.prices import Prices, option_values
+from edgeplan.solvers.sparse_update.scope import Scope
+
+
+def without_losing_groups(part: Part, found: Descended, gap: float) -> tuple[Part, Descended]:
+    """Drop the groups of which any slice loses more than the gap, whatever the others do.
+
+    Parameters
+    ----------
+    part
+        A part of the search.
+    found
+        Prices that prove its bound.
+    gap
+        From the bound to the objective of the best plan known.
+    """
+    groups, pool, prices = part.groups, part.groups.pool, found.prices
+    profit = profits(prices, groups)
+    most = profit.max(axis=1, initial=-np.inf)
+    loss = np.where(groups.must, most, np.maximum(most, 0.0))[:, None] - profit
+    closed = groups.closed.copy()
+    for p in range(groups.num_pools):
+        slack = groups.fixed - prices.toll[pool == p].sum(axis=0)
+        closed[p] |= (loss[pool == p].min(axis=0) + slack > gap) & ~part.opened[p]
+    return with_closed(part, found, closed)
+
+
+def with_closed(part: Part, found: Descended, closed: Array) -> tuple[Part, Descended]:
+    """Close groups (columns) to pools (rows), and forget those that no slice may have any more."""
+    part = replace(part, groups=replace(part.groups, closed=closed))
+    kept = ~part.groups.needless
+    kept[0] |= not kept.any()
+    left = replace(part, groups=part.groups.only(kept), opened=part.opened[:, kept])
+    prices = Prices(found.prices.share, found.prices.toll[:, kept])
+    return left, replace(found, prices=prices, taken=found.taken[:, kept])
+
+
+def without_losing_choices(dual: Dual, part: Part, prices: Prices, answer: Answer, gap: float) -> Part:
+    """Drop the options and depths with which a class loses more than the gap.
+
+    Parameters
+    ----------
+    answer
+        At these prices.
+    """
+    value, depth_value = option_values(dual.cluster, prices.share)
+    scope = part.scope
+    allowed, may_skip, depths = scope.allowed.copy(), scope.may_skip.copy(), scope.depths.copy()
+    for c, count in enumerate(dual.cluster.count):
+        trials = _Trials(dual, c, value[c], depth_value[c], float(answer.class_value[c] - gap / count))
+        trials.drop(allowed[c], may_skip[c], depths[c])
+    return replace(part, scope=Scope(dual.cluster, allowed, may_skip, depths))
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Whether a class comes to more than it must with one thing forced on it."""
+
+    dual: Dual
+    c: int
+    value: Array
+    depth_value: Array
+    least: float
+
+    def drop(self, allowed: Array, may_skip: Array, depths: Array) -> None:
+        """Drop what fails, in place."""
+        cluster = self.dual.cluster
+        for k in np.flatnonzero(depths):
+            depths[k] = self._reaches(allowed, may_skip, np.arange(len(depths)) == k)
+        for layer, (first, end) in enumerate(zip(cluster.first[:-1], cluster.first[1:], strict=True)):
+            reaching = depths & (np.arange(len(depths)) >= cluster.num_layers - layer)
+            for option in first + np.flatnonzero(allowed[first:end]):
+                alone, forced = allowed.copy(), may_skip.copy()
+                alone[first:end], forced[layer] = 0, 0
+                alone[option] = 1
+                allowed[option] = self._reaches(alone, forced, reaching)
+            if may_skip[layer]:
+                none = allowed.copy()
+                none[first:end] = 0
+                may_skip[layer] = self._reaches(none, may_skip, reaching)
+
+    def _reaches(self, allowed: Array, may_skip: Array, depths: Array) -> bool:
+        depth_value = np.where(depths, self.depth_value, -np.inf)
+        return self.dual.best.reaches(self.c, self.least, (self.value, depth_value, allowed, may_skip))
