@@ -54,6 +54,8 @@ class StatedProblem(Generic[InstanceT, PlanT]):
     name: ClassVar[str]
     instance_kind: ClassVar[type[Any]]
     plan_kind: ClassVar[type[Any]]
+    maximises: ClassVar[bool] = False
+    """Whether more of the objective is better."""
 
     instance: InstanceT
     document: dict[str, Any] = field(repr=False)

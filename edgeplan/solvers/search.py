@@ -120,13 +120,13 @@ class Search(Generic[ProblemType, PlanType]):
             raise BackendError(
                 f"the solver claims objective {claimed!r}, the problem says {check.objective!r}"
             )
-        if self.objective is None or check.objective < self.objective:
+        if self.objective is None or self._sense * check.objective < self._sense * self.objective:
             self.plan, self.objective = plan, check.objective
             self._record()
         return True
 
-    def raise_bound(self, bound: float) -> None:
-        """Keep a proven lower bound if it is better.
+    def tighten_bound(self, bound: float) -> None:
+        """Keep a proven bound if it is better: a higher one, or a lower one where the most is wanted.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class Search(Generic[ProblemType, PlanType]):
         """
         if not math.isfinite(bound):
             raise BackendError(f"bound {bound!r} is not finite")
-        if self.bound is None or bound > self.bound:
+        if self.bound is None or self._sense * bound > self._sense * self.bound:
             self.bound = bound
             self._record()
 
@@ -151,9 +151,17 @@ class Search(Generic[ProblemType, PlanType]):
         """The bound, cut to the objective that float arithmetic may let it pass by a rounding."""
         if self.bound is None or self.objective is None:
             return self.bound
-        if self.bound > self.objective + CLAIM_TOLERANCE * max(1.0, abs(self.objective)):
-            raise BackendError(f"bound {self.bound!r} is above the objective {self.objective!r} of a plan")
-        return min(self.bound, self.objective)
+        passed = self._sense * (self.bound - self.objective)
+        if passed > CLAIM_TOLERANCE * max(1.0, abs(self.objective)):
+            raise BackendError(
+                f"bound {self.bound!r} is passed by the objective {self.objective!r} of a plan"
+            )
+        return self.objective if passed > 0 else self.bound
+
+    @property
+    def _sense(self) -> int:
+        """1 where the least objective is the best, -1 where the most is."""
+        return -1 if self.problem.maximises else 1
 
     @property
     def gap(self) -> float | None:

@@ -31,7 +31,7 @@ def offering(*plans: Plan, bound: float | None = None, stop: Stop = Stop.TIME_LI
         for offered in plans:
             search.offer(offered)
         if bound is not None:
-            search.raise_bound(bound)
+            search.tighten_bound(bound)
         return Ending(stop)
 
     return course(body)
@@ -60,7 +60,7 @@ def test_a_bound_above_the_objective_by_a_rounding_is_cut_to_it() -> None:
 
 def test_an_objective_below_an_earlier_bound_raises() -> None:
     search = Search(problem(), SolveLimits())
-    search.raise_bound(9.0)
+    search.tighten_bound(9.0)
     with pytest.raises(BackendError, match="above the objective"):
         search.offer(BEST)
 
@@ -87,8 +87,8 @@ def test_only_a_better_plan_takes_the_place_of_the_known_one() -> None:
 
 def test_a_lower_bound_does_not_take_the_place_of_a_higher_one() -> None:
     search = Search(problem(), SolveLimits())
-    search.raise_bound(5.0)
-    search.raise_bound(4.0)
+    search.tighten_bound(5.0)
+    search.tighten_bound(4.0)
     assert (search.bound, len(search.history)) == (5.0, 1)
 
 
@@ -116,7 +116,7 @@ def test_the_gap_asked_for_ends_the_search() -> None:
     search = Search(problem(), SolveLimits(gap=0.5))
     search.offer(BEST)
     assert not search.is_done
-    search.raise_bound(4.0)
+    search.tighten_bound(4.0)
     assert search.is_done
     assert not search.is_proven
 

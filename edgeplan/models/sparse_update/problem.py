@@ -21,6 +21,7 @@ class SparseUpdate(StatedProblem[SparseUpdateInstance, SparsePlan]):
     name: ClassVar[str] = "sparse_update"
     instance_kind: ClassVar[type[SparseUpdateInstance]] = SparseUpdateInstance
     plan_kind: ClassVar[type[SparsePlan]] = SparsePlan
+    maximises: ClassVar[bool] = True
     instance_faults = staticmethod(instance_faults)
 
     def check(self, plan: SparsePlan) -> Check:

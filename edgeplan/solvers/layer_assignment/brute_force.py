@@ -53,7 +53,7 @@ def _try_all(search: Search) -> Ending:
             return Ending(Stop.TIME_LIMIT)
     if search.objective is None:
         return Ending(Stop.PROOF, infeasible=True)
-    search.raise_bound(search.objective)
+    search.tighten_bound(search.objective)
     return Ending(Stop.PROOF)
 
 

@@ -32,7 +32,7 @@ def search_slot(search: SlotSearch, start: Structures, before: Before | None) ->
     first = search.evaluate(start) or search.best
     if first is None:
         return
-    search.raise_bound(search.noise.cost(search.noise.most))  # what no decision can undercut
+    search.tighten_bound(search.noise.cost(search.noise.most))  # what no decision can undercut
     rounds = PricingRounds(search, first, before)
     rounds.recall()
     if search.is_late:
@@ -136,7 +136,7 @@ class _Tree:
         nodes = [(bound, next(order), everything, prices, columns)]
         closed = np.inf  # least bound of a node that was closed
         while nodes:
-            search.raise_bound(min(nodes[0][0], self.outside, closed))
+            search.tighten_bound(min(nodes[0][0], self.outside, closed))
             if search.is_done or search.is_late:
                 return
             least, _, chosen, prices, columns = heapq.heappop(nodes)
@@ -157,7 +157,7 @@ class _Tree:
             for cluster, kept in parts:
                 child = {**node.chosen, cluster: kept}
                 heapq.heappush(nodes, (node.bound, next(order), child, node.prices, node.columns))
-        search.raise_bound(min(closed, self.outside))
+        search.tighten_bound(min(closed, self.outside))
 
 
 @dataclass

@@ -169,7 +169,7 @@ class _Run:
         claimed = math.fsum(decision.objective for decision in self.decisions)
         if not search.offer(plan, claimed=claimed):
             raise BackendError("the problem refuses the plan that the controller made")
-        search.raise_bound(math.fsum(decision.bound for decision in self.decisions))
+        search.tighten_bound(math.fsum(decision.bound for decision in self.decisions))
         proven = all(decision.is_optimal for decision in self.decisions)
         reached = all(decision.gap <= gap for decision in self.decisions)
         open_slots = sum(decision.gap > gap for decision in self.decisions)

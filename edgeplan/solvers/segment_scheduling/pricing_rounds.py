@@ -195,7 +195,7 @@ class PricingRounds:
             only_sweeps,
         )
         bound = pricing.run()
-        search.raise_bound(bound)
+        search.tighten_bound(bound)
         if bound > self.bound:
             self.prices, self.bound, self.least = prices, bound, pricing.least
         for n, column in pricing.found:
@@ -268,7 +268,7 @@ class PricingRounds:
     def _branch_on_deadline(self, pricing: MixPricing) -> None:
         """Bound the slot, and look for plans, by a common deadline at the prices of a pricing."""
         by_deadline = DeadlineSearch(self.search, self.columns, pricing.prices, pricing.least)
-        self.search.raise_bound(by_deadline.run())
+        self.search.tighten_bound(by_deadline.run())
         for n, column in by_deadline.found:
             self._add(n, column)
 

@@ -75,7 +75,7 @@ class SlotSearch:
                 self._tell()
         return self._evaluated[key]
 
-    def raise_bound(self, bound: float) -> None:
+    def tighten_bound(self, bound: float) -> None:
         """Keep a proven lower bound if it is better."""
         if self.bound is None or bound > self.bound:
             self.bound = bound

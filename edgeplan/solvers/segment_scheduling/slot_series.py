@@ -124,7 +124,7 @@ class SlotSeries:
             if search.best is None:
                 raise
             interrupted, search.on_better = True, None
-            search.raise_bound(search.noise.cost(search.noise.most))
+            search.tighten_bound(search.noise.cost(search.noise.most))
         if search.best is None or search.bound is None:
             raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
         self._last = dict(search.best.structures)

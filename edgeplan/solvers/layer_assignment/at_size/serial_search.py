@@ -111,7 +111,7 @@ class SerialSearch:
         if math.isfinite(bound):
             bound = max(0.0, bound - ROUNDING * abs(bound))
             objective = self.search.objective
-            self.search.raise_bound(bound if objective is None else min(bound, objective))
+            self.search.tighten_bound(bound if objective is None else min(bound, objective))
 
     def _aim(self, branch: Branch) -> tuple[float, float]:
         """Bound to aim at, and what a plan at most as dear as the best one costs without its bottleneck."""

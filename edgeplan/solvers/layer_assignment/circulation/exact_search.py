@@ -121,7 +121,7 @@ def useful_steps(arcs: Arcs, search: Search, target: float, *, most_s: float, un
 
     raised = search.limits.share(0.6, most_s=most_s)
     narrowed = Narrowing(arcs, best, until, priced_beams(arcs, search, raised)).run(until=raised)
-    search.raise_bound(narrowed.bound)
+    search.tighten_bound(narrowed.bound)
     return narrowed.useful
 
 
@@ -165,7 +165,7 @@ def _run_backend(
         if chosen is not None and not search.offer(cost.to_plan(programme.route(chosen))):
             excluded.append(chosen)
         if message.get("bound") is not None:
-            search.raise_bound(_believable(message["bound"] / programme.scale, search.objective))
+            search.tighten_bound(_believable(message["bound"] / programme.scale, search.objective))
         status = message.get("status", status)
     return status
 

@@ -59,7 +59,7 @@ class Closings:
             self.lowest[closing] = max(self.lowest[closing], to_come.bound(closing))
             if self.lowest[closing] >= ceiling(self.search):
                 self.open.discard(closing)
-        self.raise_bound()
+        self.tighten_bound()
 
     def dive(self, to_come: ToCome, *, width: int) -> None:
         """Look for better plans among so many labels a position of the most promising closings."""
@@ -87,15 +87,15 @@ class Closings:
                     continue
                 self.lowest[closing] = max(self.lowest[closing], min(found, below))
             self.open.discard(closing)
-            self.raise_bound()
+            self.tighten_bound()
 
     @property
     def least(self) -> float:
         """Least objective that any plan may have; infinite without plans and walks."""
         return min([self.elsewhere, *self.lowest.values()])
 
-    def raise_bound(self) -> None:
+    def tighten_bound(self) -> None:
         """Raise the bound to the least objective of a walk that is not excluded, or to the ceiling."""
         bound = min(self.least * (1 - _ROUNDING), ceiling(self.search))
         if math.isfinite(bound):
-            self.search.raise_bound(bound)
+            self.search.tighten_bound(bound)

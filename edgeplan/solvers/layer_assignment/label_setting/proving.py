@@ -30,7 +30,7 @@ def ending_of(closings: Closings, search: Search) -> Ending:
         return Ending(Stop.WORK_LIMIT, detail=detail)
     if search.objective is None and not math.isfinite(closings.least):
         return Ending(Stop.PROOF, infeasible=True)
-    closings.raise_bound()
+    closings.tighten_bound()
     if search.is_done:
         return Ending(Stop.GAP)
     return Ending(Stop.WORK_LIMIT, detail="the best walk that rounding lets in breaks a limit")

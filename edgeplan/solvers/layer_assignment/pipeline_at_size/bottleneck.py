@@ -121,4 +121,4 @@ class BottleneckSearch:
     def _prove(self, threshold_s: float) -> None:
         self.low_s = max(self.low_s, threshold_s)
         if self.low_s < math.inf:
-            self.search.raise_bound(self.weight * self.low_s)
+            self.search.tighten_bound(self.weight * self.low_s)

@@ -44,7 +44,7 @@ def _closing_s(search: Search) -> float:
 def _run(search: Search, clock: Clock) -> Ending:
     field, terms = Field(search.problem), Terms.of(search.problem)
     rng = np.random.default_rng(search.limits.seed)
-    search.raise_bound(0.0)
+    search.tighten_bound(0.0)
     offer_first_plan(search, field, terms, Clock(search.limits.deadline), rng)
     real = real_ground(field, terms)
     ground = bounding_ground(real, most=MOST_WITH_SUMS if terms.has_sum else MOST_CLASSES)

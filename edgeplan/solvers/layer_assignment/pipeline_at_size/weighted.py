@@ -70,7 +70,7 @@ class WeightedSearch:
         """Search until the gap is closed or no part is left; raises when the time is up."""
         total, prices = self._least_total(math.inf, 1)
         self.parts = [Part(self.reuse.highest_impossible_s, math.inf, total, prices)]
-        self._raise_bound()
+        self._tighten_bound()
         while not self.search.is_done:
             self.clock.check()
             part = min(self.parts, key=self._bound)
@@ -82,7 +82,7 @@ class WeightedSearch:
                 self._split(part, middle_s)
             else:
                 self._deepen(part)
-            self._raise_bound()
+            self._tighten_bound()
         return Ending(Stop.GAP)
 
     def _is_wide(self, part: Part) -> bool:
@@ -95,10 +95,10 @@ class WeightedSearch:
     def _bound(self, part: Part) -> float:
         return self.terms.bottleneck * part.above_s + part.total
 
-    def _raise_bound(self) -> None:
+    def _tighten_bound(self) -> None:
         bound = min(self._bound(part) for part in self.parts)
         if bound < math.inf:
-            self.search.raise_bound(max(0.0, bound))
+            self.search.tighten_bound(max(0.0, bound))
 
     def _middle_s(self, part: Part) -> float:
         """Where to split: in the middle, or where a plan of the last part cannot be better any more."""
