@@ -13,7 +13,8 @@ from edgeplan.models.problem import Problem
 from edgeplan.models.result import Incumbent, Result, Status, Stop
 from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.models.segment_scheduling.instance import NOISE
-from edgeplan.report.units import counted, percent_text, seconds_text
+from edgeplan.models.sparse_update import SparseUpdate
+from edgeplan.report.units import bytes_text, counted, percent_text, range_text, seconds_text
 
 if TYPE_CHECKING:
     from edgeplan.solvers.search import OnIncumbent
@@ -75,12 +76,27 @@ def summarise(problem: Problem, result: Result, more: dict[str, str] | None = No
 
 def _plan_rows(problem: Problem, plan: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
     """What a plan is in a few words."""
-    if not isinstance(problem, SegmentScheduling):
-        return {"stages": str(len(plan["stages"]))}
+    if isinstance(problem, SegmentScheduling):
+        return {
+            "slots": str(len(plan["slots"])),
+            "mean latency": seconds_text(metrics["mean_latency_s"]),
+            "budgets": _worst(metrics["budget_violation"] | {NOISE: _noise_violation(problem, metrics)}),
+        }
+    if isinstance(problem, SparseUpdate):
+        return _update_rows(plan, metrics)
+    return {"stages": str(len(plan["stages"]))}
+
+
+def _update_rows(plan: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
+    depths = [device["depth"] for device in plan["devices"]]
+    shares = [device["memory_share"] for device in metrics["devices"]]
+    collectives = counted(metrics["num_collectives"], "collective")
+    seconds, moved = seconds_text(metrics["aggregation_s"]), bytes_text(metrics["bytes_moved"])
     return {
-        "slots": str(len(plan["slots"])),
-        "mean latency": seconds_text(metrics["mean_latency_s"]),
-        "budgets": _worst(metrics["budget_violation"] | {NOISE: _noise_violation(problem, metrics)}),
+        "contribution": f"{metrics['contribution']:.6g} of {counted(len(depths), 'device')}",
+        "depths": range_text(str(min(depths)), str(max(depths))),
+        "memory used": range_text(percent_text(min(shares)), percent_text(max(shares))),
+        "aggregation": f"{seconds} in {collectives}, {moved} moved",
     }
 
 

@@ -17,6 +17,7 @@ from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problem import Problem
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.sparse_update import SparseUpdate
 
 FORMAT = "edgeplan/1"
 _INSTEAD = {
@@ -25,7 +26,7 @@ _INSTEAD = {
     "--write-model": "leave it out",
 }
 PROBLEMS: dict[str, type[Problem]] = {
-    problem.name: problem for problem in (LayerAssignment, SegmentScheduling)
+    problem.name: problem for problem in (LayerAssignment, SegmentScheduling, SparseUpdate)
 }
 
 

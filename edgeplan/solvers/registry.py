@@ -9,6 +9,7 @@ from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import OnIncumbent
 
@@ -45,9 +46,17 @@ def _of_segment_scheduling() -> tuple[Solver, ...]:
     return (Dssda(),)
 
 
+def _of_sparse_update() -> tuple[Solver, ...]:
+    from edgeplan.solvers.sparse_update.lagrangian import Lagrangian
+    from edgeplan.solvers.sparse_update.separate import Separate
+
+    return Lagrangian(), Separate()
+
+
 _SOLVERS_OF = {
     LayerAssignment.name: _of_layer_assignment,
     SegmentScheduling.name: _of_segment_scheduling,
+    SparseUpdate.name: _of_sparse_update,
 }
 
 
@@ -91,10 +100,9 @@ def solver_named(name: str, problem: str) -> Solver:
 
 
 def _auto(problem: str) -> Solver:
-    """Return the solver that chooses by size and structure, or the only one."""
+    """Return the solver that chooses by size and structure, or else the problem's first."""
     if problem != LayerAssignment.name:
-        (only,) = solvers_of(problem).values()
-        return only
+        return next(iter(solvers_of(problem).values()))
     from edgeplan.solvers.layer_assignment.choice import Auto
 
     return Auto()

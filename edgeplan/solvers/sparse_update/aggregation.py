@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeplan.models.network import Network
+from edgeplan.models.sparse_update.instance import SharedNetwork
 from edgeplan.models.sparse_update.network import CollectiveCosts, Tariff
 from edgeplan.solvers.sparse_update.cluster import Array, Cluster
 
@@ -57,7 +58,7 @@ class Aggregation:
     def pool(self) -> Array:
         """Which slices share fixed prices where they have one group; -1: the slice has no parameters."""
         silent = self.cluster.slice_bytes == 0
-        if self.cluster.instance.fuse:
+        if self.cluster.instance.fuse or self.cluster.instance.collectives == "free":
             return np.where(silent, -1, 0)
         num_options = self.cluster.num_options
         biases = self.cluster.num_layers + np.arange(self.cluster.num_layers)
@@ -78,55 +79,42 @@ class Aggregation:
 
     def _tariffs(self, group: Array) -> Iterator[Tariff]:
         costs = CollectiveCosts(self.cluster.instance)
-        inside, outside = self._ids(group), self._ids(~group)
+        inside, outside = self.ids(group), self.ids(~group)
         reduced = costs.all_reduce_tariff(inside) if len(inside) > 1 else FREE
         general = isinstance(self.cluster.instance.network, Network)
         for root in inside if general and outside else inside[:1]:
             told = costs.broadcast_tariff(root, outside) if outside else FREE
             yield Tariff(reduced.fixed_s + told.fixed_s, reduced.s_per_byte + told.s_per_byte)
 
-    def _ids(self, classes: Array) -> list[str]:
+    @property
+    def is_exact(self) -> bool:
+        """Whether no collectives cost less than each group's own all-reduce and broadcast.
+
+        Free broadcasts may be shared by groups, or come from several roots, each to its own receivers. That
+        never pays where all pairs are alike and every copy is sent by the root.
+        """
+        instance = self.cluster.instance
+        alike = isinstance(instance.network, SharedNetwork) and instance.broadcast == "flat"
+        return alike or instance.collectives == "canonical"
+
+    def least_prices(self, group: Array) -> tuple[Price, ...]:
+        """The price that no way to tell the slices of a group to the rest undercuts."""
+        costs = CollectiveCosts(self.cluster.instance)
+        inside, outside = self.ids(group), self.ids(~group)
+        reduced = costs.all_reduce_tariff(inside) if len(inside) > 1 else FREE
+        alone = [min(costs.broadcast_tariff(root, [one]).s_per_byte for root in inside) for one in outside]
+        told = sum(alone)
+        if self.cluster.instance.broadcast == "tree":
+            told = min(alone, default=0.0) * math.ceil(math.log2(len(outside) + 1))
+        return (Price(self._weight * reduced.fixed_s, self._weight * (reduced.s_per_byte + told)),)
+
+    def ids(self, classes: Array) -> list[str]:
+        """Devices of classes."""
         devices = self.cluster.instance.devices
         return [devices[d].id for c in np.flatnonzero(classes) for d in self.cluster.members[c]]
 
-    def price(self, updated: Array) -> float:
-        """What the collectives cost where classes (rows) update slices (columns)."""
-        sent = np.flatnonzero((self.pool >= 0) & updated.any(axis=0))
-        groups, which = _distinct(updated[:, sent])
-        buffer = self.pool[sent] * len(groups) + which
-        buffers, place = np.unique(buffer, return_inverse=True)
-        num_bytes = np.bincount(place, self.cluster.slice_bytes[sent], len(buffers))
-        return math.fsum(
-            min(price.of(size) for price in self.prices(groups[key % len(groups)]))
-            for key, size in zip(buffers.tolist(), num_bytes.tolist(), strict=True)
-        )
 
-    def added(self, c: int, updated: Array) -> Array:
-        """What it adds for every slice that a class updates it too, the others as they are.
-
-        A group that no slice of the others' pays for adds its fixed price to each, as if it were alone.
-        """
-        without, joined = updated.copy(), updated.copy()
-        without[c], joined[c] = False, True
-        sent = np.flatnonzero(self.pool >= 0)
-        before, after = without[:, sent], joined[:, sent]
-        groups, which = _distinct(np.concatenate([before, after], axis=1))
-        own, new = which[: len(sent)], which[len(sent) :]
-        fixed, per_byte = self._first_prices(groups)
-        paid = np.zeros((int(self.pool.max(initial=-1)) + 1, len(groups)), bool)
-        paid[self.pool[sent], own] = True
-        num_bytes, unpaid = self.cluster.slice_bytes[sent], ~paid[self.pool[sent], new]
-        added = np.zeros(len(self.pool))
-        added[sent] = num_bytes * (per_byte[new] - per_byte[own]) + unpaid * fixed[new]
-        return added
-
-    def _first_prices(self, groups: Array) -> tuple[Array, Array]:
-        """Fixed and byte prices of groups, the one with the least fixed part; no class pays nothing."""
-        prices = [self.prices(group)[0] if group.any() else Price(0.0, 0.0) for group in groups]
-        return np.array([price.fixed for price in prices]), np.array([price.per_byte for price in prices])
-
-
-def _distinct(columns: Array) -> tuple[Array, Array]:
+def distinct(columns: Array) -> tuple[Array, Array]:
     """Return the distinct columns as rows, and which of them each column is."""
     packed = np.packbits(columns, axis=0)
     keys = np.ascontiguousarray(packed.T).view(np.dtype((np.void, max(1, len(packed)))))[:, 0]

@@ -238,6 +238,22 @@ class Cluster:
         biases = np.arange(self.num_layers) >= self.num_layers - choices.depth[:, None]
         return np.concatenate([weights, biases], axis=1)
 
+    def keeps_limits(self, choices: Choices) -> Array:
+        """Whether every class keeps its own limits."""  # (1), (2)
+        each, option = np.arange(self.num_classes), choices.option
+        reached = np.arange(self.num_layers) >= self.num_layers - choices.depth[:, None]
+        index = np.maximum(option, 0)
+        if not self.num_options:
+            chosen_bytes, chosen_flops, fits = np.zeros((3, self.num_classes))
+        else:
+            chosen_bytes = np.where(option >= 0, self.option_bytes[index], 0).sum(axis=1)
+            chosen_flops = np.where(option >= 0, self.option_flops[index], 0.0).sum(axis=1)
+            fits = np.take_along_axis(self.allowed, index, axis=1)
+        kept = np.where(option >= 0, reached & (fits > 0), ~reached | (self.may_skip > 0)).all(axis=1)
+        kept &= np.isfinite(self.depth_gain[each, choices.depth])
+        kept &= self.reach_bytes[choices.depth] + chosen_bytes <= self.memory_bytes
+        return np.asarray(kept & (self.reach_flops[choices.depth] + chosen_flops <= self.flops))
+
     def plan(self, choices: Choices) -> SparsePlan:
         """Write choices as a plan with canonical collectives."""
         devices: dict[int, DevicePlan] = {}

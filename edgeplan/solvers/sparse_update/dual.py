@@ -17,7 +17,7 @@ import numpy as np
 
 from edgeplan.solvers.sparse_update.best_choices import BestChoices
 from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
-from edgeplan.solvers.sparse_update.groups import Groups
+from edgeplan.solvers.sparse_update.groups import Groups, Rewards
 from edgeplan.solvers.sparse_update.prices import Prices, option_values
 from edgeplan.solvers.sparse_update.scope import Scope
 
@@ -95,7 +95,8 @@ class Dual:
         cluster, groups = self.cluster, part.groups
         value, depth_value = option_values(cluster, prices.share)
         best = self.best.find(value, depth_value, part.scope)
-        profit = profits(prices, groups)
+        rewards = groups.rewards((cluster.count[:, None] * prices.share).T)
+        profit = profits(prices, groups, rewards)
         group = np.argmax(profit, axis=1)
         slice_value = profit[np.arange(len(group)), group]
         none = ~groups.must & (slice_value <= 0)
@@ -103,16 +104,15 @@ class Dual:
         paid = float((part.opened @ groups.fixed).sum())
         bound = float(cluster.count @ best.upper) + float(slice_value.sum()) - paid
         wanted = np.zeros((cluster.num_classes, len(group)), bool)
-        wanted[:, ~none] = groups.member[group[~none]].T
+        wanted[:, ~none] = groups.wanted(rewards, np.flatnonzero(~none), group[~none])
         updated = cluster.updated(best.choices)
         wanted[:, groups.idle] = updated[:, groups.idle]
         return Answer(bound, best.choices, updated, group, wanted, best.upper)
 
 
-def profits(prices: Prices, groups: Groups) -> Array:
+def profits(prices: Prices, groups: Groups, rewards: Rewards | None = None) -> Array:
     """What every slice (row) has left of its classes' shares with every group (column)."""
-    shares = (groups.cluster.count[:, None] * prices.share).T
-    profit = shares @ groups.member.T.astype(float) - groups.cost
-    profit -= prices.toll
+    rewards = rewards or groups.rewards((groups.cluster.count[:, None] * prices.share).T)
+    profit = rewards.paid - groups.cost - prices.toll
     profit[~groups.allowed] = -np.inf
     return np.asarray(profit)

@@ -1,9 +1,14 @@
-"""The groups that slices may have: every set of classes, in a cluster of few."""
+"""The groups that slices may have: every set of classes, in a cluster of few.
+
+With canonical collectives a slice's group is the classes that update it. With free ones it is the members
+of its all-reduce, or the one device that broadcasts it, and any of them may update it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,15 +50,15 @@ class Groups:
     @classmethod
     def all_of(cls, cluster: Cluster, aggregation: Aggregation) -> Groups:
         """Return all sets of classes but the empty one."""
-        codes = np.arange(1, 2**cluster.num_classes)[:, None]
-        return cls.of(cluster, aggregation, (codes >> np.arange(cluster.num_classes)) % 2 == 1)
+        return cls.of(cluster, aggregation, all_sets(cluster.num_classes)[1:])
 
     @classmethod
     def of(cls, cluster: Cluster, aggregation: Aggregation, member: Array) -> Groups:
         """Look up what sets of classes cost."""
-        rows = [(group, price) for group in member for price in aggregation.prices(group)]
+        priced = aggregation.prices if aggregation.is_exact else aggregation.least_prices
+        rows = [(group, price) for group in member for price in priced(group)]
         pool = aggregation.pool
-        shared = np.array([p >= 0 and np.count_nonzero(pool == p) > 1 for p in pool])
+        shared = (pool >= 0) & (np.bincount(pool + 1)[pool + 1] > 1)
         names, renamed = np.unique(pool[shared], return_inverse=True)
         own = np.full(len(pool), -1)
         own[shared] = renamed
@@ -116,25 +121,82 @@ class Groups:
         first = self.cluster.first
         return first[:-1][np.diff(first) > 0]
 
+    @property
+    def covers(self) -> bool:
+        """Whether groups cover the classes that update, and need not be them."""
+        return self.cluster.instance.collectives == "free"
+
     @cached_property
     def allowed(self) -> Array:
         """Whether every slice may have every group."""
         allowed = np.ones((self.cluster.num_slices, len(self.member)), bool)
-        covered = self._covered
-        allowed[covered] &= self.size >= self.cluster.coverage[self.cluster.layer[covered], None]  # (3)
-        if self.cluster.instance.nested:
-            allowed[: self.cluster.num_options] &= self._nested
+        if not self.covers:
+            allowed &= self._keeps_rules(self.member)
         pooled = self.pool >= 0
         allowed[pooled] &= ~self.closed[self.pool[pooled]]
         allowed[self.idle] = False
         return allowed
 
+    def _keeps_rules(self, member: Array) -> Array:
+        """Whether every slice (row) may be updated by sets of classes (columns), given as rows."""
+        kept = np.ones((self.cluster.num_slices, len(member)), bool)
+        covered, size = self._covered, member @ self.cluster.count
+        kept[covered] &= size >= self.cluster.coverage[self.cluster.layer[covered], None]  # (3)
+        if self.cluster.instance.nested:  # (4)
+            memory = self.cluster.memory_bytes
+            less = (memory[:, None] < memory[None, :]).astype(int)
+            lacking = np.einsum("ra,ab,rb->r", member.astype(int), less, (~member).astype(int))
+            kept[: self.cluster.num_options] &= lacking == 0
+        return kept
+
     @cached_property
-    def _nested(self) -> Array:
-        """Whether every group has all devices with more memory than one of its own."""  # (4)
-        memory = self.cluster.memory_bytes
-        less = memory[:, None] < memory[None, :]
-        lacking = np.einsum(
-            "ra,ab,rb->r", self.member.astype(int), less.astype(int), (~self.member).astype(int)
-        )
-        return np.asarray(lacking == 0)
+    def _updating(self) -> Array:
+        """What keeps slices (rows) from being updated by sets of classes, by their codes: 0 or infinite."""
+        member = all_sets(self.cluster.num_classes)
+        kept = self._keeps_rules(member) & member.any(axis=1)
+        return np.where(kept, 0.0, np.inf)
+
+    @cached_property
+    def _code(self) -> Array:
+        """Codes of the groups."""
+        return np.asarray(self.member @ (1 << np.arange(self.cluster.num_classes)))
+
+    def rewards(self, shares: Array) -> Rewards:
+        """What classes pay at most for slices with every group.
+
+        Parameters
+        ----------
+        shares
+            What every class (column) pays for updating every slice (row).
+        """
+        if not self.covers:
+            return Rewards(shares @ self.member.T.astype(float), None)
+        num_classes = self.cluster.num_classes
+        paid = shares @ all_sets(num_classes).T.astype(float) - self._updating
+        updating = np.broadcast_to(np.arange(paid.shape[1]), paid.shape).copy()
+        for c in range(num_classes):
+            with_c = np.flatnonzero(np.arange(paid.shape[1]) >> c & 1)
+            better = paid[:, with_c - (1 << c)] > paid[:, with_c]
+            paid[:, with_c] = np.where(better, paid[:, with_c - (1 << c)], paid[:, with_c])
+            updating[:, with_c] = np.where(better, updating[:, with_c - (1 << c)], updating[:, with_c])
+        return Rewards(paid[:, self._code], updating[:, self._code])
+
+    def wanted(self, rewards: Rewards, slices: Array, groups: Array) -> Array:
+        """Whether classes (rows) are to update slices that have these groups (columns)."""
+        if rewards.updating is None:
+            return np.asarray(self.member[groups].T)
+        codes = rewards.updating[slices, groups]
+        return np.asarray((codes >> np.arange(self.cluster.num_classes)[:, None]) & 1 == 1)
+
+
+class Rewards(NamedTuple):
+    """What groups (columns) bring slices (rows), and of groups that cover the codes of who updates."""
+
+    paid: Array
+    updating: Array | None
+
+
+def all_sets(num_classes: int) -> Array:
+    """All sets of classes as rows, by their codes."""
+    codes = np.arange(2**num_classes)[:, None]
+    return np.asarray((codes >> np.arange(num_classes)) & 1 == 1)

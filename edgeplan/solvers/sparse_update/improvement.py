@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.best_choices import BestChoices
 from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.collectives import Collectives
 from edgeplan.solvers.sparse_update.prices import option_values
 
 Limits = tuple[Array, Array, Array]
@@ -29,12 +29,12 @@ class Improvement:
     ----------
     cluster
         The cluster.
-    aggregation
-        Prices of groups.
+    collectives
+        What aggregation costs.
     """
 
     cluster: Cluster
-    aggregation: Aggregation
+    collectives: Collectives
     _best: BestChoices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,7 +48,7 @@ class Improvement:
         if cluster.num_options:
             gain = np.where(option >= 0, np.take_along_axis(cluster.gain, np.maximum(option, 0), axis=1), 0.0)
         brought = cluster.depth_gain[each, choices.depth] + gain.sum(axis=1)
-        return float(cluster.count @ brought) - self.aggregation.price(cluster.updated(choices))
+        return float(cluster.count @ brought) - self.collectives.price(cluster.updated(choices))
 
     def improved(self, choices: Choices) -> Choices | None:
         """Let classes choose anew until none finds better; None where rules stay broken."""
@@ -68,8 +68,13 @@ class Improvement:
         return choices
 
     def _mended(self, choices: Choices) -> Choices | None:
-        """Nest choices from the largest memory down, then cover what is not."""
+        """Let classes that break their own limits choose, nest from the largest memory down, then cover."""
         mended: Choices | None = choices
+        for c in np.flatnonzero(~self.cluster.keeps_limits(choices)).tolist():
+            mended = self._rechosen(c, choices, self._nested(c, choices, ()))
+            if mended is None:
+                return None
+            choices = mended
         if self.cluster.instance.nested:
             order = np.argsort(-self.cluster.memory_bytes, kind="stable").tolist()
             for place, c in enumerate(order):
@@ -132,7 +137,7 @@ class Improvement:
         """Let one class choose, by what its joining adds."""
         cluster = self.cluster
         share = np.zeros((cluster.num_classes, cluster.num_slices))
-        share[c] = self.aggregation.added(c, cluster.updated(choices)) / cluster.count[c]
+        share[c] = self.collectives.added(c, cluster.updated(choices)) / cluster.count[c]
         value, depth_value = option_values(cluster, share)
         allowed, may_skip, depths = limits
         rows = value[c], np.where(depths, depth_value[c], -np.inf), allowed, may_skip

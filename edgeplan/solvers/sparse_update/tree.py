@@ -11,6 +11,7 @@ from itertools import count
 from edgeplan.solvers.sparse_update.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.branching import halves
 from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.collectives import collectives_of
 from edgeplan.solvers.sparse_update.descent import Descended, descend
 from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part
 from edgeplan.solvers.sparse_update.groups import Groups
@@ -22,6 +23,7 @@ from edgeplan.solvers.sparse_update.scope import Scope
 
 _ROOT_STEPS, _STEPS = 200, 60
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
+_NOISE = 1e-12  # of what is added up: no more can be said with floats
 _OFTEN = 10  # answers after which one is improved in any case
 
 OnPlan = Callable[[Choices], float | None]
@@ -57,10 +59,12 @@ class Tree:
     def __post_init__(self) -> None:
         self._aggregation = Aggregation(self.cluster)
         self._dual = Dual(self.cluster)
-        self._improvement = Improvement(self.cluster, self._aggregation)
         self._number = count()
         self._groups = Groups.all_of(self.cluster, self._aggregation)
+        self.collectives = collectives_of(self.cluster)
+        self._improvement = Improvement(self.cluster, self.collectives)
         self.best = self._worthless = _below_all(self._groups)
+        self._noise = 0.0
 
     def run(self, time_limit_s: float) -> bool:
         """Search until all parts are done; say whether they are.
@@ -71,11 +75,10 @@ class Tree:
             For the linear relaxation alone.
         """
         groups = self._groups
+        part, nothing = Part.whole(groups), Prices.nothing(self.cluster, len(groups.fixed))
+        self._noise = _NOISE * max(0.0, self._dual.answer(nothing, part).bound)
         prices = Relaxation(groups, Scope.of(self.cluster)).solve(time_limit_s)
-        if prices is None:
-            prices = Prices.nothing(self.cluster, len(groups.fixed))
-        part = Part.whole(groups)
-        found = self._descend(part, prices, _ROOT_STEPS)
+        found = self._descend(part, prices or nothing, _ROOT_STEPS)
         if found.bound > self._enough:
             self._dive(part, found)
             found = self._descend(part, found.prices, _ROOT_STEPS)
@@ -98,7 +101,9 @@ class Tree:
         """What no plan is better than; minus infinity where there is none."""
         most = -self._open[0][0] if self._open else -math.inf
         bound = max(most, self._floor, self.best)
-        return bound if self._open or self.has_plan else -math.inf
+        if not self._open and not self.has_plan:
+            return -math.inf
+        return self.best if bound <= self.best + self._noise else bound
 
     @property
     def has_plan(self) -> bool:
@@ -107,7 +112,7 @@ class Tree:
 
     @property
     def _enough(self) -> float:
-        return self.best + _CLOSE * abs(self.best)
+        return self.best + max(_CLOSE * abs(self.best), self._noise)
 
     def _descend(self, part: Part, prices: Prices, steps: int) -> Descended:
         return descend(
@@ -150,9 +155,10 @@ class Tree:
             self._put(half, replace(below, bound=min(below.bound, found.bound)))
 
     def _finish(self, part: Part, found: Descended) -> None:
-        """All classes have one choice left, which was judged when it was answered."""
-        answer = self._dual.answer(found.prices, part)
-        self._take(answer)
+        """All classes have one choice left, which is judged; free collectives may be better than found."""
+        self._take(self._dual.answer(found.prices, part))
+        if part.groups.covers:
+            self._floor = max(self._floor, found.bound)
 
     def _take(self, answer: Answer) -> float:
         """Judge the choices of an answer, improved if they are promising; return the best objective."""

@@ -1,0 +1,38 @@
+"""What aggregation costs by the rules of an instance, and how it goes into a plan."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from edgeplan.models.sparse_update import SparsePlan
+from edgeplan.solvers.sparse_update.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.canonical import Canonical
+from edgeplan.solvers.sparse_update.cluster import MOST_APART, Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.covers import Covers
+from edgeplan.solvers.sparse_update.groups import all_sets
+
+
+class Collectives(Protocol):
+    """Canonical or free collectives."""
+
+    def price(self, updated: Array) -> float:
+        """What they cost where classes (rows) update slices (columns)."""
+
+    def added(self, c: int, updated: Array) -> Array:
+        """What it adds for every slice that a class updates it too."""
+
+    def plan(self, choices: Choices) -> SparsePlan:
+        """Write choices as a plan."""
+
+
+def collectives_of(cluster: Cluster) -> Collectives:
+    """Return the collectives that an instance has; free ones among all sets where classes are few."""
+    aggregation = Aggregation(cluster)
+    if cluster.instance.collectives == "canonical":
+        return Canonical(aggregation)
+    if cluster.num_classes <= MOST_APART:
+        return Covers(aggregation, all_sets(cluster.num_classes)[1:])
+    everyone = np.ones((1, cluster.num_classes), bool)
+    return Covers(aggregation, np.concatenate([everyone, np.eye(cluster.num_classes, dtype=bool)]))

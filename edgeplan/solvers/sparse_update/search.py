@@ -1,0 +1,59 @@
+"""A solve of sparse_update: its warm start is mended where it must be, then the solver searches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edgeplan.models.result import Result, SolverInfo
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.solvers import search as course
+from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.search import Ending, OnIncumbent
+from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.collectives import collectives_of
+from edgeplan.solvers.sparse_update.improvement import Improvement
+
+Search = course.Search[SparseUpdate, SparsePlan]
+"""The course of a solve of this problem."""
+
+
+def run_search(
+    body: Callable[[Search], Ending],
+    problem: SparseUpdate,
+    limits: SolveLimits,
+    solver: SolverInfo,
+    on_incumbent: OnIncumbent | None,
+) -> Result:
+    """Run a solver's body from the warm start of the limits; an interrupt keeps what is known."""
+
+    def from_warm_start(search: Search) -> Ending:
+        if isinstance(limits.warm_start, SparsePlan):
+            search.options["warm_start"] = _what_became(search, limits.warm_start)
+        return body(search)
+
+    return course.run_search(from_warm_start, problem, limits, solver, on_incumbent)
+
+
+def _what_became(search: Search, plan: SparsePlan) -> str:
+    """Offer the plan of a warm start, mended where it must be, and say what became of it."""
+    check = search.problem.check(plan)
+    if check.feasible and search.offer(plan):
+        return "accepted"
+    reason = check.violations[0].message
+    if check.metrics is None:
+        return f"rejected: {reason}"
+    cluster = Cluster.of(search.problem)
+    collectives = collectives_of(cluster)
+    mended = Improvement(cluster, collectives).improved(cluster.choices(plan))
+    if mended is None or not search.offer(collectives.plan(mended)):
+        return f"rejected: {reason}"
+    before = cluster.choices(plan)
+    return f"repaired: {reason}; {_changed(before, mended)} of {cluster.num_classes} devices changed"
+
+
+def _changed(before: Choices, after: Choices) -> int:
+    """Classes that do something else."""
+    same = (before.depth == after.depth) & (before.option == after.option).all(axis=1)
+    return int(np.count_nonzero(~same))
