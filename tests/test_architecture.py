@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,11 @@ def test_slots_need_scipy_for_their_linear_programme_alone_and_c_for_their_kerne
     assert importers_of("cvxpy") == []
 
 
+def test_sparse_updates_need_scipy_for_their_linear_relaxation_alone() -> None:
+    room = "solvers/sparse_update"
+    assert importers_of("scipy", room) == [f"{room}/relaxation.py"]
+
+
 def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:
     assert importers_of("numpy", "models") == ["models/segment_scheduling/channels.py"]
 
@@ -115,7 +121,7 @@ def test_the_functions_and_the_command_line_load_no_problem_s_solvers() -> None:
 SOLVER_ROOMS = [f"edgeplan.solvers.{name}" for name in PROBLEMS]
 
 
-@pytest.mark.parametrize(("room", "other"), [SOLVER_ROOMS, SOLVER_ROOMS[::-1]])
+@pytest.mark.parametrize(("room", "other"), permutations(SOLVER_ROOMS, 2))
 def test_the_solvers_of_one_problem_import_none_of_another(room: str, other: str) -> None:
     assert importers_of(other, room.removeprefix("edgeplan.").replace(".", "/")) == []
 

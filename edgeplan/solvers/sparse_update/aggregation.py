@@ -78,13 +78,26 @@ class Aggregation:
         return self._known[key]
 
     def _tariffs(self, group: Array) -> Iterator[Tariff]:
-        costs = CollectiveCosts(self.cluster.instance)
-        inside, outside = self.ids(group), self.ids(~group)
+        """All-reduce and broadcast of a group, from every root."""
+        if not isinstance(self.cluster.instance.network, Network):
+            yield self._by_size[int(self.cluster.count @ group)]
+            return
+        costs, inside, outside = CollectiveCosts(self.cluster.instance), self.ids(group), self.ids(~group)
         reduced = costs.all_reduce_tariff(inside) if len(inside) > 1 else FREE
-        general = isinstance(self.cluster.instance.network, Network)
-        for root in inside if general and outside else inside[:1]:
+        for root in inside if outside else inside[:1]:
             told = costs.broadcast_tariff(root, outside) if outside else FREE
             yield Tariff(reduced.fixed_s + told.fixed_s, reduced.s_per_byte + told.s_per_byte)
+
+    @cached_property
+    def _by_size(self) -> list[Tariff]:
+        """Tariffs where all pairs are alike, by the number of devices."""
+        costs, ids = CollectiveCosts(self.cluster.instance), [d.id for d in self.cluster.instance.devices]
+        found = [FREE]
+        for size in range(1, len(ids) + 1):
+            reduced = costs.all_reduce_tariff(ids[:size]) if size > 1 else FREE
+            told = costs.broadcast_tariff(ids[0], ids[size:]) if size < len(ids) else FREE
+            found.append(Tariff(reduced.fixed_s + told.fixed_s, reduced.s_per_byte + told.s_per_byte))
+        return found
 
     @property
     def is_exact(self) -> bool:

@@ -40,27 +40,34 @@ class Canonical:
             for key, size in zip(buffers.tolist(), num_bytes.tolist(), strict=True)
         )
 
-    def added(self, c: int, updated: Array) -> Array:
+    def added(self, c: int, updated: Array, barred: Array | None = None) -> Array:
         """What it adds for every slice that a class updates it too, the others as they are.
 
-        A group that no slice of the others' pays for adds its fixed price to each, as if it were alone.
+        Groups that slices have are paid for, but for the one that is barred. Another adds its fixed price to
+        each slice, as if it were alone.
         """
-        without, joined = updated.copy(), updated.copy()
+        pool, sent = self.aggregation.pool, np.flatnonzero(self.aggregation.pool >= 0)
+        without, joined = updated[:, sent].copy(), updated[:, sent].copy()
         without[c], joined[c] = False, True
-        sent = np.flatnonzero(self.aggregation.pool >= 0)
-        before, after = without[:, sent], joined[:, sent]
-        groups, which = distinct(np.concatenate([before, after], axis=1))
-        own, new = which[: len(sent)], which[len(sent) :]
+        groups, which = distinct(np.concatenate([without, joined, updated[:, sent]], axis=1))
+        before, after, now = np.split(which, 3)
         fixed, per_byte = self._first_prices(groups)
-        paid = np.zeros((int(self.aggregation.pool.max(initial=-1)) + 1, len(groups)), bool)
-        paid[self.aggregation.pool[sent], own] = True
-        num_bytes, unpaid = (
-            self.aggregation.cluster.slice_bytes[sent],
-            ~paid[self.aggregation.pool[sent], new],
-        )
-        added = np.zeros(len(self.aggregation.pool))
-        added[sent] = num_bytes * (per_byte[new] - per_byte[own]) + unpaid * fixed[new]
+        paid = np.zeros((int(pool.max(initial=-1)) + 1, len(groups)), bool)
+        paid[pool[sent], now] = True
+        if barred is not None:
+            paid[:, (groups == barred).all(axis=1)] = False
+        num_bytes = self.aggregation.cluster.slice_bytes[sent]
+        added = np.zeros(len(pool))
+        added[sent] = num_bytes * (per_byte[after] - per_byte[before])
+        added[sent] += ~paid[pool[sent], after] * fixed[after]
         return added
+
+    def groups_of(self, c: int, updated: Array) -> Array:
+        """Groups (rows) that a class is in, those of few bytes first."""
+        sent = np.flatnonzero((self.aggregation.pool >= 0) & updated[c])
+        groups, which = distinct(updated[:, sent])
+        num_bytes = np.bincount(which, self.aggregation.cluster.slice_bytes[sent], len(groups))
+        return np.asarray(groups[np.argsort(num_bytes, kind="stable")])
 
     def _first_prices(self, groups: Array) -> tuple[Array, Array]:
         """Fixed and byte prices of groups, the one with the least fixed part; no class pays nothing."""

@@ -20,8 +20,11 @@ class Collectives(Protocol):
     def price(self, updated: Array) -> float:
         """What they cost where classes (rows) update slices (columns)."""
 
-    def added(self, c: int, updated: Array) -> Array:
-        """What it adds for every slice that a class updates it too."""
+    def added(self, c: int, updated: Array, barred: Array | None = None) -> Array:
+        """What it adds for every slice that a class updates it too, without a group that is barred."""
+
+    def groups_of(self, c: int, updated: Array) -> Array:
+        """Groups (rows) of a class that it might give up."""
 
     def plan(self, choices: Choices) -> SparsePlan:
         """Write choices as a plan."""

@@ -121,12 +121,17 @@ class Covers:
         of_slice[sent] = sets[chosen[which]]
         return Covering(price, tuple(np.unique(sets[chosen]).tolist()), of_slice)
 
-    def added(self, c: int, updated: Array) -> Array:
+    def groups_of(self, c: int, updated: Array) -> Array:
+        """Return no groups: sets in use need not be given up for a class."""
+        return np.zeros((0, len(updated)), bool)
+
+    def added(self, c: int, updated: Array, barred: Array | None = None) -> Array:
         """What it adds for every slice that a class updates it too; sets in use are free to use."""
+        assert barred is None
         without, joined = updated.copy(), updated.copy()
         without[c], joined[c] = False, True
         sets, fixed, _ = self._priced
-        used = np.isin(sets, self.best(without).used)
+        used = np.isin(sets, self.best(updated).used)
         price = np.where(used, 0.0, fixed)
         each = self.cluster.slice_bytes * (self.aggregation.pool >= 0)
         before = np.where(without.any(axis=0), (self._costs(without.T, each) + price).min(axis=1), 0.0)

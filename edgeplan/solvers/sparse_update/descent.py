@@ -129,7 +129,8 @@ class _Course:
 
     def moved(self, part: Part, prices: Prices, distance: float) -> Prices:
         """Prices after a move by which the bound would fall by a distance were it straight."""
-        norm = float((self.excess**2).sum() + (self.taken**2).sum())
+        count = part.scope.cluster.count
+        norm = float((count @ self.excess**2).sum() + (self.taken**2).sum())
         if norm == 0:
             return prices
         length, groups = distance / norm, part.groups

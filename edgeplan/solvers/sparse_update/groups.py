@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -16,18 +16,34 @@ from edgeplan.solvers.sparse_update.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.cluster import Array, Cluster
 
 
+class Rewards(NamedTuple):
+    """What groups (columns) bring slices (rows), and which classes update then.
+
+    Parameters
+    ----------
+    paid
+        What classes pay at most.
+    updating
+        Of groups that cover: codes of the classes; of kinds of groups: their sizes.
+    order
+        Of kinds of groups: classes by what they pay, the most first.
+    """
+
+    paid: Array
+    updating: Array | None = None
+    order: Array | None = None
+
+
 @dataclass(frozen=True)
 class Groups:
-    """Groups with their prices; one with several prices stands in several rows.
+    """What lists of groups have in common.
 
     Parameters
     ----------
     cluster
         The cluster.
-    member
-        Whether classes (columns) are in groups (rows).
-    fixed, per_byte
-        Price of every group.
+    fixed
+        Fixed price of every group.
     pool
         Which slices pay the fixed price of a group together, from 0; -1: no other slice could share it.
     num_pools
@@ -39,49 +55,44 @@ class Groups:
     """
 
     cluster: Cluster
-    member: Array
     fixed: Array
-    per_byte: Array
     pool: Array
     num_pools: int
     alone: Array
     closed: Array
 
-    @classmethod
-    def all_of(cls, cluster: Cluster, aggregation: Aggregation) -> Groups:
-        """Return all sets of classes but the empty one."""
-        return cls.of(cluster, aggregation, all_sets(cluster.num_classes)[1:])
+    @property
+    def cost(self) -> Array:
+        """What every slice (row) costs with every group; fixed prices that are shared are left out."""
+        raise NotImplementedError
 
-    @classmethod
-    def of(cls, cluster: Cluster, aggregation: Aggregation, member: Array) -> Groups:
-        """Look up what sets of classes cost."""
-        priced = aggregation.prices if aggregation.is_exact else aggregation.least_prices
-        rows = [(group, price) for group in member for price in priced(group)]
-        pool = aggregation.pool
-        shared = (pool >= 0) & (np.bincount(pool + 1)[pool + 1] > 1)
-        names, renamed = np.unique(pool[shared], return_inverse=True)
-        own = np.full(len(pool), -1)
-        own[shared] = renamed
-        return cls(
-            cluster,
-            np.array([group for group, _ in rows], bool),
-            np.array([price.fixed for _, price in rows]),
-            np.array([price.per_byte for _, price in rows]),
-            own,
-            len(names),
-            ~shared & (pool >= 0),
-            np.zeros((len(names), len(rows)), bool),
-        )
+    @property
+    def allowed(self) -> Array:
+        """Whether every slice may have every group."""
+        raise NotImplementedError
 
-    def only(self, kept: Array) -> Groups:
+    def rewards(self, shares: Array, /) -> Rewards:
+        """What classes pay at most for slices with every group.
+
+        Parameters
+        ----------
+        shares
+            What every class (column) pays for updating every slice (row).
+        """
+        raise NotImplementedError
+
+    def wanted(self, rewards: Rewards, slices: Array, groups: Array) -> Array:
+        """Whether classes (rows), or how much of them, are to update slices of these groups (columns)."""
+        raise NotImplementedError
+
+    def only(self, kept: Array) -> Self:
         """Return those groups alone."""
-        return replace(
-            self,
-            member=self.member[kept],
-            fixed=self.fixed[kept],
-            per_byte=self.per_byte[kept],
-            closed=self.closed[:, kept],
-        )
+        return replace(self, fixed=self.fixed[kept], closed=self.closed[:, kept])
+
+    @property
+    def covers(self) -> bool:
+        """Whether groups cover the classes that update, and need not be them."""
+        return self.cluster.instance.collectives == "free"
 
     @cached_property
     def needless(self) -> Array:
@@ -99,9 +110,70 @@ class Groups:
         return np.asarray(idle)
 
     @cached_property
-    def size(self) -> Array:
-        """Devices of every group."""
-        return np.asarray(self.member @ self.cluster.count)
+    def must(self) -> Array:
+        """Whether every slice has to be updated at all."""  # (3)
+        must = np.zeros(self.cluster.num_slices, bool)
+        must[self.covered] = self.cluster.coverage[self.cluster.layer[self.covered]] > 0
+        return must
+
+    @cached_property
+    def covered(self) -> Array:
+        """The first slice of every layer that has options: whoever updates a layer updates it."""
+        first = self.cluster.first
+        return first[:-1][np.diff(first) > 0]
+
+    @cached_property
+    def left(self) -> Array:
+        """Whether groups (columns) are open to slices (rows), and of interest."""
+        left = np.ones((self.cluster.num_slices, len(self.fixed)), bool)
+        pooled = self.pool >= 0
+        left[pooled] &= ~self.closed[self.pool[pooled]]
+        left[self.idle] = False
+        return left
+
+
+def pools(aggregation: Aggregation, num_groups: int) -> tuple[Array, int, Array, Array]:
+    """Return pools of slices, their number, the slices alone, and no group closed."""
+    pool = aggregation.pool
+    shared = (pool >= 0) & (np.bincount(pool + 1)[pool + 1] > 1)
+    names, renamed = np.unique(pool[shared], return_inverse=True)
+    own = np.full(len(pool), -1)
+    own[shared] = renamed
+    return own, len(names), ~shared & (pool >= 0), np.zeros((len(names), num_groups), bool)
+
+
+@dataclass(frozen=True)
+class ListedGroups(Groups):
+    """Groups one by one; one with several prices stands in several rows.
+
+    Parameters
+    ----------
+    member
+        Whether classes (columns) are in groups (rows).
+    per_byte
+        Price of a byte of every group.
+    """
+
+    member: Array
+    per_byte: Array
+
+    @classmethod
+    def all_of(cls, cluster: Cluster, aggregation: Aggregation) -> Self:
+        """Return all sets of classes but the empty one."""
+        priced = aggregation.prices if aggregation.is_exact else aggregation.least_prices
+        sets = all_sets(cluster.num_classes)[1:]
+        rows = [(group, price) for group in sets for price in priced(group)]
+        return cls(
+            cluster,
+            np.array([price.fixed for _, price in rows]),
+            *pools(aggregation, len(rows)),
+            np.array([group for group, _ in rows], bool),
+            np.array([price.per_byte for _, price in rows]),
+        )
+
+    def only(self, kept: Array) -> Self:
+        """Return those groups alone."""
+        return replace(super().only(kept), member=self.member[kept], per_byte=self.per_byte[kept])
 
     @cached_property
     def cost(self) -> Array:
@@ -109,38 +181,14 @@ class Groups:
         return np.outer(self.cluster.slice_bytes, self.per_byte) + np.outer(self.alone, self.fixed)
 
     @cached_property
-    def must(self) -> Array:
-        """Whether every slice has to be updated at all."""  # (3)
-        must = np.zeros(self.cluster.num_slices, bool)
-        must[self._covered] = self.cluster.coverage[self.cluster.layer[self._covered]] > 0
-        return must
-
-    @cached_property
-    def _covered(self) -> Array:
-        """The first slice of every layer that has options: whoever updates a layer updates it."""
-        first = self.cluster.first
-        return first[:-1][np.diff(first) > 0]
-
-    @property
-    def covers(self) -> bool:
-        """Whether groups cover the classes that update, and need not be them."""
-        return self.cluster.instance.collectives == "free"
-
-    @cached_property
     def allowed(self) -> Array:
         """Whether every slice may have every group."""
-        allowed = np.ones((self.cluster.num_slices, len(self.member)), bool)
-        if not self.covers:
-            allowed &= self._keeps_rules(self.member)
-        pooled = self.pool >= 0
-        allowed[pooled] &= ~self.closed[self.pool[pooled]]
-        allowed[self.idle] = False
-        return allowed
+        return self.left if self.covers else self.left & self._keeps_rules(self.member)
 
     def _keeps_rules(self, member: Array) -> Array:
         """Whether every slice (row) may be updated by sets of classes (columns), given as rows."""
         kept = np.ones((self.cluster.num_slices, len(member)), bool)
-        covered, size = self._covered, member @ self.cluster.count
+        covered, size = self.covered, member @ self.cluster.count
         kept[covered] &= size >= self.cluster.coverage[self.cluster.layer[covered], None]  # (3)
         if self.cluster.instance.nested:  # (4)
             memory = self.cluster.memory_bytes
@@ -170,7 +218,7 @@ class Groups:
             What every class (column) pays for updating every slice (row).
         """
         if not self.covers:
-            return Rewards(shares @ self.member.T.astype(float), None)
+            return Rewards(shares @ self.member.T.astype(float))
         num_classes = self.cluster.num_classes
         paid = shares @ all_sets(num_classes).T.astype(float) - self._updating
         updating = np.broadcast_to(np.arange(paid.shape[1]), paid.shape).copy()
@@ -187,13 +235,6 @@ class Groups:
             return np.asarray(self.member[groups].T)
         codes = rewards.updating[slices, groups]
         return np.asarray((codes >> np.arange(self.cluster.num_classes)[:, None]) & 1 == 1)
-
-
-class Rewards(NamedTuple):
-    """What groups (columns) bring slices (rows), and of groups that cover the codes of who updates."""
-
-    paid: Array
-    updating: Array | None
 
 
 def all_sets(num_classes: int) -> Array:

@@ -1,8 +1,9 @@
 """Better choices from given ones: one class after another chooses anew, the others as they are.
 
 To a class a slice is worth what it brings, less what its joining adds to the aggregation: the slice moves
-from the group of the others to that group with the class. A group that no slice has so far costs its fixed
-price in full. So a choice that is better by these shares may not be better in truth; the truth decides.
+from the group of the others to that group with the class. A group that slices have is paid for; another
+costs each slice its fixed price in full. That a group may be given up is tried group by group. So a choice
+that is better by these shares may not be better in truth; the truth decides.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from edgeplan.solvers.sparse_update.best_choices import BestChoices
 from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.collectives import Collectives
 from edgeplan.solvers.sparse_update.prices import option_values
+
+_BARRED = 3  # groups of a class of which each is given up for a trial
 
 Limits = tuple[Array, Array, Array]
 """Of one class: allowed options, layers that it may leave alone, and allowed depths."""
@@ -56,16 +59,26 @@ class Improvement:
         if mended is None:
             return None
         choices, known, unchanged = mended, self.objective(mended), 0
-        everyone, c = range(self.cluster.num_classes), self.cluster.num_classes - 1
+        c = self.cluster.num_classes - 1
         while unchanged < self.cluster.num_classes:
-            better = self._rechosen(c, choices, self._limits(c, choices, everyone))
-            objective = known if better is None else self.objective(better)
-            if better is not None and objective > known + 1e-12 * abs(known):
+            objective, better = self._best_of(c, choices)
+            if objective > known + 1e-12 * abs(known):
                 known, choices, unchanged = objective, better, 0
             else:
                 unchanged += 1
             c = (c - 1) % self.cluster.num_classes
         return choices
+
+    def _best_of(self, c: int, choices: Choices) -> tuple[float, Choices]:
+        """The best that a class finds, with its groups as they are or without one of them."""
+        limits = self._limits(c, choices, range(self.cluster.num_classes))
+        groups = self.collectives.groups_of(c, self.cluster.updated(choices))
+        found = [(-np.inf, choices)]
+        for barred in (None, *groups[:_BARRED]):
+            better = self._rechosen(c, choices, limits, barred)
+            if better is not None:
+                found.append((self.objective(better), better))
+        return max(found, key=lambda one: one[0])
 
     def _mended(self, choices: Choices) -> Choices | None:
         """Let classes that break their own limits choose, nest from the largest memory down, then cover."""
@@ -133,11 +146,13 @@ class Improvement:
                 depths[: cluster.num_layers - int(needed[0])] = False
         return allowed, may_skip, depths
 
-    def _rechosen(self, c: int, choices: Choices, limits: Limits) -> Choices | None:
+    def _rechosen(
+        self, c: int, choices: Choices, limits: Limits, barred: Array | None = None
+    ) -> Choices | None:
         """Let one class choose, by what its joining adds."""
         cluster = self.cluster
         share = np.zeros((cluster.num_classes, cluster.num_slices))
-        share[c] = self.collectives.added(c, cluster.updated(choices)) / cluster.count[c]
+        share[c] = self.collectives.added(c, cluster.updated(choices), barred) / cluster.count[c]
         value, depth_value = option_values(cluster, share)
         allowed, may_skip, depths = limits
         rows = value[c], np.where(depths, depth_value[c], -np.inf), allowed, may_skip

@@ -10,11 +10,10 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.at_size import AtSize
+from edgeplan.solvers.sparse_update.cluster import MOST_APART, Choices, Cluster
 from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree import Tree
-
-_RELAXATION = 0.3  # share of the time that the linear relaxation may take
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,18 @@ class Lagrangian:
 
         def judged(choices: Choices) -> float | None:
             before = search.objective
-            accepted = search.offer(tree.collectives.plan(choices))
+            accepted = search.offer(method.collectives.plan(choices))
             return search.objective if accepted and search.objective != before else None
 
         def until() -> bool:
             return search.is_done or time.monotonic() >= limits.work_until
 
-        tree = Tree(cluster, judged, search.tighten_bound, until)
+        plain = cluster.num_classes <= MOST_APART and cluster.count.max() == 1
+        kind = Tree if plain else AtSize
+        method = kind(cluster, judged, search.tighten_bound, until)
         if search.objective is not None:
-            tree.best = search.objective
-        done = tree.run(_RELAXATION * limits.remaining_s)
-        if done and not tree.has_plan:
+            method.best = search.objective
+        if method.run(limits.remaining_s) and search.plan is None:
             return Ending(Stop.PROOF, infeasible=True)
         if search.is_done:
             return Ending(Stop.GAP)

@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from edgeplan.solvers.sparse_update.cluster import Array, Cluster
-from edgeplan.solvers.sparse_update.groups import Groups
+from edgeplan.solvers.sparse_update.groups import ListedGroups
 from edgeplan.solvers.sparse_update.prices import Prices
 from edgeplan.solvers.sparse_update.scope import Scope
 
@@ -71,7 +71,7 @@ class Relaxation:
         What classes may do.
     """
 
-    groups: Groups
+    groups: ListedGroups
     scope: Scope
 
     @property

@@ -14,16 +14,16 @@ from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.collectives import collectives_of
 from edgeplan.solvers.sparse_update.descent import Descended, descend
 from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part
-from edgeplan.solvers.sparse_update.groups import Groups
+from edgeplan.solvers.sparse_update.groups import Groups, ListedGroups
 from edgeplan.solvers.sparse_update.improvement import Improvement
 from edgeplan.solvers.sparse_update.prices import Prices
 from edgeplan.solvers.sparse_update.pruning import with_closed, without_losing_choices, without_losing_groups
 from edgeplan.solvers.sparse_update.relaxation import Relaxation
-from edgeplan.solvers.sparse_update.scope import Scope
 
 _ROOT_STEPS, _STEPS = 200, 60
+_RELAXATION = 0.3  # share of the time that the linear relaxation may take
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
-_NOISE = 1e-12  # of what is added up: no more can be said with floats
+_NOISE = 1e-14  # of what is added up: no more can be said with floats
 _OFTEN = 10  # answers after which one is improved in any case
 
 OnPlan = Callable[[Choices], float | None]
@@ -60,7 +60,7 @@ class Tree:
         self._aggregation = Aggregation(self.cluster)
         self._dual = Dual(self.cluster)
         self._number = count()
-        self._groups = Groups.all_of(self.cluster, self._aggregation)
+        self._groups = ListedGroups.all_of(self.cluster, self._aggregation)
         self.collectives = collectives_of(self.cluster)
         self._improvement = Improvement(self.cluster, self.collectives)
         self.best = self._worthless = _below_all(self._groups)
@@ -72,19 +72,9 @@ class Tree:
         Parameters
         ----------
         time_limit_s
-            For the linear relaxation alone.
+            For everything; `until` says when it is over.
         """
-        groups = self._groups
-        part, nothing = Part.whole(groups), Prices.nothing(self.cluster, len(groups.fixed))
-        self._noise = _NOISE * max(0.0, self._dual.answer(nothing, part).bound)
-        prices = Relaxation(groups, Scope.of(self.cluster)).solve(time_limit_s)
-        found = self._descend(part, prices or nothing, _ROOT_STEPS)
-        if found.bound > self._enough:
-            self._dive(part, found)
-            found = self._descend(part, found.prices, _ROOT_STEPS)
-        if found.bound > self._enough:
-            part = self._narrowed(part, found)
-        self._put(part, found)
+        self.root(_RELAXATION * time_limit_s)
         while self._open and not self.until():
             self.on_bound(self.bound)
             _, _, part, found = heapq.heappop(self._open)
@@ -95,6 +85,27 @@ class Tree:
             self._split(part, found)
         self.on_bound(self.bound)
         return not self._open
+
+    def root(self, time_limit_s: float) -> Prices:
+        """Bound the whole, look for plans, and drop what loses; return the prices.
+
+        Parameters
+        ----------
+        time_limit_s
+            For the linear relaxation alone.
+        """
+        part = Part.whole(self._groups)
+        nothing = Prices.nothing(self.cluster, len(self._groups.fixed))
+        self._noise = _NOISE * max(-self._worthless, self._dual.answer(nothing, part).bound)
+        prices = Relaxation(self._groups, part.scope).solve(time_limit_s)
+        found = self._descend(part, prices or nothing, _ROOT_STEPS)
+        if found.bound > self._enough:
+            self._dive(part, found)
+            found = self._descend(part, found.prices, _ROOT_STEPS)
+        if found.bound > self._enough:
+            part = self._narrowed(part, found)
+        self._put(part, found)
+        return found.prices
 
     @property
     def bound(self) -> float:
