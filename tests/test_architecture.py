@@ -121,7 +121,7 @@ def test_the_functions_and_the_command_line_load_no_problem_s_solvers() -> None:
 SOLVER_ROOMS = [f"edgeplan.solvers.{name}" for name in PROBLEMS]
 
 
-@pytest.mark.parametrize(("room", "other"), permutations(SOLVER_ROOMS, 2))
+@pytest.mark.parametrize(("room", "other"), list(permutations(SOLVER_ROOMS, 2)))
 def test_the_solvers_of_one_problem_import_none_of_another(room: str, other: str) -> None:
     assert importers_of(other, room.removeprefix("edgeplan.").replace(".", "/")) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -47,10 +48,12 @@ def _of_segment_scheduling() -> tuple[Solver, ...]:
 
 
 def _of_sparse_update() -> tuple[Solver, ...]:
+    from edgeplan.solvers.sparse_update.cp_sat import CpSat
     from edgeplan.solvers.sparse_update.lagrangian import Lagrangian
+    from edgeplan.solvers.sparse_update.milp import Milp
     from edgeplan.solvers.sparse_update.separate import Separate
 
-    return Lagrangian(), Separate()
+    return Lagrangian(), CpSat(), Milp(), Separate()
 
 
 _SOLVERS_OF = {
@@ -91,9 +94,7 @@ def solver_named(name: str, problem: str) -> Solver:
         return _auto(problem)
     kind, separator, engine = name.partition(":")
     if kind == "milp" and kind in known and separator and engine:
-        from edgeplan.solvers.layer_assignment.milp.milp import Milp
-
-        return Milp(engine=engine)
+        return replace(known[kind], engine=engine)  # type: ignore[type-var]
     if name not in known:
         raise UsageError(f"--solver: {name!r}: must be one of {', '.join([AUTO, *known])}")
     return known[name]

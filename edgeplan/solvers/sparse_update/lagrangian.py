@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
 from edgeplan.solvers.sparse_update.at_size import AtSize
 from edgeplan.solvers.sparse_update.cluster import MOST_APART, Choices, Cluster
+from edgeplan.solvers.sparse_update.collectives import collectives_of
 from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree import Tree
 
@@ -27,26 +29,58 @@ class Lagrangian:
     ) -> Result:
         """Return a proven optimum, or the best plan and bound at the limit."""
         info = SolverInfo(name=self.name, version="1", seed=limits.seed, workers=limits.workers)
-        return run_search(self._body, problem, limits, info, on_incumbent)
+        return run_search(_body, problem, limits, info, on_incumbent)
 
-    def _body(self, search: Search) -> Ending:
-        limits, cluster = search.limits, Cluster.of(search.problem)
 
-        def judged(choices: Choices) -> float | None:
-            before = search.objective
-            accepted = search.offer(method.collectives.plan(choices))
-            return search.objective if accepted and search.objective != before else None
+def _body(search: Search) -> Ending:
+    cluster = Cluster.of(search.problem)
+    if not is_listed(cluster):
+        return search_at_size(search, cluster)
+    tree = tree_of(search, cluster)
+    return ending(search, tree.run(search.limits.remaining_s))
 
-        def until() -> bool:
-            return search.is_done or time.monotonic() >= limits.work_until
 
-        plain = cluster.num_classes <= MOST_APART and cluster.count.max() == 1
-        kind = Tree if plain else AtSize
-        method = kind(cluster, judged, search.tighten_bound, until)
-        if search.objective is not None:
-            method.best = search.objective
-        if method.run(limits.remaining_s) and search.plan is None:
-            return Ending(Stop.PROOF, infeasible=True)
-        if search.is_done:
-            return Ending(Stop.GAP)
-        return Ending(Stop.TIME_LIMIT if time.monotonic() >= limits.work_until else Stop.WORK_LIMIT)
+def is_listed(cluster: Cluster) -> bool:
+    """Whether all groups of devices are few enough to be listed."""
+    return cluster.num_classes <= MOST_APART and int(cluster.count.max()) == 1
+
+
+def tree_of(search: Search, cluster: Cluster) -> Tree:
+    """Return the search over all plans, which tells this one what it finds."""
+    tree = Tree(cluster, _judging(search, cluster), search.tighten_bound, _stopping(search))
+    if search.objective is not None:
+        tree.best = search.objective
+    return tree
+
+
+def search_at_size(search: Search, cluster: Cluster) -> Ending:
+    """Plan for many devices."""
+    method = AtSize(cluster, _judging(search, cluster), search.tighten_bound, _stopping(search))
+    if search.objective is not None:
+        method.best = search.objective
+    return ending(search, method.run(search.limits.remaining_s))
+
+
+def ending(search: Search, done: bool) -> Ending:
+    """Say why a search ended: whether it looked at all there is, and what it knows."""
+    if done and search.plan is None:
+        return Ending(Stop.PROOF, infeasible=True)
+    if search.is_done:
+        return Ending(Stop.GAP)
+    return Ending(Stop.TIME_LIMIT if time.monotonic() >= search.limits.work_until else Stop.WORK_LIMIT)
+
+
+def _judging(search: Search, cluster: Cluster) -> Callable[[Choices], float | None]:
+    """Offer choices as plans, and return their objective where they are better than all before."""
+    collectives = collectives_of(cluster)
+
+    def judged(choices: Choices) -> float | None:
+        before = search.objective
+        accepted = search.offer(collectives.plan(choices))
+        return search.objective if accepted and search.objective != before else None
+
+    return judged
+
+
+def _stopping(search: Search) -> Callable[[], bool]:
+    return lambda: search.is_done or time.monotonic() >= search.limits.work_until

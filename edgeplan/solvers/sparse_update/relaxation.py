@@ -145,22 +145,32 @@ class Relaxation:
         upper[: self.num_updates] = self.scope.may_update.ravel()
         return objective, np.minimum(lower, upper), upper
 
+    @property
+    def constant(self) -> float:
+        """What depth 0 brings to all, which no column says."""
+        return float(self.cluster.count @ self._filled[:, 0])
+
     def _bias_steps(self) -> Array:
-        """What reaching one layer more brings; over depths that are not allowed nothing."""
+        """What reaching one layer more brings."""
+        return np.asarray(np.diff(self._filled, axis=1)[:, ::-1])
+
+    @cached_property
+    def _filled(self) -> Array:
+        """What depths bring; one that is not allowed as much as the next that is."""
         gain = self.cluster.depth_gain.copy()
         for k in range(gain.shape[1] - 1, -1, -1):
             behind = gain[:, k + 1] if k + 1 < gain.shape[1] else np.zeros(len(gain))
             gain[:, k] = np.where(np.isfinite(gain[:, k]), gain[:, k], behind)
-        return np.asarray(np.diff(gain, axis=1)[:, ::-1])
+        return gain
 
     def links(self) -> Any:
-        """A class updates a slice as far as the slice takes groups with the class."""  # (5)
+        """A class updates a slice as far as the slice takes groups with it; idle ones take none."""  # (5)
         slices, rows = self.taken
         column = self.num_updates + self.num_open + np.arange(len(slices))
         classes, entry = np.nonzero(self.groups.member[rows].T)
-        updates = np.arange(self.num_updates)
+        updates = np.arange(self.num_updates)[~np.tile(self.groups.idle, self.cluster.num_classes)]
         row = np.concatenate([updates, classes * self.cluster.num_slices + slices[entry]])
-        factor = np.concatenate([np.ones(self.num_updates), -np.ones(len(entry))])
+        factor = np.concatenate([np.ones(len(updates)), -np.ones(len(entry))])
         place = row, np.concatenate([updates, column[entry]])
         return sparse.csr_matrix((factor, place), shape=(self.num_updates, self.width))
 
@@ -202,7 +212,7 @@ class Relaxation:
         rows.add([here, here - 1], [1.0, -1.0], 0.0)
 
     def _budgets(self, rows: _Rows, c: int) -> None:
-        """Memory and step time, as shares of what there is."""  # (1), (2)
+        """Memory and step time."""  # (1), (2)
         cluster = self.cluster
         column = c * cluster.num_slices + np.arange(cluster.num_slices)
         for used, reach, budget in (
@@ -212,7 +222,7 @@ class Relaxation:
             if np.isfinite(budget):
                 weights = _steps(used[None].astype(float), cluster.first)[0]
                 need = np.concatenate([weights, np.diff(reach)[::-1]])
-                rows.add_sum(column, need / budget, 1.0 - reach[0] / budget)
+                rows.add_sum(column, need, budget - reach[0])
 
 
 def _steps(values: Array, first: Array) -> Array:

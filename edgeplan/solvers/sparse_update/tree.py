@@ -24,7 +24,8 @@ _ROOT_STEPS, _STEPS = 200, 60
 _RELAXATION = 0.3  # share of the time that the linear relaxation may take
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
 _NOISE = 1e-14  # of what is added up: no more can be said with floats
-_OFTEN = 10  # answers after which one is improved in any case
+_EARLY = 400  # answers of which one in ten is improved; of later ones one in a hundred
+_NEAR = 0.05  # share of the gap below the best plan within which any is improved
 
 OnPlan = Callable[[Choices], float | None]
 """Gets choices that may be better, and returns their objective if they keep all rules."""
@@ -74,17 +75,32 @@ class Tree:
         time_limit_s
             For everything; `until` says when it is over.
         """
+        if not self.bound_apart():
+            return True
         self.root(_RELAXATION * time_limit_s)
         while self._open and not self.until():
-            self.on_bound(self.bound)
+            self._tell()
             _, _, part, found = heapq.heappop(self._open)
             if found.bound <= self._enough:
                 self._floor = max(self._floor, found.bound)
                 self._open.clear()
                 break
             self._split(part, found)
-        self.on_bound(self.bound)
+        self._tell()
         return not self._open
+
+    def bound_apart(self) -> bool:
+        """Bound by what every class brings by itself; say whether all have any choice."""
+        nothing = Prices.nothing(self.cluster, len(self._groups.fixed))
+        bound = self._dual.answer(nothing, self.whole).bound
+        self._noise = _NOISE * max(-self._worthless, bound)
+        if bound > -math.inf:
+            self.on_bound(bound)
+        return bound > -math.inf
+
+    def _tell(self) -> None:
+        if self.bound > -math.inf:
+            self.on_bound(self.bound)
 
     def root(self, time_limit_s: float) -> Prices:
         """Bound the whole, look for plans, and drop what loses; return the prices.
@@ -94,9 +110,8 @@ class Tree:
         time_limit_s
             For the linear relaxation alone.
         """
-        part = Part.whole(self._groups)
+        part = self.whole
         nothing = Prices.nothing(self.cluster, len(self._groups.fixed))
-        self._noise = _NOISE * max(-self._worthless, self._dual.answer(nothing, part).bound)
         prices = Relaxation(self._groups, part.scope).solve(time_limit_s)
         found = self._descend(part, prices or nothing, _ROOT_STEPS)
         if found.bound > self._enough:
@@ -105,7 +120,18 @@ class Tree:
         if found.bound > self._enough:
             part = self._narrowed(part, found)
         self._put(part, found)
+        self._tell()
         return found.prices
+
+    @property
+    def whole(self) -> Part:
+        """All that the instance leaves."""
+        return Part.whole(self._groups)
+
+    @property
+    def left(self) -> list[Part]:
+        """Parts that may hold a better plan."""
+        return [part for _, _, part, _ in self._open]
 
     @property
     def bound(self) -> float:
@@ -181,9 +207,10 @@ class Tree:
             return self.best
         self._seen.add(key)
         objective = self._improvement.objective(answer.choices)
-        near = self.best - 0.5 * (answer.bound - self.best)
+        near = self.best - _NEAR * (answer.bound - self.best)
+        often = 10 if self._answers < _EARLY else 100
         self._offer(objective, answer.choices)
-        if objective > near or self._answers % _OFTEN == 1:
+        if objective > near or self._answers % often == 1:
             improved = self._improvement.improved(answer.choices)
             if improved is not None:
                 self._offer(self._improvement.objective(improved), improved)

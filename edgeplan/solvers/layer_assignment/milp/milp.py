@@ -19,10 +19,11 @@ from edgeplan.solvers.layer_assignment.circulation.circulation import Circulatio
 from edgeplan.solvers.layer_assignment.circulation.exact_search import prove, search_promising
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL
 from edgeplan.solvers.layer_assignment.infeasible.infeasibility import explain_by_cp_sat
-from edgeplan.solvers.layer_assignment.milp.pulp_process import AUTO, PulpProcess
+from edgeplan.solvers.layer_assignment.milp.pulp_process import PulpProcess
 from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.pulp_process import AUTO
 from edgeplan.solvers.search import Ending, OnIncumbent
 
 _PACKAGE = {"HiGHS": "highspy"}

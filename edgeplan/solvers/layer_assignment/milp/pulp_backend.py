@@ -7,8 +7,6 @@ catches, and a bound is weakened by what an engine may err.
 from __future__ import annotations
 
 import math
-import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,53 +15,13 @@ import pulp
 
 from edgeplan.solvers.backend_process import Job, Message, serve
 from edgeplan.solvers.layer_assignment.milp.pulp_programme import ContradictionError, Programme, Units
-
-# PuLP says "Optimal" of a plan found before the time limit as well; its second status tells them apart.
-STATUS = {
-    (pulp.LpStatusOptimal, pulp.LpSolutionOptimal): "optimal",
-    (pulp.LpStatusOptimal, pulp.LpSolutionIntegerFeasible): "feasible",
-    (pulp.LpStatusNotSolved, pulp.LpSolutionIntegerFeasible): "feasible",
-    (pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound): "unknown",
-    (pulp.LpStatusNotSolved, pulp.LpSolutionInfeasible): "unknown",  # PuLP's default for "not solved"
-    (pulp.LpStatusUndefined, pulp.LpSolutionNoSolutionFound): "unknown",
-    (pulp.LpStatusUndefined, pulp.LpSolutionInfeasible): "unknown",
-    (pulp.LpStatusInfeasible, pulp.LpSolutionInfeasible): "infeasible",
-    (pulp.LpStatusInfeasible, pulp.LpSolutionNoSolutionFound): "infeasible",  # CBC without an LP solution
-    (pulp.LpStatusUnbounded, pulp.LpSolutionUnbounded): "invalid",
-}
-PREFERRED = ("HiGHS", "PULP_CBC_CMD", "COIN_CMD")  # by engine "auto", before any other that is there
-AUTO = "auto"
+from edgeplan.solvers.pulp_engines import STATUS, engine_of, keep_output_clean, proven_bound, weakened
 
 _COST = 2.0**-26  # a plan as dear as the best known costs 2^36 units, 1024 here
 _TIME = 2.0**-23
 _BUDGET = 2.0**10
 _SLACK = 1e-8
 _USABLE = 0.9  # of the time; engines look at the clock now and then
-_RELATIVE_ERROR, _ABSOLUTE_ERROR = 2e-7, 1e-5  # of an engine's bound
-
-
-def _own_settings(name: str, job: Job) -> dict[str, Any]:
-    """Settings that only this engine understands."""
-    if name == "HiGHS":
-        exact = {"mip_feasibility_tolerance": 1e-9, "primal_feasibility_tolerance": 1e-9}
-        return {"threads": job["workers"], "random_seed": job["seed"], "gapAbs": 0.0, **exact}
-    if name in ("PULP_CBC_CMD", "COIN_CMD"):
-        exact_options = ["primalT 1e-9", "dualT 1e-9", "integerT 1e-9"]
-        return {"threads": job["workers"], "options": [f"randomCbcSeed {job['seed']}", *exact_options]}
-    return {}
-
-
-def _engine(job: Job) -> Any:
-    """Return the engine that the job asks for; None where PuLP cannot reach it."""
-    available = pulp.listSolvers(onlyAvailable=True)
-    wanted = [*PREFERRED, *available] if job["engine"] == AUTO else [job["engine"]]
-    name = next((name for name in wanted if name in available), None)
-    if name is None:
-        return None
-    own = _own_settings(name, job)
-    engine = pulp.getSolver(name, msg=False, timeLimit=job["time_limit_s"], gapRel=job["gap"], **own)
-    engine.tmpDir = job["folder"]
-    return engine
 
 
 class _Reporter:
@@ -84,7 +42,7 @@ class _Reporter:
         """Send the bound if it has risen."""
         if math.isfinite(out.mip_dual_bound) and out.mip_dual_bound > self._last:
             self._last = out.mip_dual_bound
-            self._send({"bound": _weakened(self._last, 0.0) / self._programme.units.cost})
+            self._send({"bound": weakened(self._last, 0.0) / self._programme.units.cost})
 
 
 def _report(engine: Any, reporter: _Reporter) -> None:
@@ -100,23 +58,10 @@ def _report(engine: Any, reporter: _Reporter) -> None:
     engine.callbackTuple, engine.callbacksToActivate = (called, None), [improving, running]
 
 
-def _weakened(value: float, gap: float) -> float:
-    """Return a bound that holds although the engine computes in floats and may stop at the gap."""
-    return value - (gap + _RELATIVE_ERROR) * abs(value) - _ABSOLUTE_ERROR
-
-
-def _bound(problem: Any, status: str, gap: float) -> float | None:
-    """Return the proven bound: of HiGHS always, of other engines where they claim the optimum."""
-    model = problem.solverModel
-    if hasattr(model, "getInfo"):
-        return _weakened(model.getInfo().mip_dual_bound, 0.0)
-    return _weakened(pulp.value(problem.objective), gap) if status == "optimal" else None
-
-
 def _solve(job: Job, send: Callable[[Message], None]) -> Message:
     """Solve one job; the final message has status, engine, bound in integer units and the chosen steps."""
     began = time.monotonic()
-    engine = _engine(job)
+    engine = engine_of(job)
     if engine is None:
         return {"status": "missing", "available": pulp.listSolvers(onlyAvailable=True)}
     if not job["start"]:
@@ -139,7 +84,7 @@ def _solve(job: Job, send: Callable[[Message], None]) -> Message:
     message: Message = {"status": status, "engine": engine.name}
     if status in ("optimal", "feasible"):
         message["chosen"] = [k for k, step in enumerate(programme.step) if (step.varValue or 0) > 0.5]
-        bound = _bound(problem, status, job["gap"])
+        bound = proven_bound(problem, status, job["gap"])
         message["bound"] = None if bound is None else bound / units.cost
     return message
 
@@ -168,12 +113,6 @@ def answer(job: Job, send: Callable[[Message], None]) -> Message:
     return _write(job) if "path" in job else _solve(job, send)
 
 
-def _keep_output_clean() -> None:
-    """Send what engines print to standard error; standard output is for messages."""
-    sys.stdout = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-
 if __name__ == "__main__":
-    _keep_output_clean()
+    keep_output_clean()
     serve(answer)

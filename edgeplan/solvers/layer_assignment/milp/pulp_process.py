@@ -1,21 +1,16 @@
-"""The process that runs PuLP's engines: which there are, and answers that are whole plans or none."""
+"""The process that runs PuLP's engines on circulations: answers are whole walks or none."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from tempfile import TemporaryDirectory
 
-from edgeplan.errors import UsageError
-from edgeplan.extras import check_installed
-from edgeplan.solvers.backend_process import BackendProcess, Job, Message
+from edgeplan.solvers.backend_process import Job, Message
+from edgeplan.solvers.pulp_process import AUTO, EngineProcess
 
 BACKEND = "edgeplan.solvers.layer_assignment.milp.pulp_backend"
-AUTO = "auto"
-_START_S = 30.0  # to import PuLP and look for engines
 
 
-class PulpProcess(BackendProcess):
+class PulpProcess(EngineProcess):
     """A warm child with one engine.
 
     Parameters
@@ -32,46 +27,15 @@ class PulpProcess(BackendProcess):
     """
 
     def __init__(self, engine: str) -> None:
-        check_installed("pulp", purpose="solver milp")
-        super().__init__(BACKEND)
-        self._engine = engine
-        self._folder = TemporaryDirectory(prefix="edgeplan-")  # engines that write files write them here
-        self.used = None if engine == AUTO else engine
-        if engine != AUTO:
-            self._check_available()
-
-    def _check_available(self) -> None:
-        available = self.engines()
-        if self._engine not in available:
-            self.close()
-            raise _unavailable(self._engine, available)
-
-    def engines(self) -> list[str]:
-        """PuLP's names of the engines that are here."""
-        job = {"list": True}
-        return list([*super().messages(job, until=time.monotonic() + _START_S)][-1]["available"])
+        super().__init__(BACKEND, engine)
 
     def messages(self, job: Job, *, until: float) -> Iterator[Message]:
         """Send a job for the engine and yield its messages; chosen steps are a whole walk."""
-        asked = job | {"engine": self._engine, "folder": self._folder.name}
-        for message in super().messages(asked, until=until):
-            if message.get("status") == "missing":
-                raise _unavailable(self._engine, message["available"])
-            self.used = message.get("engine", self.used)
+        for message in super().messages(job, until=until):
             if "chosen" in message and not _is_walk(job, message["chosen"]):
                 yield {"status": "unknown"}  # CBC calls no solution at all a feasible one
                 return
             yield message
-
-    def close(self) -> None:
-        """Kill the child and remove what engines wrote."""
-        super().close()
-        self._folder.cleanup()
-
-
-def _unavailable(engine: str, available: list[str]) -> UsageError:
-    known = ", ".join(f"milp:{name}" for name in available)
-    return UsageError(f"--solver: 'milp:{engine}': PuLP finds no such engine here; available: {known}")
 
 
 def _is_walk(job: Job, chosen: list[int]) -> bool:

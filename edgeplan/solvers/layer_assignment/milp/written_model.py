@@ -33,7 +33,8 @@ from edgeplan.models.network import Node
 from edgeplan.models.numbers import LIMIT_TOLERANCE
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation.circulation import Circulation
-from edgeplan.solvers.layer_assignment.milp.pulp_process import AUTO, PulpProcess
+from edgeplan.solvers.layer_assignment.milp.pulp_process import PulpProcess
+from edgeplan.solvers.pulp_process import AUTO
 
 SUFFIXES = (".lp", ".mps")
 MAX_STEPS = 500_000

@@ -1,0 +1,88 @@
+"""The integer programme of a part of the search, as a job for CP-SAT or an engine of PuLP's.
+
+It is the relaxation with updates and open groups whole: then slices have whole groups too. Other processes
+read the job, so it is plain JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from edgeplan.solvers.backend_process import Job
+from edgeplan.solvers.sparse_update.cluster import Array, Choices
+from edgeplan.solvers.sparse_update.dual import Part
+from edgeplan.solvers.sparse_update.groups import ListedGroups
+from edgeplan.solvers.sparse_update.relaxation import Relaxation
+
+
+@dataclass(frozen=True)
+class Programme:
+    """The programme.
+
+    Parameters
+    ----------
+    part
+        What is left to decide.
+    """
+
+    part: Part
+
+    @cached_property
+    def _relaxation(self) -> Relaxation:
+        assert isinstance(self.part.groups, ListedGroups)
+        return Relaxation(self.part.groups, self.part.scope)
+
+    def job(self, excluded: list[list[int]], hint: Choices | None) -> Job:
+        """Return the job: most of the objective and a constant, with rows that are at most a limit.
+
+        Parameters
+        ----------
+        excluded
+            Columns of updates of every choice that the problem refused.
+        hint
+            Choices to begin with.
+        """
+        relaxation = self._relaxation
+        objective, lower, upper = relaxation.columns()
+        rows, links = relaxation.limits(), relaxation.links()
+        matrix = rows.matrix()
+        return {
+            "objective": objective.tolist(),
+            "constant": relaxation.constant,
+            "lower": lower.tolist(),
+            "upper": upper.tolist(),
+            "num_whole": relaxation.num_updates + relaxation.num_open,
+            "num_updates": relaxation.num_updates,
+            "rows": _listed(matrix) | {"limit": np.concatenate(rows.limit).tolist()},
+            "links": _listed(links),
+            "excluded": excluded,
+            "hint": [] if hint is None else np.flatnonzero(self._updates(hint)).tolist(),
+        }
+
+    def _updates(self, choices: Choices) -> Array:
+        return self.part.scope.cluster.updated(choices).ravel()
+
+    def choices(self, updates: list[int]) -> Choices:
+        """Read which columns of updates are 1."""
+        cluster = self.part.scope.cluster
+        updated = np.zeros((cluster.num_classes, cluster.num_slices), bool)
+        updated.ravel()[updates] = True
+        depth = updated[:, cluster.num_options :].sum(axis=1).astype(np.int32)
+        option = np.full((cluster.num_classes, cluster.num_layers), -1, np.int32)
+        for layer, (first, end) in enumerate(zip(cluster.first[:-1], cluster.first[1:], strict=True)):
+            taken = updated[:, first:end].sum(axis=1)
+            option[:, layer] = np.where(taken > 0, first + taken - 1, -1)
+        return Choices(depth, option)
+
+
+def _listed(matrix: Any) -> dict[str, list[float]]:
+    """Rows one after another: where each begins, columns and factors."""
+    return {
+        "begin": matrix.indptr.tolist(),
+        "column": matrix.indices.tolist(),
+        "factor": matrix.data.tolist(),
+    }
