@@ -11,6 +11,7 @@ from edgeplan.cli.check import check
 from edgeplan.cli.doctor import doctor
 from edgeplan.cli.explain import explain
 from edgeplan.cli.generate import generate
+from edgeplan.cli.instance import instance
 from edgeplan.cli.profile import profile
 from edgeplan.cli.replan import replan
 from edgeplan.cli.report import report
@@ -34,6 +35,7 @@ app = typer.Typer(
 for verb in (solve, check, explain, replan, sweep, profile, run, report, schema, doctor):
     app.command()(verb)
 app.add_typer(generate, name="generate")
+app.add_typer(instance, name="instance")
 
 
 def main(begun: float) -> None:

@@ -1,0 +1,163 @@
+"""Predicted memory: never below the peak of live tensors, and not far above it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from pruned_networks import Case, case_of, chain, mobilenet, random_ratios
+from torch import nn
+from torch.nn import functional
+
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.runtime.profiling.dataflow import key
+from edgeplan.runtime.snake.device.memory import LiveTensors
+from edgeplan.runtime.sparse.measured import Cluster, Contributions, base_bytes, build
+from edgeplan.runtime.sparse.measured.base_bytes import transient_bytes
+from edgeplan.runtime.sparse.measured.transients import StorageLives
+from edgeplan.runtime.sparse.workload import scores_of
+
+RATIOS = (0.1, 0.25, 0.5, 1.0)
+
+
+def with_other_modules() -> Case:
+    """Modules that have no pruned form keep what they like."""
+    torch.manual_seed(3)
+    module = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.GELU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 16, 3, groups=16),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.Linear(16 * 16, 5),
+    )
+    return case_of(module, torch.randn(6, 3, 12, 12))
+
+
+@cache
+def problem_of(make: Callable[[], Case], momentum: bool) -> SparseUpdate:
+    case = make()
+    nothing = Contributions(
+        {layer.name: dict.fromkeys(RATIOS, 0.0) for layer in case.layers}, (0.0,) * (len(case.layers) + 1), {}
+    )
+    document = build(
+        case.module,
+        case.layers,
+        case.batch,
+        nothing,
+        Cluster(num_devices=1, least_memory=1.0),
+        name="memory",
+        ratios=RATIOS,
+        momentum=momentum,
+    )
+    return SparseUpdate.from_document({k: v for k, v in document.items() if not k.startswith("x-")})
+
+
+def predicted_bytes(problem: SparseUpdate, depth: int, ratios: dict[str, float]) -> int:
+    updates = [{"layer": name, "ratio": ratio} for name, ratio in ratios.items()]
+    plan = SparsePlan.from_document({"devices": [{"id": "device-0", "depth": depth, "updates": updates}]})
+    found: int = problem.metrics(plan)["devices"][0]["memory_bytes"]
+    return found
+
+
+def measured_bytes(case: Case, depth: int, ratios: dict[str, float], momentum: float) -> int:
+    """Peak over two steps on real tensors; a momentum exists from the second on."""
+    network = case.prune(depth, ratios)
+    trained, labels = network.parameters(), torch.zeros(len(case.batch), dtype=torch.int64)
+    optimizer = torch.optim.SGD(trained, lr=1e-4, momentum=momentum) if trained else None
+    existing: list[Any] = [*network.module.parameters(), *network.module.buffers(), *case.orders.values()]
+    with LiveTensors([*existing, case.batch, labels]) as live:
+        for _ in range(2):
+            loss = functional.cross_entropy(scores_of(network.module(case.batch)), labels)
+            if optimizer is not None:
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                network.write_back()
+            del loss
+    return int(live.peak_bytes)
+
+
+def random_updates(case: Case, count: int) -> list[tuple[int, dict[str, float]]]:
+    draw = random.Random(0)
+    depths = [draw.randint(1, len(case.layers)) for _ in range(count)]
+    everything = {layer.name: 1.0 for layer in case.layers}
+    return [
+        (0, {}),
+        (len(case.layers), {}),
+        (len(case.layers), everything),
+        *((depth, random_ratios(case.layers, depth, seed)) for seed, depth in enumerate(depths)),
+    ]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize(("make", "most"), [(chain, 1.5), (with_other_modules, 2.0), (mobilenet, 4 / 3)])
+def test_the_prediction_is_at_least_the_peak_and_not_far_above(
+    make: Callable[[], Case], most: float, momentum: float
+) -> None:
+    case, problem = make(), problem_of(make, momentum > 0)
+    for depth, ratios in random_updates(case, count=12):
+        predicted = predicted_bytes(problem, depth, ratios)
+        measured = measured_bytes(case, depth, ratios, momentum)
+        assert measured <= predicted <= measured * most, (depth, ratios)
+
+
+@pytest.mark.parametrize("make", [chain, mobilenet])
+def test_too_much_is_no_more_than_what_is_held_for_a_while_and_the_gradients(
+    make: Callable[[], Case],
+) -> None:
+    case, problem = make(), problem_of(make, momentum=True)
+    transient = transient_bytes(case.module, case.layers, case.batch)
+    for depth, ratios in random_updates(case, count=6):
+        gradients = sum(4 * layer.parameters(ratios.get(layer.name, 0.0)) for layer in case.layers)
+        excess = predicted_bytes(problem, depth, ratios) - measured_bytes(case, depth, ratios, 0.9)
+        assert excess <= transient + gradients + 4 * sum(layer.bias_parameters for layer in case.layers)
+
+
+def test_the_classifier_alone_is_predicted_to_the_byte() -> None:
+    case, problem = mobilenet(), problem_of(mobilenet, momentum=True)
+    assert predicted_bytes(problem, 0, {}) == measured_bytes(case, 0, {}, 0.9)
+
+
+def test_the_base_is_the_same_for_weights_that_exist_and_for_those_that_do_not() -> None:
+    case = chain()
+    on_meta = case_of(chain().module, case.batch).module.to("meta")
+    assert base_bytes(on_meta, case.layers, case.batch) == base_bytes(chain().module, case.layers, case.batch)
+
+
+def test_the_module_is_not_changed_by_reckoning() -> None:
+    case = chain()
+    base_bytes(case.module, case.layers, case.batch)
+    assert all(not parameter.is_meta for parameter in case.module.parameters())
+    assert all(parameter.grad is None for parameter in case.module.parameters())
+
+
+def test_storages_in_turn_count_only_while_both_are_there() -> None:
+    with StorageLives() as lives:
+        first = torch.zeros(10)
+        second = first + 1
+        large = torch.zeros(100)
+        del first
+        third = second * 2
+    sizes = [40, 40, 400, 40]
+    assert lives.peak_bytes() == sum(sizes) - 40
+    assert lives.peak_bytes(without={key(large)}) == 80
+    assert lives.peak_bytes(in_turn=[(key(second), key(large))]) == 40 + 40 + 0
+    assert lives.peak_bytes(without={key(second), key(third)}) == 40 + 400
+
+
+def test_views_and_in_place_operators_count_once() -> None:
+    given = torch.zeros(10)
+    with StorageLives([given]) as lives:
+        made = torch.ones(10)
+        made.view(2, 5).add_(1)
+        given.mul_(2)
+    assert lives.peak_bytes() == 40
