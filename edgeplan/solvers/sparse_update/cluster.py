@@ -84,6 +84,11 @@ class Cluster:
         return len(self.members)
 
     @property
+    def is_listed(self) -> bool:
+        """Whether every device is a class of its own, and all sets of them are few enough to be listed."""
+        return self.num_classes <= MOST_APART and int(self.count.max()) == 1
+
+    @property
     def num_layers(self) -> int:
         """Number of layers."""
         return len(self.instance.layers)

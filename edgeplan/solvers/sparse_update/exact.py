@@ -12,7 +12,7 @@ from edgeplan.solvers.search import Ending
 from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.collectives import Collectives, collectives_of
 from edgeplan.solvers.sparse_update.dual import Part
-from edgeplan.solvers.sparse_update.lagrangian import ending, is_listed, search_at_size, tree_of
+from edgeplan.solvers.sparse_update.lagrangian import ending, search_at_size, tree_of
 from edgeplan.solvers.sparse_update.programme import Programme
 from edgeplan.solvers.sparse_update.search import Search
 
@@ -30,7 +30,7 @@ def prove(search: Search, process: BackendProcess, *, polish: bool) -> Ending:
         Whether prices bound, plan and prune first; without them the back-end starts from nothing.
     """
     cluster = Cluster.of(search.problem)
-    if not is_listed(cluster):
+    if not cluster.is_listed:
         return search_at_size(search, cluster)
     tree = tree_of(search, cluster)
     part = tree.whole

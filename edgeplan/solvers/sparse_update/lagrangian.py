@@ -12,7 +12,7 @@ from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
 from edgeplan.solvers.sparse_update.at_size import AtSize
-from edgeplan.solvers.sparse_update.cluster import MOST_APART, Choices, Cluster
+from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.collectives import collectives_of
 from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree import Tree
@@ -34,15 +34,10 @@ class Lagrangian:
 
 def _body(search: Search) -> Ending:
     cluster = Cluster.of(search.problem)
-    if not is_listed(cluster):
+    if not cluster.is_listed:
         return search_at_size(search, cluster)
     tree = tree_of(search, cluster)
     return ending(search, tree.run(search.limits.remaining_s))
-
-
-def is_listed(cluster: Cluster) -> bool:
-    """Whether all groups of devices are few enough to be listed."""
-    return cluster.num_classes <= MOST_APART and int(cluster.count.max()) == 1
 
 
 def tree_of(search: Search, cluster: Cluster) -> Tree:

@@ -1,0 +1,1 @@
+"""Instances without a plan: the limits to blame, the smallest changes that help, and a second reason."""
