@@ -141,9 +141,9 @@ class Relaxation:
         slices, rows = self.taken
         objective = np.concatenate([worth, -opened, -groups.cost[slices, rows]])
         lower, upper = np.zeros(self.width), np.ones(self.width)
-        lower[: self.num_updates] = ~self.scope.may_leave.ravel()
+        lower[: self.num_updates] = (~self.scope.may_leave & self.scope.may_update).ravel()
         upper[: self.num_updates] = self.scope.may_update.ravel()
-        return objective, np.minimum(lower, upper), upper
+        return objective, lower, upper
 
     @property
     def constant(self) -> float:
@@ -182,6 +182,8 @@ class Relaxation:
         for c in range(self.cluster.num_classes):
             self._chains(rows, c)
             self._budgets(rows, c)
+        if not (self.scope.may_leave | self.scope.may_update).all():
+            rows.add_sum(np.zeros(1, int), np.zeros(1), -1.0)  # nothing suits
         return rows
 
     def _open_where_taken(self, rows: _Rows) -> None:

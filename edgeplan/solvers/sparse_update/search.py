@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from edgeplan.solvers.search import Ending, OnIncumbent
 from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.collectives import collectives_of
 from edgeplan.solvers.sparse_update.improvement import Improvement
+from edgeplan.solvers.sparse_update.infeasible.infeasibility import Infeasibility
+from edgeplan.solvers.sparse_update.infeasible.second_reason import second_reason
 
 Search = course.Search[SparseUpdate, SparsePlan]
 """The course of a solve of this problem."""
@@ -31,9 +35,20 @@ def run_search(
     def from_warm_start(search: Search) -> Ending:
         if isinstance(limits.warm_start, SparsePlan):
             search.options["warm_start"] = _what_became(search, limits.warm_start)
-        return body(search)
+        ending = body(search)
+        return _blamed(search, ending) if ending.infeasible else ending
 
     return course.run_search(from_warm_start, problem, limits, solver, on_incumbent)
+
+
+def _blamed(search: Search, ending: Ending) -> Ending:
+    """Say which limits of an infeasible instance conflict, and have that confirmed."""
+    until = search.limits.work_until
+    infeasibility = Infeasibility(search.problem, lambda: time.monotonic() >= until)
+    alone = infeasibility.device_without_choice()
+    reason = second_reason(search.problem, alone, search.limits)
+    conflicts = infeasibility.conflicts() if search.limits.blame else ()
+    return replace(ending, conflicts=conflicts, detail=reason)
 
 
 def _what_became(search: Search, plan: SparsePlan) -> str:

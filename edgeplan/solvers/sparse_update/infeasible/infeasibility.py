@@ -59,7 +59,7 @@ class Infeasibility:
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """A smallest set of limits that cannot hold together; none where time was too short to find it."""
-        alone, everyone = self.device_without_choice(), range(len(self.problem.instance.devices))
+        everyone, alone = range(len(self.problem.instance.devices)), self.device_without_choice()
         holds: Holds = self._has_plan if alone is None else _suits(alone)
         limits = named_limits(self.problem, everyone if alone is None else [alone])
         if alone is not None:

@@ -58,7 +58,7 @@ def named_limits(problem: SparseUpdate, devices: Collection[int]) -> list[NamedL
         if value is None
     ]
     if instance.nested:
-        limits.append(NamedLimit(("nested",), True, "devices of more memory update at least as much"))
+        limits.append(NamedLimit(("nested",), "true", "devices of more memory update at least as much"))
     return [*limits, *_coverage(problem), *_of_devices(problem, devices)]
 
 
