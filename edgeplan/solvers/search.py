@@ -153,9 +153,8 @@ class Search(Generic[ProblemType, PlanType]):
             return self.bound
         passed = self._sense * (self.bound - self.objective)
         if passed > CLAIM_TOLERANCE * max(1.0, abs(self.objective)):
-            raise BackendError(
-                f"bound {self.bound!r} is passed by the objective {self.objective!r} of a plan"
-            )
+            side = "below" if self.problem.maximises else "above"
+            raise BackendError(f"bound {self.bound!r} is {side} the objective {self.objective!r} of a plan")
         return self.objective if passed > 0 else self.bound
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,10 @@ class Relaxation:
         )
         if solved.status != 0:
             return None
-        return self._prices(-solved.eqlin.marginals, -solved.ineqlin.marginals)
+        limited = -solved.ineqlin.marginals
+        num_opening = int(np.count_nonzero(self._shared))
+        covering = limited[num_opening : num_opening + self.num_updates]
+        return self._prices(covering if self.groups.covers else -solved.eqlin.marginals, limited)
 
     def _prices(self, linked: Array, limited: Array) -> Prices:
         shape = self.cluster.num_classes, self.cluster.num_slices
@@ -164,7 +168,15 @@ class Relaxation:
         return gain
 
     def links(self) -> Any:
-        """A class updates a slice as far as the slice takes groups with it; idle ones take none."""  # (5)
+        """A class updates a slice as far as the slice takes groups with it; idle ones take none.
+
+        Where groups cover, that is a limit instead.
+        """  # (5)
+        return 0 * self._linking if self.groups.covers else self._linking
+
+    @cached_property
+    def _linking(self) -> Any:
+        """What classes update less than slices take groups with them."""
         slices, rows = self.taken
         column = self.num_updates + self.num_open + np.arange(len(slices))
         classes, entry = np.nonzero(self.groups.member[rows].T)
@@ -178,6 +190,9 @@ class Relaxation:
         """All inequalities; first those that open groups."""
         rows = _Rows(self.width)
         self._open_where_taken(rows)
+        if self.groups.covers:
+            self._covered_by_groups(rows)
+            self._rules_among_classes(rows)
         self._one_group(rows)
         for c in range(self.cluster.num_classes):
             self._chains(rows, c)
@@ -191,6 +206,23 @@ class Relaxation:
         column = self.num_updates + self.num_open + np.flatnonzero(self._shared)
         opened = self.num_updates + self.groups.pool[slices] * len(self.groups.fixed) + groups
         rows.add([column, opened], [1.0, -1.0], 0.0)
+
+    def _covered_by_groups(self, rows: _Rows) -> None:
+        """A class updates a slice at most as far as the slice takes groups that hold it."""  # (6)
+        linking = self._linking
+        for begin, end in pairwise(linking.indptr):
+            rows.add_sum(linking.indices[begin:end], linking.data[begin:end], 0.0)
+
+    def _rules_among_classes(self, rows: _Rows) -> None:
+        """Coverage and nesting, which groups that cover do not see to."""  # (3), (4)
+        cluster = self.cluster
+        own = np.arange(cluster.num_classes) * cluster.num_slices
+        for s in self.groups.covered:
+            rows.add_sum(own + s, -cluster.count, -float(cluster.coverage[cluster.layer[s]]))
+        if cluster.instance.nested:
+            less, more = np.nonzero(cluster.memory_bytes[:, None] < cluster.memory_bytes[None, :])
+            for s in range(cluster.num_options):
+                rows.add([own[less] + s, own[more] + s], [1.0, -1.0], 0.0)
 
     def _one_group(self, rows: _Rows) -> None:
         """A slice has one group at most, and one where it must be covered."""  # (3)
