@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgeplan.models.problems import load
     from edgeplan.models.result import Conflict, Incumbent, Result, Status, Stop
     from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+    from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
     from edgeplan.models.violation import Check, Violation
     from edgeplan.solvers.segment_scheduling.controller import (
         Controller,
@@ -48,6 +49,8 @@ _HOME = {
     "Stop": "edgeplan.models.result",
     "SegmentPlan": "edgeplan.models.segment_scheduling",
     "SegmentScheduling": "edgeplan.models.segment_scheduling",
+    "SparsePlan": "edgeplan.models.sparse_update",
+    "SparseUpdate": "edgeplan.models.sparse_update",
     "Check": "edgeplan.models.violation",
     "Violation": "edgeplan.models.violation",
     "Controller": "edgeplan.solvers.segment_scheduling.controller",
@@ -78,6 +81,8 @@ __all__ = [
     "RunError",
     "SegmentPlan",
     "SegmentScheduling",
+    "SparsePlan",
+    "SparseUpdate",
     "Stage",
     "Status",
     "Stop",

@@ -15,6 +15,7 @@ from edgeplan.models.problem import PlanDocument, Problem
 from edgeplan.models.problems import as_layer_assignment
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.models.violation import Check
 from edgeplan.solvers.limits import SolveLimits, check_options
 from edgeplan.solvers.registry import AUTO, solver_named
@@ -41,7 +42,8 @@ def solve(
         The instance.
     solver
         ``auto``; of layer_assignment ``cp-sat``, ``milp``, ``dp``, ``at-size``, ``heuristic`` or
-        ``brute-force``; of segment_scheduling ``dssda``.
+        ``brute-force``; of segment_scheduling ``dssda``; of sparse_update ``lagrangian``, ``cp-sat``,
+        ``milp`` or ``dp``.
     time_limit_s
         Wall-clock limit in seconds.
     gap
@@ -51,8 +53,8 @@ def solve(
     workers
         Parallel workers of the back-end.
     warm_start
-        A plan of the same problem to begin with, of layer_assignment repaired where it breaks limits; the
-        result is never worse.
+        A plan of the same problem to begin with, of layer_assignment and sparse_update repaired where it
+        breaks limits; the result is never worse.
     on_incumbent
         Called with every better objective or bound.
     started
@@ -200,6 +202,11 @@ def explain(
 
         assert plan is None or isinstance(plan, AssignmentPlan)
         return explain_assignment(problem, plan, named, limits, on_step)
+    if isinstance(problem, SparseUpdate):
+        from edgeplan.solvers.sparse_update.explanation import explain as explain_updates
+
+        assert plan is None or isinstance(plan, SparsePlan)
+        return explain_updates(problem, plan, named, limits, on_step)
     from edgeplan.solvers.segment_scheduling.explanation import explain as explain_schedule
 
     assert isinstance(problem, SegmentScheduling)

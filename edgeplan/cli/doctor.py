@@ -18,6 +18,7 @@ from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problem import Problem
 from edgeplan.models.result import Stop
 from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.sparse_update import SparseUpdate
 
 if TYPE_CHECKING:
     from edgeplan.solvers.registry import Solver
@@ -63,11 +64,13 @@ def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
     """
     from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
     from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
+    from edgeplan.models.sparse_update.examples import two_layers_two_boards
     from edgeplan.solvers.layer_assignment.circulation.cp_sat import CpSat
     from edgeplan.solvers.layer_assignment.dynamic_programme import DynamicProgramme
     from edgeplan.solvers.layer_assignment.milp.milp import Milp
     from edgeplan.solvers.layer_assignment.milp.pulp_process import engines
     from edgeplan.solvers.registry import solvers_of
+    from edgeplan.solvers.sparse_update.cp_sat import CpSat as SparseCpSat
 
     alone: dict[str, Solver] = {
         CpSat.name: CpSat(polish=False),
@@ -81,6 +84,10 @@ def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
             yield f"{Milp.name}:{engine}", Milp(engine, polish=False), two_layers_two_nodes()
     for name, solver in solvers_of(SegmentScheduling.name).items():
         yield name, solver, two_blocks_two_phones()
+    without_prices: dict[str, Solver] = {SparseCpSat.name: SparseCpSat(polish=False)}
+    for name, solver in solvers_of(SparseUpdate.name).items():
+        if name != Milp.name:
+            yield f"{name} of {SparseUpdate.name}", without_prices.get(name, solver), two_layers_two_boards()
 
 
 def _tried(name: str, solver: Solver, tiny: Problem) -> tuple[str, str, str, bool]:

@@ -37,7 +37,8 @@ def explain(
 
     Of layer_assignment every gain is found by solving the changed instance: a GiB, a Mbit/s, a tenth more
     speed, one more node, one more unit of a limit. A conflict is checked by solving too. Of
-    segment_scheduling it names the budgets that no policy can meet on the given gains.
+    segment_scheduling it names the budgets that no policy can meet on the given gains. Of sparse_update it
+    tells what more memory, rate or speed would bring.
 
     Example: edgeplan explain instance.json result.json --time-limit 30
     """

@@ -12,6 +12,7 @@ from rich.table import Table
 from edgeplan.cli.console import stdout
 from edgeplan.models.explanation import Explanation, NodeUse, Outcome, WhatIf
 from edgeplan.models.problem import Problem
+from edgeplan.models.problems import PROBLEMS
 from edgeplan.report.units import bytes_text, percent_text, rate_text, seconds_text, shortened
 from edgeplan.solvers.units import figure_text
 
@@ -59,11 +60,12 @@ def _known(explanation: Explanation, unit: str) -> str:
         parts = [f"optimal, {parts[0]}"]
     elif explanation.gap is not None:
         what = "the least of its slots" if explanation.problem == "segment_scheduling" else "the optimum"
-        parts.append(f"at most {percent_text(explanation.gap)} above {what}")
+        side = "below" if PROBLEMS[explanation.problem].maximises else "above"
+        parts.append(f"at most {percent_text(explanation.gap)} {side} {what}")
     else:
         parts.append("how far from the optimum is not known")
     given = explanation.plan_objective
-    if given is not None and given > explanation.objective * (1 + 1e-6):
+    if given is not None and abs(given - explanation.objective) > 1e-6 * abs(explanation.objective):
         parts.append(f"the plan given: {figure_text(given, unit)}")
     return ", ".join(parts)
 
@@ -136,7 +138,8 @@ def _cut(table: Table, num_more: int) -> Table:
 
 
 def _gains(explanation: Explanation, unit: str) -> Table:
-    table = _table("change", "objective>", "saves>", "proof")
+    verb = "brings>" if PROBLEMS[explanation.problem].maximises else "saves>"
+    table = _table("change", "objective>", verb, "proof")
     gaining = [one for one in explanation.what_if if one.gain]
     for one in gaining[:_MOST_ROWS]:
         share = percent_text(one.gain_share)

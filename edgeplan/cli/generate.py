@@ -10,12 +10,17 @@ from rich.markup import escape
 
 from edgeplan.cli.console import figures, stderr
 from edgeplan.cli.files import STANDARD, check_output, read_document, write_json
+from edgeplan.errors import UsageError
 from edgeplan.models.model import Model, model_faults
 from edgeplan.models.reading import read_document as read_typed
 from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.models.segment_scheduling.encoder import bert_like, encoder_of
 from edgeplan.models.segment_scheduling.generated import Size, generated
-from edgeplan.report.units import bytes_text, range_text
+from edgeplan.models.sparse_update import SparseUpdate
+from edgeplan.models.sparse_update.generated import Size as UpdateSize
+from edgeplan.models.sparse_update.generated import generated as generated_updates
+from edgeplan.models.sparse_update.mcunetv3_instance import read_gains
+from edgeplan.report.units import bytes_text, counted, range_text
 
 _DEFAULT_BLOCKS = 12
 
@@ -78,6 +83,65 @@ def segment_scheduling(
     problem = SegmentScheduling.from_document(generated(model, size, seed=seed, trace=trace))
     write_json(problem.document, output)
     stderr.print(figures(_summary(problem)))
+
+
+@generate.command("sparse_update")
+def sparse_update(
+    devices: Annotated[int, typer.Option(min=1, help="Devices.")] = 7,
+    classes: Annotated[int, typer.Option(min=1, help="Different memories among them.")] = 7,
+    memory: Annotated[
+        str, typer.Option(help="Smallest and largest memory, in KB of 1024 bytes.")
+    ] = "50..140",
+    aggregation_weight: Annotated[
+        float, typer.Option(min=0, help="Contribution that a second of aggregation costs.")
+    ] = 0.1,
+    gains: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with the columns index and accuracy_gain_points: what training each convolution alone "
+            "brings; drawn by default."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of memories, speeds and contributions.")] = 0,
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,
+) -> None:
+    """Microcontrollers that each train parts of MCUNetV3's MobileNetV2, 51 convolutions, within their memory.
+
+    Memory is that of MCUNetV3's model: activations and weights of 8 bits. The largest memory holds about a
+    third of what could be trained.
+
+    Example: edgeplan generate sparse_update --devices 10000 --classes 50 -o instance.json
+    """
+    check_output(output)
+    least, most = _memory_range(memory)
+    size = UpdateSize(devices, classes, least, most)
+    measured = None if gains is None else read_gains(gains)
+    document = generated_updates(size, seed=seed, aggregation_weight=aggregation_weight, gains=measured)
+    problem = SparseUpdate.from_document(document)
+    write_json(problem.document, output)
+    memories = sorted({device.memory_bytes for device in problem.instance.devices})
+    rows = {
+        "instance": escape(problem.instance.name),
+        "model": f"{len(problem.instance.layers)} layers, "
+        f"{sum(len(layer.options) for layer in problem.instance.layers)} options",
+        "memory": f"{range_text(bytes_text(memories[0]), bytes_text(memories[-1]))}, "
+        f"{counted(len(memories), 'size')}",
+    }
+    stderr.print(figures(rows))
+
+
+def _memory_range(text: str) -> tuple[int, int]:
+    """Read two numbers of KB as bytes."""
+    low, _, high = text.partition("..")
+    try:
+        least, most = round(1024 * float(low)), round(1024 * float(high or low))
+    except (OverflowError, ValueError):
+        least, most = 0, 0
+    if not 0 < least <= most:
+        raise UsageError(
+            f"--memory: {text!r}: must be two numbers of KB that rise, such as 50..140; write it so"
+        )
+    return least, most
 
 
 def _profiled(path: Path) -> Model:

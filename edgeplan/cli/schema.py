@@ -13,7 +13,8 @@ from edgeplan.models.problems import PROBLEMS, schemas
 
 def schema(
     problem: Annotated[
-        str, typer.Argument(help="Name of the problem: layer_assignment or segment_scheduling.")
+        str,
+        typer.Argument(help="Name of the problem: layer_assignment, segment_scheduling or sparse_update."),
     ],
 ) -> None:
     """Print the JSON Schema of a problem's instance and of its result.

@@ -25,7 +25,8 @@ def solve(
         typer.Option(
             help="auto; layer_assignment: cp-sat (exact), milp (exact, any PuLP engine: milp:HiGHS, "
             "milp:PULP_CBC_CMD, ...), dp (exact, label setting), at-size (many nodes), heuristic (no bound) "
-            "or brute-force (tiny); segment_scheduling: dssda."
+            "or brute-force (tiny); segment_scheduling: dssda; sparse_update: lagrangian (exact, or with a "
+            "proven gap where devices are many), cp-sat, milp, dp (every device for itself)."
         ),
     ] = "auto",
     time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for everything.")] = 60.0,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import edgeplan
 from edgeplan.errors import UsageError
-from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.models.result import Status
+from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.models.sparse_update.mcunetv3 import mobilenetv2
 from edgeplan.models.sparse_update.mcunetv3_instance import mcunetv3_document, read_gains
-from edgeplan.solvers.sparse_update.memory_fronts import chosen, memory_fronts
 
 MEASURED = Path(__file__).resolve().parents[4] / "shared" / "data" / "mcunetv3-mbv2-w035-cifar10.csv"
 
@@ -38,37 +39,23 @@ def test_weights_take_the_published_memory() -> None:
         assert kilobytes == pytest.approx(float(row["weight_update_extra_kb"]), abs=0.01)
 
 
-def test_the_fronts_fill_any_budget_with_a_feasible_plan() -> None:
+def test_more_memory_brings_more_and_any_budget_has_a_plan() -> None:
     budgets = [kilobytes * 1024 for kilobytes in range(50, 150, 15)]
     problem = SparseUpdate.from_document(mcunetv3_document(read_gains(measured()), budgets))
-    layers = problem.instance.layers
-    fronts = memory_fronts(
-        [[(option.memory_bytes, option.contribution) for option in layer.options] for layer in layers],
-        max(budgets),
-    )
-    brought, devices = [], []
-    for device in problem.instance.devices:
-        best = (0.0, 0, 0)
-        for depth, front in enumerate(fronts):
-            biases = sum(layer.bias_bytes for layer in layers[len(layers) - depth :])
-            index = front.best_within(device.memory_bytes - problem.instance.base_bytes - biases)
-            if index >= 0:
-                best = max(best, (float(front.value[index]), depth, index))
-        value, depth, index = best
-        brought.append(value)
-        updates = [
-            {
-                "layer": layers[len(layers) - 1 - back].name,
-                "ratio": layers[len(layers) - 1 - back].options[k].ratio,
-            }
-            for back, k in chosen(fronts, depth, index).items()
-        ]
-        devices.append({"id": device.id, "depth": depth, "updates": updates})
-    check = problem.check(SparsePlan.from_document({"devices": devices}))
-    assert check.feasible
-    assert check.metrics is not None
-    assert [device["contribution"] for device in check.metrics["devices"]] == pytest.approx(brought)
+    result = edgeplan.solve(problem)
+    assert result.status is Status.OPTIMAL
+    assert result.metrics is not None
+    brought = [device["contribution"] for device in result.metrics["devices"]]
     assert brought == sorted(brought)
+    assert all(device["memory_share"] > 0.95 for device in result.metrics["devices"])
+
+
+@pytest.mark.parametrize("weight", [0.1, 1.0])
+def test_seven_devices_and_51_layers_are_proven_with_aggregation_in_the_objective(weight: float) -> None:
+    budgets = [kilobytes * 1024 for kilobytes in range(50, 150, 15)]
+    document = mcunetv3_document(read_gains(measured()), budgets)
+    document["objective"]["aggregation_s"] = weight
+    assert edgeplan.solve(SparseUpdate.from_document(document)).status is Status.OPTIMAL
 
 
 @pytest.mark.parametrize("text", ["index,gain\n1,2\n", "index,accuracy_gain_points\nx,1\n"])
