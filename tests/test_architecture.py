@@ -150,6 +150,8 @@ def test_the_public_names_are_these() -> None:
         "RunError",
         "SegmentPlan",
         "SegmentScheduling",
+        "SparsePlan",
+        "SparseUpdate",
         "Stage",
         "Status",
         "Stop",

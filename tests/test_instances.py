@@ -15,6 +15,7 @@ from edgeplan.models.segment_scheduling.generated import Size, fits_in_order, ge
 ROOT = Path(__file__).parent.parent / "instances"
 FOLDER = ROOT / "layer_assignment"
 INSTANCES = sorted(path.name for path in FOLDER.glob("*.json") if path.name != "devices.json")
+UPDATES = sorted(path.name for path in (ROOT / "sparse_update").glob("*.json"))
 SCHEDULES = sorted(path.name for path in (ROOT / "segment_scheduling").glob("*.json"))
 
 
@@ -87,3 +88,16 @@ def test_a_tiny_instance_is_what_the_independent_brute_force_says(name: str) -> 
     assert edgeplan.solve(edgeplan.load(FOLDER / name)).status == (
         "infeasible" if best is None else "optimal"
     )
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_every_instance_of_sparse_update_loads_and_is_proven(name: str) -> None:
+    problem = edgeplan.load(ROOT / "sparse_update" / name)
+    assert isinstance(problem, edgeplan.SparseUpdate)
+    assert edgeplan.solve(problem, time_limit_s=120.0).status == "optimal"
+
+
+def test_the_tiny_updates_are_what_their_arithmetic_says() -> None:
+    path = ROOT / "sparse_update" / "tiny.json"
+    optimum = json.loads(path.read_text(encoding="utf-8"))["x-optimum"]
+    assert edgeplan.solve(edgeplan.load(path)).objective == pytest.approx(optimum, rel=1e-12)

@@ -73,7 +73,7 @@ def sparse_update(
     latency_s: Annotated[float, typer.Option(min=0, help="Latency of a message.")] = 0.002,
     aggregation_weight: Annotated[
         float, typer.Option(min=0, help="Contribution that a second of aggregation costs.")
-    ] = 100.0,
+    ] = 10.0,
     contribution: Annotated[
         str,
         typer.Option(

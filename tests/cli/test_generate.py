@@ -111,3 +111,34 @@ def test_help_teaches_the_group_and_the_problem(edgeplan: CommandLine) -> None:
         "--profile",
     ):
         assert option in problem.out
+
+
+def test_devices_of_sparse_update_have_as_many_memories_as_asked(
+    edgeplan: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "instance.json"
+    called = edgeplan(
+        "generate", "sparse_update", "--devices", "9", "--classes", "4", "--seed", "3", "-o", path
+    )
+    assert called.code == 0
+    memories = {device.memory_bytes for device in load(path).instance.devices}
+    assert (len(memories), min(memories), max(memories)) == (4, 50 * 1024, 140 * 1024)
+    assert "51 layers, 203 options" in called.err
+    again = edgeplan("generate", "sparse_update", "--devices", "9", "--classes", "4", "--seed", "3")
+    assert json.loads(again.out) == json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("memory", ["140..50", "0..10", "much", "1e400"])
+def test_a_range_of_memory_that_is_none_is_refused(edgeplan: CommandLine, memory: str) -> None:
+    called = edgeplan("generate", "sparse_update", "--memory", memory)
+    assert (called.code, called.out) == (2, "")
+    assert "--memory" in called.err
+    assert "50..140" in called.err
+
+
+def test_measured_gains_are_read_from_a_file(edgeplan: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "gains.csv"
+    path.write_text("index,accuracy_gain_points\n48,4.13\n40,-0.04\n", encoding="utf-8")
+    document = json.loads(edgeplan("generate", "sparse_update", "--gains", path).out)
+    brought = [layer["options"][-1]["contribution"] for layer in document["layers"]]
+    assert [(k, gain) for k, gain in enumerate(brought) if gain] == [(48, 4.13)]

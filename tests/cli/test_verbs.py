@@ -253,7 +253,7 @@ def test_schema_of_an_unknown_problem_is_refused(edgeplan: CommandLine) -> None:
     called = edgeplan("schema", "sorting")
     assert (called.code, called.lines) == (
         2,
-        ["'sorting': must be one of layer_assignment, segment_scheduling"],
+        ["'sorting': must be one of layer_assignment, segment_scheduling, sparse_update"],
     )
 
 

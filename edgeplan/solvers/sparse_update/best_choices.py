@@ -11,6 +11,9 @@ from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.kernel.library import Choice, Device, Layers, kernel
 from edgeplan.solvers.sparse_update.scope import Scope
 
+WIDE, _NARROW = 128, 64  # labels of a layer: to find a choice, and to find out whether one is worth a look
+EXACT = 2**20
+
 Rows = tuple[Array, Array, Array, Array]
 """Of one class: values of options and of depths, minus infinity where not allowed; which options it may
 choose, and which layers it may leave alone."""
@@ -43,9 +46,12 @@ class BestChoices:
     ----------
     cluster
         The cluster.
+    wide
+        Labels of a layer that are kept at most; `EXACT` is as good as all.
     """
 
     cluster: Cluster
+    wide: int = WIDE
     _kept: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,7 +70,7 @@ class BestChoices:
                 )
             ),
         )
-        self._choice = [Choice(depth=-1) for _ in range(cluster.num_classes)]
+        self._choice = [Choice(depth=-1, wide=self.wide) for _ in range(cluster.num_classes)]
         self._option = np.full((cluster.num_classes, cluster.num_layers), -1, np.int32)
 
     def _address(self, array: Array, kind: type) -> int:
@@ -90,7 +96,7 @@ class BestChoices:
             rows = value[c], depth_value[c], scope.allowed[c], scope.may_skip[c]
             self._call(c, choice, self._option[c], -np.inf, rows)
             found[c] = choice.value
-            upper[c] = choice.value if choice.complete else choice.upper
+            upper[c] = choice.upper
         depth = np.array([choice.depth for choice in self._choice], np.int32)
         return Best(found, upper, Choices(depth, self._option.copy()))
 
@@ -103,9 +109,9 @@ class BestChoices:
     def reaches(self, c: int, above: float, rows: Rows) -> bool:
         """Whether a class may come to more than a value; in doubt it may."""
         before = self._choice[c]
-        choice = Choice(depth=-1, byte_price=before.byte_price, flop_price=before.flop_price)
+        choice = Choice(depth=-1, wide=_NARROW, byte_price=before.byte_price, flop_price=before.flop_price)
         self._call(c, choice, np.full(self.cluster.num_layers, -1, np.int32), above, rows)
-        return bool(choice.value > above or (not choice.complete and choice.upper > above))
+        return bool(choice.upper > above)
 
     def _call(self, c: int, choice: Choice, option: Array, above: float, rows: Rows) -> None:
         device = Device(

@@ -52,11 +52,10 @@ def _by_slice(part: Part, prices: Prices, score: Array) -> Iterator[tuple[Part, 
 
 
 def _by_group(part: Part, found: Descended, score: Array) -> Iterator[tuple[Part, Prices]]:
-    p, g = np.unravel_index(np.argmax(score), score.shape)
-    own, opened = part.groups.pool == p, part.opened.copy()
-    toll = found.prices.toll.copy()
-    opened[p, g], toll[own, g] = True, 0.0
-    yield replace(part, opened=opened), Prices(found.prices.share, toll)
+    p, g = map(int, np.unravel_index(np.argmax(score), score.shape))
+    open_groups, toll = part.opened.copy(), found.prices.toll.copy()
+    open_groups[p, g], toll[part.groups.pool == p, g] = True, 0.0
+    yield replace(part, opened=open_groups), Prices(found.prices.share, toll)
     closed = part.groups.closed.copy()
     closed[p, g] = True
     left, below = with_closed(part, found, closed)

@@ -12,7 +12,7 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.best_choices import BestChoices
+from edgeplan.solvers.sparse_update.best_choices import EXACT, BestChoices
 from edgeplan.solvers.sparse_update.cluster import Cluster
 from edgeplan.solvers.sparse_update.collectives import collectives_of
 from edgeplan.solvers.sparse_update.scope import Scope
@@ -37,7 +37,7 @@ class Separate:
 
     def _body(self, search: Search) -> Ending:
         cluster = Cluster.of(search.problem)
-        found = BestChoices(cluster).find(cluster.gain, cluster.depth_gain, Scope.of(cluster))
+        found = BestChoices(cluster, EXACT).find(cluster.gain, cluster.depth_gain, Scope.of(cluster))
         if not np.isfinite(found.upper).all():
             return Ending(Stop.PROOF, infeasible=True)
         search.tighten_bound(math.fsum(cluster.count * found.upper))

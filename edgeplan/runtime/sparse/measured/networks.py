@@ -40,7 +40,7 @@ class Offer:
     """Shares of a layer's input channels, rising, in (0, 1]."""
     momentum: bool = True
     """Whether SGD keeps a momentum of every trained parameter."""
-    aggregation_weight: float = 100.0
+    aggregation_weight: float = 10.0
     """Contribution that a second of aggregation costs."""
 
 

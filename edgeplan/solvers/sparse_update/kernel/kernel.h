@@ -28,10 +28,10 @@ typedef struct {
 /* In: a choice to begin with (depth -1: none) and prices; out: the best. */
 typedef struct {
     double value;               /* minus infinity: nothing above the value asked for */
-    double upper;               /* bound by prices alone */
+    double upper;               /* bound on it: the value, unless labels had to be dropped */
     double byte_price, flop_price;
     int32_t depth;
-    int32_t complete;           /* 0: too many labels, only `upper` holds */
+    int32_t wide;               /* labels of a layer that are kept at most */
 } Choice;
 
 void best_choice(const Layers *layers, const Device *device, double above, Choice *choice, int32_t *option);

@@ -35,7 +35,7 @@ class Choice(Structure):
 
     _fields_ = (
         *((name, c_double) for name in ("value", "upper", "byte_price", "flop_price")),
-        *((name, c_int32) for name in ("depth", "complete")),
+        *((name, c_int32) for name in ("depth", "wide")),
     )
 
 
