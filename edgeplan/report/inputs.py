@@ -16,6 +16,7 @@ from edgeplan.models.reading import read_document
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.models.segment_scheduling.sweep import Sweep
+from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.report.run_document import RunDocument
 
 _HASH_LETTERS = 12
@@ -50,6 +51,11 @@ class Inputs:
     def scheduling(self) -> SegmentScheduling | None:
         """The instance where it is one of segment_scheduling."""
         return self.problem if isinstance(self.problem, SegmentScheduling) else None
+
+    @property
+    def updating(self) -> SparseUpdate | None:
+        """The instance where it is one of sparse_update."""
+        return self.problem if isinstance(self.problem, SparseUpdate) else None
 
 
 @dataclass
@@ -126,8 +132,8 @@ _KINDS: dict[str, type[RunDocument | Sweep | Result]] = {
     "result": Result,
 }
 _UNKNOWN = (
-    'is no instance ("model" and "network" or "clusters"), no result ("status"), no run report '
-    '("kind": "run") and no sweep ("kind": "sweep"); name one of these'
+    'is no instance ("model" and "network" or "clusters", or "layers" and "devices"), no result '
+    '("status"), no run report ("kind": "run") and no sweep ("kind": "sweep"); name one of these'
 )
 
 
@@ -138,4 +144,5 @@ def _kind(document: Any) -> str | None:
         return document["kind"] if document["kind"] in ("run", "sweep") else None
     if "status" in document:
         return "result"
-    return "instance" if "model" in document and document.keys() & {"network", "clusters"} else None
+    is_instance = "model" in document and document.keys() & {"network", "clusters"}
+    return "instance" if is_instance or document.keys() >= {"layers", "devices"} else None

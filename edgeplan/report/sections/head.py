@@ -22,6 +22,7 @@ from edgeplan.report.units import (
     ratio_text,
     seconds_text,
 )
+from edgeplan.report.updates.updates import Updates
 
 _BUDGET_TOLERANCE = 1e-9
 
@@ -56,6 +57,9 @@ def subtitle_of(inputs: Inputs) -> str:
         parts.append(f"{instance.model.name}: {size}, {instance.schedule}")
     if inputs.scheduling is not None:
         parts.append(_size_of(inputs.scheduling.instance))
+    if inputs.updating is not None:
+        updated = inputs.updating.instance
+        parts.append(f"{counted(len(updated.layers), 'layer')} on {counted(len(updated.devices), 'device')}")
     parts += [f"{len(inputs.results)} results"] if len(inputs.results) > 1 else []
     parts += [f"{len(inputs.runs)} runs"] if len(inputs.runs) > 1 else []
     parts += [f"{len(inputs.sweeps)} sweeps"] if len(inputs.sweeps) > 1 else []
@@ -106,6 +110,8 @@ def _result_tiles(judged: Judged) -> list[Tile]:
         tiles.append(Tile("Conflict", counted(len(result.conflicts), "limit"), "cannot hold together", "bad"))
     if judged.horizon is not None:
         tiles += _horizon_tiles(judged.horizon)
+    if judged.updates is not None:
+        tiles += _update_tiles(judged.updates)
     if result.objective is not None:
         summed = judged.horizon is not None and len(judged.horizon.metrics.slots) > 1
         hint = "all slots, for the queues met" if summed else ""
@@ -117,6 +123,21 @@ def _result_tiles(judged: Judged) -> list[Tile]:
         tiles.append(Tile("Bytes moved", bytes_text(metrics.bytes_moved), "a round"))
         tiles += _memory_tile(judged)
     return tiles
+
+
+def _update_tiles(updates: Updates) -> list[Tile]:
+    total, fullest = updates.cost.aggregation, max(updates.devices, key=lambda cost: cost.memory_share)
+    brought = sum(cost.contribution for cost in updates.devices)
+    share = fullest.memory_share
+    return [
+        Tile("Contribution", number_text(brought), counted(len(updates.devices), "device")),
+        Tile(
+            "Aggregation",
+            seconds_text(total.seconds),
+            f"{counted(len(updates.cost.collectives), 'collective')}, {bytes_text(total.bytes_moved)} moved",
+        ),
+        Tile("Fullest memory", percent_text(share), fullest.id, "bad" if share > 1 else ""),
+    ]
 
 
 def _horizon_tiles(horizon: Horizon) -> list[Tile]:
@@ -207,7 +228,11 @@ def comparison_of(judged: Sequence[Judged]) -> Table:
         status = Cell(result.status.value, _TONES[result.status])
         figures = (number_text(result.objective), number_text(result.bound), gap_text(result.gap))
         rows.append((entry.solver, status, *figures, _planned(entry), seconds_text(result.runtime_s)))
-    time = "mean latency>" if any(entry.horizon for entry in judged) else "planned round>"
+    time = "planned round>"
+    if any(entry.horizon for entry in judged):
+        time = "mean latency>"
+    if any(entry.updates for entry in judged):
+        time = "aggregation>"
     columns = ("solver", "status", "objective>", "bound>", "gap>", time, "solve time>")
     return Table.of("Results side by side", columns, rows)
 
@@ -215,6 +240,8 @@ def comparison_of(judged: Sequence[Judged]) -> Table:
 def _planned(judged: Judged) -> str:
     if judged.horizon is not None:
         return seconds_text(judged.horizon.metrics.mean_latency_s)
+    if judged.updates is not None:
+        return seconds_text(judged.updates.cost.aggregation.seconds)
     return seconds_text(judged.metrics.time_s if judged.metrics else None)
 
 

@@ -10,6 +10,7 @@ from edgeplan.models.result import Result
 from edgeplan.models.violation import Check
 from edgeplan.report.plan_metrics import PlanMetrics, metrics_of, plan_of
 from edgeplan.report.schedule.horizon import Horizon, horizon_of
+from edgeplan.report.updates.updates import Updates, updates_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Judged:
         Its metrics; None where it has none.
     horizon
         Its slots, of segment_scheduling; None where it has none.
+    updates
+        Its updates, of sparse_update; None where it has none, or without an instance.
     check
         The instance's verdict; None without an instance.
     """
@@ -35,6 +38,7 @@ class Judged:
     plan: Plan | None
     metrics: PlanMetrics | None
     horizon: Horizon | None
+    updates: Updates | None
     check: Check | None
 
     @property
@@ -55,4 +59,5 @@ def judge(problem: Problem | None, result: Result) -> Judged:
     if problem is not None and result.plan is not None:
         check = problem.check(problem.plan_from_document(result.plan, source="/plan of the result"))
         plan = None if check.metrics is None else plan
-    return Judged(result, plan, metrics_of(result), horizon_of(problem, result, check), check)
+    horizon, updates = horizon_of(problem, result, check), updates_of(problem, result, check)
+    return Judged(result, plan, metrics_of(result), horizon, updates, check)

@@ -19,6 +19,7 @@ from edgeplan.report.sections.change_over import change_over
 from edgeplan.report.sections.head import gap_text, number_text
 from edgeplan.report.sections.judged import Judged
 from edgeplan.report.sections.schedule.horizon import horizon_blocks
+from edgeplan.report.sections.updates.updates import updates_blocks
 from edgeplan.report.units import bytes_text, decimal_text, run_text, seconds_text
 
 _WITHOUT_PLAN = {
@@ -42,6 +43,8 @@ def plan_section(judged: Judged, problem: Problem | None, suffix: str) -> Sectio
         blocks.append(_costs(judged.metrics))
     elif judged.horizon is not None:
         blocks += horizon_blocks(judged.horizon, suffix)
+    elif judged.updates is not None:
+        blocks += updates_blocks(judged.updates, suffix)
     elif result.plan is not None:
         blocks.append(Source("Plan as it is", json.dumps(result.plan, indent=2, ensure_ascii=False)))
     blocks += change_over(result.replanned, result.objective)

@@ -1,0 +1,1 @@
+"""Sections of sparse_update, one per file."""
