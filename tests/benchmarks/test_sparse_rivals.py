@@ -13,7 +13,7 @@ from edgeplan.models.sparse_update.examples import two_layers_two_boards
 
 
 def free_of_rules(seed: int) -> SparseUpdate | None:
-    """An instance with no rule among devices, all of which may do nothing; None where one must do something."""
+    """An instance with no rule among devices, all of which may do nothing; None where some may not."""
     document = random_document(seed, 4, 2) | {"pin": [], "forbid": [], "coverage": {}, "nested": False}
     document["depth_contribution"] = [alone or 0.0 for alone in document["depth_contribution"]]
     document["devices"] = [device | {"weight": 1.0} for device in document["devices"]]

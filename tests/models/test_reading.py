@@ -69,7 +69,11 @@ def test_a_document_with_every_field_is_read() -> None:
 
 SINGLE_FAULTS = [
     ("/format", "edgeplan/2", "must be 'edgeplan/1'"),
-    ("/problem", "sorting", "must be 'layer_assignment' or 'segment_scheduling'; name a known problem"),
+    (
+        "/problem",
+        "sorting",
+        "must be 'layer_assignment' or 'segment_scheduling' or 'sparse_update'; name a known problem",
+    ),
     ("/name", "", "must not be empty"),
     ("/name", 3, "must be a string"),
     ("/schedule", "sideways", "must be 'serial' or 'pipeline'"),
@@ -230,7 +234,9 @@ def test_of_the_empty_object_no_more_is_asked_than_format_and_problem() -> None:
     found, missing = faults({}), "required member is missing; add it,"
     assert [*found] == ["/format", "/problem"]
     assert found["/format"].endswith(f"{missing} 'edgeplan/1'")
-    assert found["/problem"].endswith(f"{missing} 'layer_assignment' or 'segment_scheduling'")
+    assert found["/problem"].endswith(
+        f"{missing} 'layer_assignment' or 'segment_scheduling' or 'sparse_update'"
+    )
 
 
 @pytest.mark.parametrize("name", [3, None, [], {}, True, "", "Layer_assignment"])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgeplan.models.sparse_update.collectives import canonical_collectives, cost_of
 from edgeplan.models.sparse_update.instance import SparseUpdateInstance
 from edgeplan.models.sparse_update.network import CollectiveCost
 from edgeplan.models.sparse_update.plan import Collective, DevicePlan, SparsePlan, Update
-from edgeplan.models.sparse_update.slices import Updated, updated_slices
+from edgeplan.models.sparse_update.slices import Updated, alike, updated_slices
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ class PlanCost:
     @cached_property
     def device_costs(self) -> tuple[DeviceCost, ...]:
         """What every device brings and takes."""
-        return tuple(device_cost(self.instance, d, device) for d, device in enumerate(self.devices))
+        found: dict[int, DeviceCost] = {}
+        for _, _, members in alike(self.devices):
+            need = _need(self.instance, self.devices[members[0]])
+            found |= {d: _cost(self.instance, d, need) for d in members}
+        return tuple(found[d] for d in range(len(self.devices)))
 
     @property
     def objective(self) -> float:
@@ -115,13 +119,25 @@ class PlanCost:
             "bytes_moved": total.bytes_moved,
             "num_groups": len({one.members for one in self.updated}),
             "num_collectives": num_collectives,
-            "devices": [asdict(cost) for cost in self.device_costs],
+            "devices": [dict(vars(cost)) for cost in self.device_costs],
         }
+
+
+class _Need(NamedTuple):
+    """What a choice takes and brings on any device."""
+
+    memory_bytes: int
+    flops: float
+    contribution: float
 
 
 def device_cost(instance: SparseUpdateInstance, d: int, plan: DevicePlan) -> DeviceCost:
     """Return memory (1), step (2) and contribution of what a device updates."""
-    device, layers = instance.devices[d], instance.layers
+    return _cost(instance, d, _need(instance, plan))
+
+
+def _need(instance: SparseUpdateInstance, plan: DevicePlan) -> _Need:
+    layers = instance.layers
     chosen = [layers[instance.layer_index[u.layer]].option_of[u.ratio] for u in plan.updates]
     first = len(layers) - plan.depth
     memory_bytes = (
@@ -136,14 +152,18 @@ def device_cost(instance: SparseUpdateInstance, d: int, plan: DevicePlan) -> Dev
             *(option.weight_gradient_flops for option in chosen),
         ]
     )
+    alone = instance.depth_contribution[plan.depth] or 0.0
+    return _Need(memory_bytes, flops, math.fsum([alone, *(option.contribution for option in chosen)]))
+
+
+def _cost(instance: SparseUpdateInstance, d: int, need: _Need) -> DeviceCost:
+    device = instance.devices[d]
     return DeviceCost(
         device.id,
-        memory_bytes,
-        memory_bytes / device.memory_bytes,
-        instance.training.batch_size * flops / device.flops_per_s,
-        math.fsum(
-            [instance.depth_contribution[plan.depth] or 0.0, *(option.contribution for option in chosen)]
-        ),
+        need.memory_bytes,
+        need.memory_bytes / device.memory_bytes,
+        instance.training.batch_size * need.flops / device.flops_per_s,
+        need.contribution,
     )
 
 

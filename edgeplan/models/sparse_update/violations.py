@@ -177,7 +177,12 @@ def _nested(cost: PlanCost) -> Iterator[Violation]:  # (4)
 
 def _pins(cost: PlanCost) -> Iterator[Violation]:
     instance = cost.instance
-    ratios = {entry.id: {update.layer: update.ratio for update in entry.updates} for entry in cost.devices}
+    named = {pin[0] for pin in instance.pin} | {pair[0] for pair in instance.forbid}
+    ratios = {
+        entry.id: {update.layer: update.ratio for update in entry.updates}
+        for entry in cost.devices
+        if entry.id in named
+    }
     for index, (device, layer, ratio) in enumerate(instance.pin):
         have = ratios[device].get(layer, 0.0)
         if have != ratio:

@@ -124,7 +124,9 @@ class AtSize:
         return self.best
 
     def _offer(self, choices: Choices | None) -> None:
-        known = None if choices is None else self.on_plan(choices)
+        if choices is None or self._improvement.objective(choices) <= self.best:
+            return
+        known = self.on_plan(choices)
         if known is not None:
             self.best = max(self.best, known)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from edgeplan.models.result import Result, SolverInfo, Stop
@@ -13,9 +12,12 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
 from edgeplan.solvers.sparse_update.at_size import AtSize
 from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import collectives_of
+from edgeplan.solvers.sparse_update.collectives import Collectives, collectives_of
 from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree import Tree
+
+_LATE = 0.2  # share of the time that is left where a search counts as stopped by time
+_JUDGEMENTS = 3  # as long as judging takes the result too, and writing it
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def _body(search: Search) -> Ending:
 
 def tree_of(search: Search, cluster: Cluster) -> Tree:
     """Return the search over all plans, which tells this one what it finds."""
-    tree = Tree(cluster, _judging(search, cluster), search.tighten_bound, _stopping(search))
+    judge = _Judge(search, cluster)
+    tree = Tree(cluster, judge.judged, search.tighten_bound, judge.is_over)
     if search.objective is not None:
         tree.best = search.objective
     return tree
@@ -50,7 +53,8 @@ def tree_of(search: Search, cluster: Cluster) -> Tree:
 
 def search_at_size(search: Search, cluster: Cluster) -> Ending:
     """Plan for many devices."""
-    method = AtSize(cluster, _judging(search, cluster), search.tighten_bound, _stopping(search))
+    judge = _Judge(search, cluster)
+    method = AtSize(cluster, judge.judged, search.tighten_bound, judge.is_over)
     if search.objective is not None:
         method.best = search.objective
     return ending(search, method.run(search.limits.remaining_s))
@@ -62,20 +66,30 @@ def ending(search: Search, done: bool) -> Ending:
         return Ending(Stop.PROOF, infeasible=True)
     if search.is_done:
         return Ending(Stop.GAP)
-    return Ending(Stop.TIME_LIMIT if time.monotonic() >= search.limits.work_until else Stop.WORK_LIMIT)
+    late = time.monotonic() >= search.limits.work_until - _LATE * search.limits.time_limit_s
+    return Ending(Stop.TIME_LIMIT if late else Stop.WORK_LIMIT)
 
 
-def _judging(search: Search, cluster: Cluster) -> Callable[[Choices], float | None]:
-    """Offer choices as plans, and return their objective where they are better than all before."""
-    collectives = collectives_of(cluster)
+@dataclass
+class _Judge:
+    """Offers choices as plans, and keeps back the time that judging the last one takes."""
 
-    def judged(choices: Choices) -> float | None:
-        before = search.objective
-        accepted = search.offer(collectives.plan(choices))
-        return search.objective if accepted and search.objective != before else None
+    search: Search
+    cluster: Cluster
+    _longest_s: float = 0.0
+    _collectives: Collectives = field(init=False)
 
-    return judged
+    def __post_init__(self) -> None:
+        self._collectives = collectives_of(self.cluster)
 
+    def judged(self, choices: Choices) -> float | None:
+        """Return the objective of choices that are better than all before and keep all rules."""
+        began, before = time.monotonic(), self.search.objective
+        accepted = self.search.offer(self._collectives.plan(choices))
+        self._longest_s = max(self._longest_s, time.monotonic() - began)
+        return self.search.objective if accepted and self.search.objective != before else None
 
-def _stopping(search: Search) -> Callable[[], bool]:
-    return lambda: search.is_done or time.monotonic() >= search.limits.work_until
+    def is_over(self) -> bool:
+        """Whether the gap is reached, or there is time for the last judgement and the result alone."""
+        over = time.monotonic() + _JUDGEMENTS * self._longest_s >= self.search.limits.work_until
+        return self.search.is_done or over
