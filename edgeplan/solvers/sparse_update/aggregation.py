@@ -20,6 +20,7 @@ from edgeplan.models.network import Network
 from edgeplan.models.sparse_update.instance import SharedNetwork
 from edgeplan.models.sparse_update.network import CollectiveCosts, Tariff
 from edgeplan.solvers.sparse_update.cluster import Array, Cluster
+from edgeplan.solvers.sparse_update.size_prices import SizePrices
 
 FREE = Tariff(0.0, 0.0)
 
@@ -74,14 +75,17 @@ class Aggregation:
         """
         key = group.tobytes()
         if key not in self._known:
-            self._known[key] = _undominated(self._tariffs(group), self._weight)
+            self._known[key] = self._prices(group)
         return self._known[key]
+
+    def _prices(self, group: Array) -> tuple[Price, ...]:
+        if isinstance(self.cluster.instance.network, Network):
+            return _undominated(self._tariffs(group), self._weight)
+        size = int(self.cluster.count @ group)
+        return (Price(float(self._by_size.fixed[size]), float(self._by_size.per_byte[size])),)
 
     def _tariffs(self, group: Array) -> Iterator[Tariff]:
         """All-reduce and broadcast of a group, from every root."""
-        if not isinstance(self.cluster.instance.network, Network):
-            yield self._by_size[int(self.cluster.count @ group)]
-            return
         costs, inside, outside = CollectiveCosts(self.cluster.instance), self.ids(group), self.ids(~group)
         reduced = costs.all_reduce_tariff(inside) if len(inside) > 1 else FREE
         for root in inside if outside else inside[:1]:
@@ -89,15 +93,8 @@ class Aggregation:
             yield Tariff(reduced.fixed_s + told.fixed_s, reduced.s_per_byte + told.s_per_byte)
 
     @cached_property
-    def _by_size(self) -> list[Tariff]:
-        """Tariffs where all pairs are alike, by the number of devices."""
-        costs, ids = CollectiveCosts(self.cluster.instance), [d.id for d in self.cluster.instance.devices]
-        found = [FREE]
-        for size in range(1, len(ids) + 1):
-            reduced = costs.all_reduce_tariff(ids[:size]) if size > 1 else FREE
-            told = costs.broadcast_tariff(ids[0], ids[size:]) if size < len(ids) else FREE
-            found.append(Tariff(reduced.fixed_s + told.fixed_s, reduced.s_per_byte + told.s_per_byte))
-        return found
+    def _by_size(self) -> SizePrices:
+        return SizePrices.of(self.cluster.instance)
 
     @property
     def is_exact(self) -> bool:

@@ -23,11 +23,11 @@ from edgeplan.solvers.sparse_update.prices import Prices
 from edgeplan.solvers.sparse_update.size_groups import SizeGroups
 from edgeplan.solvers.sparse_update.tree import Tree
 
-_COARSE = (1, 2, 3, 4, 6)  # classes of coarse clusters
+_COARSE = (2, 4, 6)  # classes of coarse clusters
 _SHARE = 0.25  # of the time that is left, for all coarse clusters
 _STEPS = 300
 _GAINED = 1e-5  # relative: a descent that lowers the bound by less was the last
-_OFTEN = 15  # answers of which one is improved
+_OFTEN = 40  # answers of which one is improved
 
 
 @dataclass

@@ -18,7 +18,7 @@ from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.collectives import Collectives
 from edgeplan.solvers.sparse_update.prices import option_values
 
-_BARRED = 3  # groups of a class of which each is given up for a trial
+_BARRED, _FEW_BARRED = 3, 1  # groups of a class of which each is given up for a trial
 
 Limits = tuple[Array, Array, Array]
 """Of one class: allowed options, layers that it may leave alone, and allowed depths."""
@@ -74,7 +74,8 @@ class Improvement:
         limits = self._limits(c, choices, range(self.cluster.num_classes))
         groups = self.collectives.groups_of(c, self.cluster.updated(choices))
         found = [(-np.inf, choices)]
-        for barred in (None, *groups[:_BARRED]):
+        num = _BARRED if self.cluster.is_listed else _FEW_BARRED
+        for barred in (None, *groups[:num]):
             better = self._rechosen(c, choices, limits, barred)
             if better is not None:
                 found.append((self.objective(better), better))

@@ -50,6 +50,8 @@ class SizeGroups(Groups):
         high = np.unique(chain)
         low = np.concatenate([[1], high[:-1] + 1])
         prices = SizePrices.of(cluster.instance)
+        if cluster.instance.collectives == "free":
+            prices = prices.covering(shares_broadcasts=not aggregation.is_exact)
         fixed = np.array([prices.fixed[a : b + 1].min() for a, b in zip(low, high, strict=True)])
         return cls(cluster, fixed, *pools(aggregation, len(fixed)), prices, low, high)
 

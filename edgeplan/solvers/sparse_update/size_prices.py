@@ -38,10 +38,21 @@ class SizePrices:
         )
         fixed = latency_s * (hops + told)
         per_byte = s_per_byte * (hops / np.maximum(inside, 1) + copies)
-        if instance.collectives == "free":  # sets may share broadcasts, and hold more than who updates
-            fixed[2:] -= latency_s * told[2:]
-            per_byte[1:] = np.minimum.accumulate(per_byte[:0:-1])[::-1]
         return cls(weight * fixed, weight * per_byte)
+
+    def covering(self, *, shares_broadcasts: bool) -> SizePrices:
+        """Return what sets that hold so many devices cost at least, being as large as they like.
+
+        Parameters
+        ----------
+        shares_broadcasts
+            Whether a broadcast may serve several sets, so that some pay no latency of their own.
+        """
+        zero, fixed = np.zeros(1), 0.0 if shares_broadcasts else float(self.fixed[1:].min())
+        cheapest = np.minimum.accumulate(self.per_byte[:0:-1])[::-1]
+        return SizePrices(
+            np.concatenate([zero, np.full(len(cheapest), fixed)]), np.concatenate([zero, cheapest])
+        )
 
     @property
     def jumps(self) -> Array:
