@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -241,15 +242,28 @@ def check(problem: Problem, plan: PlanDocument) -> Check:
     return problem.check(plan)
 
 
-def run(problem: Problem, plan: AssignmentPlan, *, out: Path, **settings: Any) -> dict[str, Any]:
-    """Execute a plan of layer_assignment with torch.distributed and compare predicted with measured.
+def run(
+    problem: Problem,
+    plan: PlanDocument,
+    *,
+    out: Path,
+    notes: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Execute a plan with torch.distributed and compare predicted with measured.
 
     Parameters
     ----------
+    problem
+        An instance of layer_assignment with schedule serial, or of sparse_update.
     out
         Folder for the run's files; made if it is missing.
+    notes
+        Of sparse_update alone: the instance as plain JSON with its notes, which say what is trained and
+        which `load` drops.
     settings
-        Fields of `edgeplan.runtime.snake.RunSettings`.
+        Fields of `edgeplan.runtime.snake.RunSettings`, or of
+        `edgeplan.runtime.sparse.execution.RunSettings`.
 
     Returns
     -------
@@ -259,10 +273,18 @@ def run(problem: Problem, plan: AssignmentPlan, *, out: Path, **settings: Any) -
     Raises
     ------
     UsageError
-        When the problem is another one.
+        When the problem is another one, or the plan cannot be run.
     """
+    if isinstance(problem, SparseUpdate):
+        _check_plan(problem, plan)
+        assert isinstance(plan, SparsePlan)
+        from edgeplan.runtime.sparse.execution import RunSettings as UpdateSettings
+        from edgeplan.runtime.sparse.execution import run as run_updates
+
+        return run_updates(problem, plan, notes or {}, UpdateSettings(**settings), out=out)
     assignment = as_layer_assignment(problem, "run")
     _check_plan(assignment, plan)
+    assert isinstance(plan, AssignmentPlan)
     from edgeplan.runtime.snake import RunSettings
     from edgeplan.runtime.snake import run as run_plan
 

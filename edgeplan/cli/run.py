@@ -2,75 +2,194 @@
 
 from __future__ import annotations
 
+import json as plain_json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.markup import escape
 
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, read_plan, write_json
+from edgeplan.errors import UsageError
 from edgeplan.extras import require
-from edgeplan.models.layer_assignment import Plan
-from edgeplan.models.problems import as_layer_assignment, load
+from edgeplan.models.document import parse
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.problem import PlanDocument, Problem
+from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 
 _MISSED = 6
+_OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate")
+_OF_UPDATES = ("local_steps", "collectives")
+
+Progress = Callable[[dict[str, Any]], None]
 
 
 def run(
     instance: Annotated[Path, typer.Argument(help="Instance JSON.")],
     result: Annotated[Path, typer.Argument(help='Result JSON, or a bare {"plan": ...}.')],
     out: Annotated[Path, typer.Option(help="Folder for the run's files.")] = Path("run"),
-    network: Annotated[
-        str | None, typer.Option(help="Known network or package.module:factory; default: the model's name.")
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="layer_assignment: rounds over all stages, 3 by default; sparse_update: aggregations, 30 by "
+            "default.",
+        ),
     ] = None,
-    data: Annotated[str, typer.Option(help="digits, or cifar10:FOLDER (binary version).")] = "digits",
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds over all stages.")] = 3,
-    alpha: Annotated[float, typer.Option(help="Dirichlet concentration of the split over labels.")] = 2.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of parameters, split and sample order.")] = 0,
-    learning_rate: Annotated[float | None, typer.Option(help="Default: by the optimizer.")] = None,
-    baseline: Annotated[str, typer.Option(help="none, or fedavg: federated averaging beside it.")] = "none",
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="layer_assignment: of parameters, split and sample order; sparse_update: where in its "
+            "images each device begins.",
+        ),
+    ] = 0,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="What to run beside it. layer_assignment: none (default) or fedavg, federated averaging; "
+            "sparse_update: dense (default), data parallelism of everything, or none."
+        ),
+    ] = None,
+    no_baseline: Annotated[bool, typer.Option("--no-baseline", help="The same as --baseline none.")] = False,
     shape: Annotated[
         bool, typer.Option("--shape/--no-shape", help="Impose the instance's links, speeds and windows.")
     ] = True,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one process.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="layer_assignment: known network or package.module:factory; default: the model's name."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="layer_assignment: digits (default), or cifar10:FOLDER (binary version)."),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            help="layer_assignment: Dirichlet concentration of the split over labels; 2 by default."
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="layer_assignment: default by the optimizer.")
+    ] = None,
+    local_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="sparse_update: steps of a device before each aggregation; 1 by default."),
+    ] = None,
+    collectives: Annotated[
+        str | None,
+        typer.Option(
+            help="sparse_update: emulated (default), messages on the instance's network; or gloo, "
+            "torch.distributed's own over loopback."
+        ),
+    ] = None,
 ) -> None:
-    """Execute a plan on this machine, a process a node, and set predicted beside measured.
+    """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
-    Real parameters travel as the plan says and the assigned layers are trained on each node's shard.
-    The report is in OUT/run.json. Exit code 6: bytes or untouched parameters are not as predicted.
+    Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
+    shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
+    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json.
+    Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted.
 
-    Example: edgeplan run instance.json result.json --rounds 3 --baseline fedavg --out run
+    Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
-    problem = as_layer_assignment(load(instance), "run")
-    plan, warning = read_plan(result, problem)
-    if warning:
-        stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    problem, notes = _read_instance(instance)
+    options = {
+        "rounds": rounds,
+        "baseline": _baseline(baseline, no_baseline),
+        "network": network,
+        "data": data,
+        "alpha": alpha,
+        "learning_rate": learning_rate,
+        "local_steps": local_steps,
+        "collectives": collectives,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    settings: dict[str, Any] = {"seed": seed, "shape": shape, "threads": threads, **given}
+    if isinstance(problem, SparseUpdate):
+        report, table = _run_updates(problem, notes, result, settings, out)
+    else:
+        assignment = as_layer_assignment(problem, "run")
+        report, table = _run_assignment(assignment, result, settings, out)
+    if json:
+        write_json(report, STANDARD)
+    else:
+        stderr.print(table)
+    raise typer.Exit(0 if report["passed"] else _MISSED)
+
+
+def _read_instance(path: Path) -> tuple[Problem, dict[str, Any]]:
+    """Read an instance, and the same document with the notes that a problem does not keep."""
+    source = "stdin" if path == STANDARD else str(path)
+    text = read_bytes(path)
+    document, faults = parse(text, source=source)
+    problem = problem_from_document(document, also=faults, source=source)
+    notes: dict[str, Any] = plain_json.loads(text)
+    return problem, notes
+
+
+def _baseline(baseline: str | None, no_baseline: bool) -> str | None:
+    if no_baseline and baseline not in (None, "none"):
+        raise UsageError(f"--no-baseline: contradicts --baseline {baseline}; leave one of them out")
+    return "none" if no_baseline else baseline
+
+
+def _refuse(settings: dict[str, Any], names: tuple[str, ...], problem: Problem) -> None:
+    """Refuse options that say nothing about this problem."""
+    for name in names:
+        if name in settings:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option}: {settings[name]}: says nothing about {problem.name}; leave it out")
+
+
+def _run_assignment(
+    problem: LayerAssignment, result: Path, settings: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], RenderableType]:
+    _refuse(settings, _OF_UPDATES, problem)
+    plan = _read_plan(result, problem)
     assert isinstance(plan, Plan)
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.snake import RunSettings, render
     from edgeplan.runtime.snake import run as run_plan
 
-    settings = RunSettings(
-        network=network,
-        data=data,
-        rounds=rounds,
-        alpha=alpha,
-        seed=seed,
-        learning_rate=learning_rate,
-        baseline=baseline,
-        shape=shape,
-        threads=threads,
-    )
-    report = run_plan(problem, plan, settings, out=out, on_progress=_say if stderr.is_terminal else None)
-    if json:
-        write_json(report, STANDARD)
-    else:
-        stderr.print(render(report))
-    raise typer.Exit(0 if report["passed"] else _MISSED)
+    report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
+    return report, render(report)
+
+
+def _run_updates(
+    problem: SparseUpdate, notes: dict[str, Any], result: Path, settings: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], RenderableType]:
+    _refuse(settings, _OF_ASSIGNMENT, problem)
+    plan = _read_plan(result, problem)
+    assert isinstance(plan, SparsePlan)
+    require("torch", purpose="edgeplan run")
+    from edgeplan.runtime.sparse.execution import RunSettings, render
+    from edgeplan.runtime.sparse.execution import run as run_plan
+
+    report = run_plan(problem, plan, notes, RunSettings(**settings), out=out, on_progress=_progress())
+    return report, render(report)
+
+
+def _read_plan(result: Path, problem: Problem) -> PlanDocument:
+    plan, warning = read_plan(result, problem)
+    if warning:
+        stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    return plan
+
+
+def _progress() -> Progress | None:
+    return _say if stderr.is_terminal else None
 
 
 def _say(scored: dict[str, Any]) -> None:
+    loss = "no number" if scored["loss"] is None else f"{scored['loss']:.4g}"
     accuracy = f"accuracy {100 * scored['accuracy']:.1f} %"
-    stderr.print(f"[dim]round {scored['round']}: loss {scored['loss']:.4g}, {accuracy}[/dim]")
+    stderr.print(f"[dim]{scored['phase']}, round {scored['round']}: loss {loss}, {accuracy}[/dim]")

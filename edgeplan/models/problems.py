@@ -107,8 +107,8 @@ def as_layer_assignment(problem: Problem, verb: str) -> LayerAssignment:
         When it is another problem.
     """
     if not isinstance(problem, LayerAssignment):
-        known, instead = LayerAssignment.name, _INSTEAD[verb]
-        raise UsageError(f'/problem: "{problem.name}": {verb} knows {known} only; {instead}')
+        known = LayerAssignment.name + (f" and {SparseUpdate.name}" if verb == "run" else "")
+        raise UsageError(f'/problem: "{problem.name}": {verb} knows {known} only; {_INSTEAD[verb]}')
     return problem
 
 

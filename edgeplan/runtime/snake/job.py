@@ -10,24 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.processes import joining
+from edgeplan.runtime.processes.records import forget_earlier_run
 from edgeplan.runtime.snake import itinerary, validation
 from edgeplan.runtime.snake.data.images import Images, read_images
 from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
 from edgeplan.runtime.snake.device.workload import Workload
-from edgeplan.runtime.snake.records import (
-    events_path,
-    failure_path,
-    progress_path,
-    read_json,
-    report_path,
-    write_json,
-)
+from edgeplan.runtime.snake.records import read_json, write_json
 from edgeplan.runtime.snake.settings import RunSettings
 
 JOB_FILE = "job.json"
 TEST = "test"
-SUPERVISED = "EDGEPLAN_SUPERVISED"
-"""Environment variable of processes whose standard input closes with their supervisor."""
+SUPERVISED = joining.SUPERVISED
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_ROUNDS = 20.0
 
@@ -169,12 +163,7 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
 
 
 def _write(job: Job, parts: Sequence[Images], test: Images) -> None:
-    job.folder.mkdir(parents=True, exist_ok=True)
-    for rank in range(job.world_size):
-        events_path(job.folder, rank).unlink(missing_ok=True)
-        failure_path(job.folder, rank).unlink(missing_ok=True)
-    progress_path(job.folder).unlink(missing_ok=True)
-    report_path(job.folder).unlink(missing_ok=True)
+    forget_earlier_run(job.folder, job.world_size)
     for stage, part in enumerate(parts):
         write_images(part, job.folder, str(stage))
     write_images(test, job.folder, TEST)

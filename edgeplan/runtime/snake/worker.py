@@ -5,15 +5,8 @@ Ranks 0 to K-1 are the stages' nodes in visiting order; rank K is the server, wi
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import astuple
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +14,16 @@ import torch
 import torch.distributed as dist
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step
 from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
 from edgeplan.runtime.snake.federated import federated_round
-from edgeplan.runtime.snake.job import SUPERVISED, Job
+from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.records import (
     events_path,
-    failure_path,
     parameters_path,
     read_json,
     report_path,
@@ -39,61 +32,15 @@ from edgeplan.runtime.snake.records import (
 from edgeplan.runtime.snake.report.comparison import run_report
 from edgeplan.runtime.snake.serial_rounds import serial_round
 
-LOOPBACK = "lo"
-
 
 def main(arguments: list[str]) -> None:
     """Play the part that the environment's ``RANK`` names."""
     if len(arguments) != 1:
         raise UsageError("usage: python -m edgeplan.runtime.snake.worker JOB.json")
     job = Job.read(Path(arguments[0]).resolve())
-    rank = int(os.environ["RANK"])
-    if os.environ.get(SUPERVISED):
-        _end_with_supervisor()
-    with _failure_noted(job, rank), _process_group(job):
+    threads, timeout_s = job.settings.threads, job.timeout_s
+    with taking_part(job.folder, world_size=job.world_size, threads=threads, timeout_s=timeout_s) as rank:
         _take_part(job, rank)
-
-
-def _end_with_supervisor() -> None:
-    """Exit when the supervisor's end of standard input closes, however it ended."""
-
-    def watch() -> None:
-        os.read(0, 1)  # not sys.stdin, whose lock the interpreter wants at its own end
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _failure_noted(job: Job, rank: int) -> Iterator[None]:
-    """Leave the moment of a failure: the earliest one tells the cause from its consequences."""
-    done = False
-    try:
-        yield
-        done = True
-    finally:
-        if not done:
-            write_json(failure_path(job.folder, rank), {"moment_s": time.monotonic()})
-
-
-@contextmanager
-def _process_group(job: Job) -> Iterator[None]:
-    torch.set_num_threads(job.settings.threads)
-    if int(os.environ["WORLD_SIZE"]) != job.world_size:
-        raise UsageError(
-            f"WORLD_SIZE {os.environ['WORLD_SIZE']}: the job needs {job.world_size} processes; start as many"
-        )
-    if os.environ["MASTER_ADDR"] in ("127.0.0.1", "localhost") and LOOPBACK in _interfaces():
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
-    dist.init_process_group("gloo", timeout=timedelta(seconds=job.timeout_s))
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
-
-
-def _interfaces() -> list[str]:
-    return [name for _, name in socket.if_nameindex()]
 
 
 def _take_part(job: Job, rank: int) -> None:

@@ -1,0 +1,58 @@
+"""Files that processes leave for each other: JSON, complete or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+"""What a process saw: its kind under ``event``, its place in the run, and figures."""
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write beside `path` and rename, so that no reader meets half a file."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Read what `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def events_path(folder: Path, rank: int) -> Path:
+    """Where a process leaves its events."""
+    return folder / f"events-{rank}.json"
+
+
+def failure_path(folder: Path, rank: int) -> Path:
+    """Where a process that fails leaves the moment of its failure."""
+    return folder / f"failure-{rank}.json"
+
+
+def log_path(folder: Path, rank: int) -> Path:
+    """Where a process's standard error goes."""
+    return folder / f"rank-{rank}.log"
+
+
+def progress_path(folder: Path) -> Path:
+    """Where the process that scored a round tells of it."""
+    return folder / "progress.json"
+
+
+def report_path(folder: Path) -> Path:
+    """Where the finished run's report stands."""
+    return folder / "run.json"
+
+
+def forget_earlier_run(folder: Path, world_size: int) -> None:
+    """Make the folder, and remove what another run would be taken for this one by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for rank in range(world_size):
+        events_path(folder, rank).unlink(missing_ok=True)
+        failure_path(folder, rank).unlink(missing_ok=True)
+    progress_path(folder).unlink(missing_ok=True)
+    report_path(folder).unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""Run a plan of sparse_update: a process a device, real training, real collectives.
+
+Every device prunes the common start to its own plan. A round is some steps of SGD on its own images, and the
+collectives of the plan in their one order: what several devices trained is averaged among them and told to
+the others, so that all replicas hold the same parameters again. This is checked, to the bit, after every
+round. Momentum stays with its device.
+
+The collectives are made of messages between two devices that take as long as on the instance's network
+(`edgeplan.runtime.sparse.execution.exchange`), or are torch.distributed's own. After the run the devices
+train everything from the same start on the same images, averaged by one all-reduce: dense data parallelism.
+
+`run` prepares the job (validation, start), starts the processes, and returns the report that sets the
+plan's predictions beside what was measured. `prepare` alone writes the job for torchrun::
+
+    torchrun --nproc-per-node N -m edgeplan.runtime.sparse.execution.worker OUT/job.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.runtime.processes.supervision import Progress as Progress
+from edgeplan.runtime.processes.supervision import supervise as supervise
+from edgeplan.runtime.sparse.execution.job import Job as Job
+from edgeplan.runtime.sparse.execution.job import prepare as prepare
+from edgeplan.runtime.sparse.execution.report.table import render as render
+from edgeplan.runtime.sparse.execution.settings import RunSettings as RunSettings
+
+
+def run(
+    problem: SparseUpdate,
+    plan: SparsePlan,
+    notes: Mapping[str, Any],
+    settings: RunSettings,
+    *,
+    out: Path,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run a plan and compare it with its prediction.
+
+    Parameters
+    ----------
+    problem
+        An instance that was made from a workload.
+    plan
+        A plan without violations.
+    notes
+        The instance as plain JSON with its notes, which say what is trained; reading a problem drops them.
+    settings
+        Rounds, steps, way of the collectives.
+    out
+        Folder for the job, the processes' logs, the trained parameters (``parameters.pt``) and the report
+        (``run.json``).
+    on_progress
+        Called after each scored round.
+
+    Returns
+    -------
+    dict[str, Any]
+        The report; ``passed`` is false when bytes or collectives differ from the prediction, or a step took
+        more memory than its device has.
+
+    Raises
+    ------
+    UsageError
+        When the instance does not say what is trained, or the plan cannot be run.
+    RunError
+        When a process failed, or replicas came to differ.
+    """
+    job = prepare(problem, plan, notes, settings, out=out)
+    return supervise(job.crew, on_progress)

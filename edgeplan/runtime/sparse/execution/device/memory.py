@@ -1,0 +1,68 @@
+"""What a step keeps and takes on a device: live tensors, and saved ones beside those of eager PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from edgeplan.models.sparse_update.plan import DevicePlan
+from edgeplan.runtime.snake.device.memory import LiveTensors
+from edgeplan.runtime.sparse.counting import count_saved_bytes
+from edgeplan.runtime.sparse.execution.device.material import Material
+from edgeplan.runtime.sparse.execution.device.replica import Replica
+from edgeplan.runtime.sparse.workload import Batch
+
+MEASURED_STEPS = 2  # a momentum exists from the second step on
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Memory of a training step.
+
+    Parameters
+    ----------
+    peak_bytes
+        Most that lives at once: parameters, buffers, orders of channels, the batch, gradients, momentum, and
+        everything that operators put out. What the base of an instance counts is in it.
+    saved_bytes
+        What autograd keeps of the batch from the forward to the backward pass.
+    eager_saved_bytes
+        What it keeps in eager PyTorch when the same biases, and the whole weights of the same layers, are
+        trained.
+    """
+
+    peak_bytes: int
+    saved_bytes: int
+    eager_saved_bytes: int
+
+
+def measure(material: Material, trained: DevicePlan, batch: Batch) -> StepMemory:
+    """Measure steps on copies, so that the count neither slows the timed ones down nor changes anything."""
+    images, _ = batch
+    pruned = Replica(material, trained).network.module
+    return StepMemory(
+        _peak_bytes(Replica(material, trained), material, batch),
+        count_saved_bytes(pruned, images),
+        count_saved_bytes(_eager(material, trained), images),
+    )
+
+
+def _peak_bytes(replica: Replica, material: Material, batch: Batch) -> int:
+    module = replica.network.module
+    existing = [*module.parameters(), *module.buffers(), *material.orders.values(), *batch]
+    with LiveTensors(existing) as live:
+        for _ in range(MEASURED_STEPS):
+            replica.train(batch)
+    return int(live.peak_bytes)
+
+
+def _eager(material: Material, trained: DevicePlan) -> nn.Module:
+    """The network as it is, in evaluation mode, with gradients required of what the device trains."""
+    module = material.workload.start().requires_grad_(False)
+    for layer in material.layers[len(material.layers) - trained.depth :]:
+        if layer.bias_parameters:
+            module.get_parameter(f"{layer.norm or layer.name}.bias").requires_grad_(True)
+    for update in trained.updates:
+        module.get_parameter(f"{update.layer}.weight").requires_grad_(True)
+    return module

@@ -1,0 +1,124 @@
+"""Messages between two devices: gloo send and receive, counted, and as slow as the instance says.
+
+What a device sends leaves it one message after another, each for as long as its bytes take at the rate of
+the link, and arrives by the latency later; receiving does not hold up sending. The moment of arrival travels
+ahead of the values in the same message, and the receiver sleeps until then. So a collective takes as long as
+its messages make it take on such a network, and nothing here knows equation (7). The stamp of 8 bytes stands
+for the headers of a real network, and is not counted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from edgeplan.errors import RunError
+from edgeplan.runtime.snake.device.link import Shape
+
+STAMP_ELEMENTS = 2
+"""Float32 elements that have the bytes of a float64."""
+
+ShapeOf = Callable[[int, int], Shape]
+"""Latency and rate from a rank to another."""
+
+
+def unshaped(_source: int, _target: int) -> Shape:
+    """Return a link that takes no time of its own."""
+    return Shape(0.0, math.inf)
+
+
+class Link(Protocol):
+    """Carries vectors between the members of a group."""
+
+    def send(self, values: Tensor, target: int) -> None:
+        """Begin to send; the values may be changed after."""
+
+    def receive(self, count: int, source: int) -> Tensor:
+        """Wait for so many values."""
+
+    def finish(self) -> None:
+        """Wait until everything has been handed over."""
+
+
+class Uplink:
+    """The way out of a device, which its messages take one after another.
+
+    Examples
+    --------
+    >>> uplink, shape = Uplink(), Shape(latency_s=0.5, bit_per_s=8.0)
+    >>> [uplink.arrival_s(0.0, num_bytes=2, shape=shape) for _ in range(3)]
+    [2.5, 4.5, 6.5]
+    >>> uplink.arrival_s(10.0, num_bytes=0, shape=shape)
+    10.5
+    """
+
+    def __init__(self) -> None:
+        self._free_s = -math.inf
+        self.sent_bytes = 0
+
+    def arrival_s(self, now_s: float, num_bytes: int, shape: Shape) -> float:
+        """Take a message on its way, and say when it arrives."""
+        self.sent_bytes += num_bytes
+        begin_s = max(now_s, self._free_s)
+        self._free_s = begin_s + shape.transfer_s(num_bytes) - shape.latency_s
+        return self._free_s + shape.latency_s
+
+
+class GlooLink:
+    """Carries vectors of float32 by gloo's messages.
+
+    Parameters
+    ----------
+    rank
+        Of this process.
+    group
+        Process group of the members.
+    uplink
+        Of this device, the same for all groups.
+    shape_of
+        The network to be imitated.
+    """
+
+    def __init__(self, rank: int, group: Any, uplink: Uplink, shape_of: ShapeOf) -> None:
+        self._rank = rank
+        self._group = group
+        self._uplink = uplink
+        self._shape_of = shape_of
+        self._sending: list[tuple[int, Any, Tensor]] = []
+
+    def send(self, values: Tensor, target: int) -> None:
+        """Begin to send; the values may be changed after."""
+        shape = self._shape_of(self._rank, target)
+        arrival_s = self._uplink.arrival_s(time.monotonic(), values.nbytes, shape)
+        stamp = torch.tensor([arrival_s], dtype=torch.float64).view(torch.float32)
+        message = torch.cat([stamp, values])
+        work = _named(target, lambda: dist.isend(message, target, group=self._group))
+        self._sending.append((target, work, message))  # gloo reads the message until it is gone
+
+    def receive(self, count: int, source: int) -> Tensor:
+        """Wait for so many values, and for the moment when they arrive."""
+        message = torch.empty(STAMP_ELEMENTS + count)
+        _named(source, lambda: dist.recv(message, source, group=self._group))
+        arrival_s = float(message[:STAMP_ELEMENTS].view(torch.float64))
+        time.sleep(max(0.0, arrival_s - time.monotonic()))
+        return message[STAMP_ELEMENTS:]
+
+    def finish(self) -> None:
+        """Wait until everything has been handed over."""
+        for target, work, _ in self._sending:
+            _named(target, work.wait)
+        self._sending.clear()
+
+
+def _named(peer: int, operation: Callable[[], Any]) -> Any:
+    """Run a transfer; torch's own error does not say which process is suspect."""
+    try:
+        return operation()
+    except RuntimeError as error:
+        raise RunError(f"no exchange with rank {peer}: {error}") from error

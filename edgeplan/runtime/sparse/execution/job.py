@@ -1,0 +1,145 @@
+"""The job file: all that a process needs to play its part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.models.sparse_update.plan_cost import PlanCost
+from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
+from edgeplan.runtime.processes.supervision import Crew
+from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN, Phase, dense_cost
+from edgeplan.runtime.sparse.execution.settings import NONE, RunSettings
+from edgeplan.runtime.sparse.execution.validation import validate
+from edgeplan.runtime.sparse.workload import Workload, WorkloadSettings, is_start_of, settings_in
+
+JOB_FILE = "job.json"
+PROGRAM = "edgeplan.runtime.sparse.execution.worker"
+LEAST_TIMEOUT_S = 600.0
+TIMEOUT_ROUNDS = 20.0
+
+
+def parameters_path(folder: Path) -> Path:
+    """Where the trained parameters and buffers stand, by name, as ``torch.save`` writes them."""
+    return folder / "parameters.pt"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A validated run.
+
+    Parameters
+    ----------
+    problem, plan, settings
+        What is run, and how.
+    workload
+        What is trained; its start is kept already.
+    same_start
+        Whether the instance was made from this start.
+    folder
+        Holds the job, and later the report.
+    """
+
+    problem: SparseUpdate
+    plan: SparsePlan
+    settings: RunSettings
+    workload: Workload
+    same_start: bool
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the job file stands."""
+        return self.folder / JOB_FILE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ids of the devices; a device's rank is its index."""
+        return tuple(device.id for device in self.problem.instance.devices)
+
+    @property
+    def crew(self) -> Crew:
+        """The processes, one a device."""
+        names = tuple(f"device {name}" for name in self.names)
+        return Crew(PROGRAM, self.path, names, self.settings.threads)
+
+    @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """What is run, one after the other."""
+        plan = Phase(PLAN, self.problem.cost(self.plan))
+        dense = None if self.settings.baseline == NONE else dense_cost(self.problem.instance)
+        return (plan,) if dense is None else (plan, Phase(DENSE, dense))
+
+    def round_s(self, cost: PlanCost) -> float:
+        """Predicted seconds of a round: the slowest device's steps, and the collectives."""
+        slowest_s = max(device.step_s for device in cost.device_costs)
+        return self.settings.local_steps * slowest_s + cost.aggregation.seconds
+
+    @property
+    def timeout_s(self) -> float:
+        """Longest wait of one process for another, in seconds."""
+        longest_s = max(self.round_s(phase.cost) for phase in self.phases)
+        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * longest_s)
+
+    def write(self) -> None:
+        """Write the job file."""
+        write_json(
+            self.path,
+            {
+                "format": "edgeplan/1",
+                "kind": "run_job",
+                "instance": self.problem.to_document(),
+                "plan": self.plan.to_document(),
+                "settings": self.settings.to_document(),
+                "workload": self.workload.settings.to_document(),
+                "starts": str(self.workload.path.parent.resolve()),
+                "same_start": self.same_start,
+            },
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Job:
+        """Read a job file."""
+        document = read_json(path)
+        return cls(
+            problem=SparseUpdate.from_document(document["instance"]),
+            plan=SparsePlan.from_document(document["plan"]),
+            settings=RunSettings.from_document(document["settings"]),
+            workload=Workload(WorkloadSettings.from_document(document["workload"]), Path(document["starts"])),
+            same_start=document["same_start"],
+            folder=path.parent,
+        )
+
+
+def prepare(
+    problem: SparseUpdate, plan: SparsePlan, notes: Mapping[str, Any], settings: RunSettings, *, out: Path
+) -> Job:
+    """Validate a run, make the start where it is not kept yet, and write the job file.
+
+    Parameters
+    ----------
+    problem, plan, settings
+        What is run, and how.
+    notes
+        The instance as plain JSON with its notes, which say what is trained.
+    out
+        Folder of the run; made if missing, what an earlier run left in it is replaced.
+
+    Raises
+    ------
+    UsageError
+        When the instance does not say what is trained, or the plan cannot be run.
+    InvalidInputError
+        With every fault of the note.
+    """
+    workload = Workload(settings_in(notes))
+    validate(problem, plan, workload, settings)
+    workload.prepare()
+    job = Job(problem, plan, settings, workload, is_start_of(workload, notes), out.resolve())
+    forget_earlier_run(job.folder, len(job.names))
+    job.write()
+    return job

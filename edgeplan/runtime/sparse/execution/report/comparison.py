@@ -1,0 +1,87 @@
+"""The report of a run: what the problem predicted beside what was measured, and the dense baseline."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+
+from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.sparse.execution.device.calibration import flops_of
+from edgeplan.runtime.sparse.execution.job import Job
+from edgeplan.runtime.sparse.execution.phases import largest_update
+from edgeplan.runtime.sparse.execution.report.notes import notes_on
+from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject, PhaseFigures
+from edgeplan.runtime.sparse.execution.report.seen import Seen
+from edgeplan.runtime.sparse.layers import TracedLayer
+
+
+def run_report(
+    job: Job, layers: Sequence[TracedLayer], events: Iterable[Event], *, torch_version: str
+) -> JsonObject:
+    """Build the report from the events of all processes.
+
+    Parameters
+    ----------
+    job
+        The run.
+    layers
+        Layers of the network.
+    events
+        What the processes saw.
+    torch_version
+        Version that ran.
+    """
+    seen = Seen(events)
+    plan, *others = (PhaseFigures(job, phase, layers, seen) for phase in job.phases)
+    failures = [*_over_limit(plan), *(failure for one in (plan, *others) for failure in one.failures())]
+    return {
+        "format": "edgeplan/1",
+        "kind": "run",
+        "problem": job.problem.name,
+        "instance_sha256": job.problem.instance_sha256,
+        "name": job.problem.instance.name,
+        "passed": not failures,
+        "failures": failures,
+        "settings": job.settings.to_document(),
+        "workload": job.workload.settings.to_document(),
+        "machine": _machine(job, seen, torch_version),
+        "notes": notes_on(job, plan.rounds),
+        "nodes": [
+            {"node": name, "rank": rank, "process_peak_bytes": ended["process_peak_bytes"]}
+            for rank, (name, ended) in enumerate(zip(job.names, seen.all("ended"), strict=True))
+        ],
+        **plan.to_document(),
+        "baseline": _baseline(job, others[0]) if others else None,
+    }
+
+
+def _over_limit(plan: PhaseFigures) -> Iterator[str]:
+    for device in plan.devices:
+        taken, limit = device["measured"]["memory_bytes"], device["limit_bytes"]
+        if taken > limit:
+            yield f"device {device['id']}: a step took {taken} bytes, more than its {limit}"
+
+
+def _machine(job: Job, seen: Seen, torch_version: str) -> JsonObject:
+    instance = job.problem.instance
+    rates = [
+        flops_of(instance, rank, trained) / seen.all("calibrated")[rank]["processor_s"]
+        for rank, trained in enumerate(largest_update(instance))
+    ]
+    return {
+        "cores": os.cpu_count(),
+        "torch": torch_version,
+        "calibrated_flops_per_s": statistics.median(rates),
+    }
+
+
+def _baseline(job: Job, figures: PhaseFigures) -> JsonObject:
+    document = figures.to_document()
+    return {
+        "name": figures.phase.name,
+        **document,
+        "accuracy": document["totals"]["accuracy"],
+        "bytes_per_round": document["totals"]["measured_bytes_per_round"],
+        "device_iterations": len(job.names) * job.settings.local_steps * job.settings.rounds,
+    }

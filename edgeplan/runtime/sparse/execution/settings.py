@@ -1,0 +1,62 @@
+"""How a run is made; nothing here changes what the plan says."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
+
+DENSE, NONE = "dense", "none"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of a run.
+
+    Parameters
+    ----------
+    rounds
+        Aggregations.
+    local_steps
+        Steps of every device before each of them.
+    seed
+        Where in its endless stream of shuffled images each device begins; what is trained has its seed in
+        the instance.
+    collectives
+        ``emulated`` as messages on the instance's network, or ``gloo`` by torch.distributed.
+    shape
+        Whether emulated messages take the time that the instance's network gives them.
+    baseline
+        ``dense`` for dense data parallelism after the run, or ``none``.
+    score_every
+        Rounds from one score on the held-out images to the next; the last round has one in any case.
+    threads
+        Threads of one process.
+    timeout_s
+        Longest wait for another process, in seconds; None follows from the plan's time.
+
+    Examples
+    --------
+    >>> RunSettings.from_document(RunSettings(rounds=2).to_document()).rounds
+    2
+    """
+
+    rounds: int = 30
+    local_steps: int = 1
+    seed: int = 0
+    collectives: str = EMULATED
+    shape: bool = True
+    baseline: str = DENSE
+    score_every: int = 5
+    threads: int = 1
+    timeout_s: float | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> RunSettings:
+        """Build the settings that `to_document` returned."""
+        return cls(**document)

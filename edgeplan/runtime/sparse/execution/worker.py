@@ -1,0 +1,52 @@
+"""One process of a run: ``python -m edgeplan.runtime.sparse.execution.worker JOB.json``, also under torchrun.
+
+Its rank is the index of its device.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from edgeplan.errors import UsageError
+from edgeplan.runtime.processes.joining import taking_part
+from edgeplan.runtime.processes.records import events_path, read_json, report_path, write_json
+from edgeplan.runtime.snake.device.memory import process_peak_bytes
+from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
+from edgeplan.runtime.sparse.execution.job import Job
+from edgeplan.runtime.sparse.execution.report.comparison import run_report
+from edgeplan.runtime.sparse.execution.rounds import calibrate, run_phase
+
+
+def main(arguments: list[str]) -> None:
+    """Play the part that the environment's ``RANK`` names."""
+    if len(arguments) != 1:
+        raise UsageError("usage: python -m edgeplan.runtime.sparse.execution.worker JOB.json")
+    job = Job.read(Path(arguments[0]).resolve())
+    crew, timeout_s = job.crew, job.timeout_s
+    with taking_part(
+        job.folder, world_size=len(crew.names), threads=crew.threads, timeout_s=timeout_s
+    ) as rank:
+        _take_part(DeviceProcess.of(job, rank))
+
+
+def _take_part(device: DeviceProcess) -> None:
+    calibrate(device)
+    for phase in device.job.phases:
+        run_phase(device, phase)
+    device.note("ended", process_peak_bytes=process_peak_bytes())
+    folder = device.job.folder
+    write_json(events_path(folder, device.rank), device.events)
+    dist.barrier()
+    if device.rank == 0:
+        ranks = range(len(device.job.names))
+        events = [event for rank in ranks for event in read_json(events_path(folder, rank))]
+        report = run_report(device.job, device.material.layers, events, torch_version=torch.__version__)
+        write_json(report_path(folder), report)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
