@@ -18,6 +18,7 @@ from edgeplan.models.sparse_update import SparsePlan, SparseUpdate, SparseUpdate
 from edgeplan.models.sparse_update.plan import DevicePlan, Update
 
 MOST_APART = 8  # devices that are all classes of their own
+_MOST_LISTED = 300_000  # sets of devices times slices
 _TOLERANCE = 1e-9
 
 Array = np.ndarray
@@ -85,8 +86,9 @@ class Cluster:
 
     @property
     def is_listed(self) -> bool:
-        """Whether every device is a class of its own, and all sets of them are few enough to be listed."""
-        return self.num_classes <= MOST_APART and int(self.count.max()) == 1
+        """Whether every device is a class of its own, and all sets of them can be listed for every slice."""
+        alone = self.num_classes <= MOST_APART and int(self.count.max()) == 1
+        return alone and 2**self.num_classes * self.num_slices <= _MOST_LISTED
 
     @property
     def num_layers(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,18 +47,24 @@ def with_closed(part: Part, found: Descended, closed: Array) -> tuple[Part, Desc
     return left, replace(found, prices=prices, taken=found.taken[:, kept])
 
 
-def without_losing_choices(dual: Dual, part: Part, prices: Prices, answer: Answer, gap: float) -> Part:
+def without_losing_choices(
+    dual: Dual, part: Part, prices: Prices, answer: Answer, gap: float, until: Callable[[], bool]
+) -> Part:
     """Drop the options and depths with which a class loses more than the gap.
 
     Parameters
     ----------
     answer
         At these prices.
+    until
+        Whether to stop, with the classes looked at so far.
     """
     value, depth_value = option_values(dual.cluster, prices.share)
     scope = part.scope
     allowed, may_skip, depths = scope.allowed.copy(), scope.may_skip.copy(), scope.depths.copy()
     for c, count in enumerate(dual.cluster.count):
+        if until():
+            break
         trials = _Trials(dual, c, value[c], depth_value[c], float(answer.class_value[c] - gap / count))
         trials.drop(allowed[c], may_skip[c], depths[c])
     return replace(part, scope=Scope(dual.cluster, allowed, may_skip, depths))

@@ -173,7 +173,8 @@ class Tree:
     def _narrowed(self, part: Part, found: Descended) -> Part:
         """Drop what loses more than the gap."""
         answer = self._dual.answer(found.prices, part)
-        return without_losing_choices(self._dual, part, found.prices, answer, found.bound - self.best)
+        gap = found.bound - self.best
+        return without_losing_choices(self._dual, part, found.prices, answer, gap, self.until)
 
     def _put(self, part: Part, found: Descended) -> None:
         """Keep a part that may hold a better plan."""
