@@ -36,17 +36,17 @@ def run_search(
         if isinstance(limits.warm_start, SparsePlan):
             search.options["warm_start"] = _what_became(search, limits.warm_start)
         ending = body(search)
-        return _blamed(search, ending) if ending.infeasible else ending
+        return _blamed(search, ending, solver.name) if ending.infeasible else ending
 
     return course.run_search(from_warm_start, problem, limits, solver, on_incumbent)
 
 
-def _blamed(search: Search, ending: Ending) -> Ending:
+def _blamed(search: Search, ending: Ending, claimed_by: str) -> Ending:
     """Say which limits of an infeasible instance conflict, and have that confirmed."""
     until = search.limits.work_until
     infeasibility = Infeasibility(search.problem, lambda: time.monotonic() >= until)
     alone = infeasibility.device_without_choice()
-    reason = second_reason(search.problem, alone, search.limits)
+    reason = second_reason(search.problem, alone, search.limits, claimed_by)
     conflicts = infeasibility.conflicts() if search.limits.blame else ()
     return replace(ending, conflicts=conflicts, detail=reason)
 

@@ -5,50 +5,58 @@ from __future__ import annotations
 import time
 
 from edgeplan.errors import BackendError
+from edgeplan.extras import is_installed
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
 from edgeplan.solvers.limits import SolveLimits
+from edgeplan.solvers.pulp_process import AUTO, EngineProcess
 from edgeplan.solvers.sparse_update.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.cluster import Cluster
 from edgeplan.solvers.sparse_update.dual import Part
 from edgeplan.solvers.sparse_update.groups import ListedGroups
 from edgeplan.solvers.sparse_update.programme import Programme
 
-BACKEND = "edgeplan.solvers.sparse_update.cp_sat_backend"
+CP_SAT = "edgeplan.solvers.sparse_update.cp_sat_backend"
+PULP = "edgeplan.solvers.sparse_update.pulp_backend"
 _LEAST_S = 0.5
 
 
-def second_reason(problem: SparseUpdate, alone: int | None, limits: SolveLimits) -> str | None:
-    """Ask CP-SAT whether there is any plan; None where it does not say in time.
+def second_reason(
+    problem: SparseUpdate, alone: int | None, limits: SolveLimits, claimed_by: str
+) -> str | None:
+    """Ask another engine whether there is any plan; None where it does not say in time.
 
     Parameters
     ----------
     alone
         A device that has no choice by itself, which then is all that is asked about.
+    claimed_by
+        Name of the solver that found none: of CP-SAT's claims PuLP's engines are asked, of others' CP-SAT.
 
     Raises
     ------
     BackendError
-        When CP-SAT finds a plan that should not exist.
+        When the other engine finds a plan that should not exist.
     """
     asked = problem if alone is None else only(problem, alone)
-    cluster = Cluster.of(asked)
-    if not cluster.is_listed or limits.remaining_s < _LEAST_S:
+    cluster, by_cp_sat = Cluster.of(asked), claimed_by == "cp-sat"
+    if not cluster.is_listed or limits.remaining_s < _LEAST_S or (by_cp_sat and not is_installed("pulp")):
         return None
     groups = ListedGroups.all_of(cluster, Aggregation(cluster))
     job = Programme(Part.whole(groups)).job([], None)
     until = time.monotonic() + limits.remaining_s / 2
-    job |= {"objective": [0.0] * len(job["objective"]), "workers": 1, "seed": limits.seed, "gap": 0.0}
-    job |= {"time_limit_s": until - time.monotonic()}
+    job |= {"objective": [0.0] * len(job["objective"]), "about": 1.0, "gap": 0.0}
+    job |= {"workers": 1, "seed": limits.seed, "time_limit_s": until - time.monotonic()}
     try:
-        with BackendProcess(BACKEND) as process:
+        with EngineProcess(PULP, AUTO) if by_cp_sat else BackendProcess(CP_SAT) as process:
             final = list(process.messages(job, until=until))[-1]
     except BackendTimeoutError:
         return None
+    engine = final.get("engine", "CP-SAT")
     if final["status"] in ("optimal", "feasible"):
-        raise BackendError("CP-SAT finds a plan that should not exist")
+        raise BackendError(f"{engine} finds a plan that should not exist")
     who = "" if alone is None else f" for device {problem.instance.devices[alone].id} by itself"
-    return f"confirmed by CP-SAT{who}" if final["status"] == "infeasible" else None
+    return f"confirmed by {engine}{who}" if final["status"] == "infeasible" else None
 
 
 def only(problem: SparseUpdate, d: int) -> SparseUpdate:
