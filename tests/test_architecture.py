@@ -78,7 +78,7 @@ def test_slots_need_scipy_for_their_linear_programme_alone_and_c_for_their_kerne
 
 def test_sparse_updates_need_scipy_for_their_linear_relaxation_alone() -> None:
     room = "solvers/sparse_update"
-    assert importers_of("scipy", room) == [f"{room}/relaxation.py"]
+    assert importers_of("scipy", room) == [f"{room}/prices/relaxation.py"]
 
 
 def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:

@@ -70,7 +70,7 @@ def _solvers() -> Iterator[tuple[str, Solver, Problem]]:
     from edgeplan.solvers.layer_assignment.milp.milp import Milp
     from edgeplan.solvers.layer_assignment.milp.pulp_process import engines
     from edgeplan.solvers.registry import solvers_of
-    from edgeplan.solvers.sparse_update.cp_sat import CpSat as SparseCpSat
+    from edgeplan.solvers.sparse_update.exact.cp_sat import CpSat as SparseCpSat
 
     alone: dict[str, Solver] = {
         CpSat.name: CpSat(polish=False),

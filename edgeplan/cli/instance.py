@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 
 from edgeplan.cli.console import figures, stderr
 from edgeplan.cli.files import STANDARD, check_output, write_json
+from edgeplan.cli.progress_bar import progress_bar
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.report.units import bytes_text, range_text, three_digits
@@ -126,7 +124,7 @@ def sparse_update(
         _refuse(model, {"input_shape": input_shape} if input_shape else {})
         chosen = {**given, "momentum": momentum, "seed": seed, "num_devices": devices}
         workload = Workload(WorkloadSettings.from_document(chosen))
-        document = of_workload(workload, cluster, offer, contribution, _watch)
+        document = of_workload(workload, cluster, offer, contribution, progress_bar)
     else:
         _refuse(model, given)
         document = of_module(model, input_shape, cluster, offer, contribution, seed)
@@ -184,17 +182,6 @@ def _refuse(model: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
         raise UsageError(f"{option}: {value}: says nothing about the network {model}; leave it out")
-
-
-@contextmanager
-def _watch(title: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar, on a terminal only."""
-    if not stderr.is_terminal:
-        yield None
-        return
-    with Progress(console=stderr, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _summary(document: dict[str, Any]) -> dict[str, str]:

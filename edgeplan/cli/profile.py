@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 
 from edgeplan.cli.console import figures, stderr
 from edgeplan.cli.files import STANDARD, check_output, write_json
+from edgeplan.cli.progress_bar import progress_bar
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
 
@@ -66,26 +64,15 @@ def profile(
         "sequence_length": sequence_length,
         "dtype": dtype,
     }
-    with _passes("profiling") as show:
+    with progress_bar("profiling") as show:
         section = profile_network(model, **subject, on_progress=show)
     document: dict[str, Any] = section
     if measure:
-        with _passes("measuring") as show:
+        with progress_bar("measuring") as show:
             timings = measure_network(model, **subject, repeats=repeats, on_progress=show)
         document = {"model": section, "timings": {node_type: timings}}
     write_json(document, output)
     stderr.print(figures(_summary(section)))
-
-
-@contextmanager
-def _passes(text: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar of passes, on a terminal only."""
-    if not stderr.is_terminal:
-        yield None
-        return
-    with Progress(console=stderr, transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _summary(section: dict[str, Any]) -> dict[str, str]:

@@ -48,9 +48,9 @@ def _of_segment_scheduling() -> tuple[Solver, ...]:
 
 
 def _of_sparse_update() -> tuple[Solver, ...]:
-    from edgeplan.solvers.sparse_update.cp_sat import CpSat
+    from edgeplan.solvers.sparse_update.exact.cp_sat import CpSat
+    from edgeplan.solvers.sparse_update.exact.milp import Milp
     from edgeplan.solvers.sparse_update.lagrangian import Lagrangian
-    from edgeplan.solvers.sparse_update.milp import Milp
     from edgeplan.solvers.sparse_update.separate import Separate
 
     return Lagrangian(), CpSat(), Milp(), Separate()

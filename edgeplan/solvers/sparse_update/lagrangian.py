@@ -10,11 +10,11 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.at_size import AtSize
-from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import Collectives, collectives_of
+from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives, collectives_of
+from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.search import Search, run_search
-from edgeplan.solvers.sparse_update.tree import Tree
+from edgeplan.solvers.sparse_update.tree.at_size import AtSize
+from edgeplan.solvers.sparse_update.tree.tree import Tree
 
 _LATE = 0.2  # share of the time that is left where a search counts as stopped by time
 _JUDGEMENTS = 3  # as long as judging takes the result too, and writing it

@@ -13,11 +13,11 @@ from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.solvers import search as course
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import collectives_of
-from edgeplan.solvers.sparse_update.improvement import Improvement
+from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
+from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.infeasible.infeasibility import Infeasibility
 from edgeplan.solvers.sparse_update.infeasible.second_reason import second_reason
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 Search = course.Search[SparseUpdate, SparsePlan]
 """The course of a solve of this problem."""

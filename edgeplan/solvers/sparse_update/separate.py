@@ -12,10 +12,10 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.best_choices import EXACT, BestChoices
-from edgeplan.solvers.sparse_update.cluster import Cluster
-from edgeplan.solvers.sparse_update.collectives import collectives_of
-from edgeplan.solvers.sparse_update.scope import Scope
+from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
+from edgeplan.solvers.sparse_update.choices.best_choices import EXACT, BestChoices
+from edgeplan.solvers.sparse_update.choices.cluster import Cluster
+from edgeplan.solvers.sparse_update.choices.scope import Scope
 from edgeplan.solvers.sparse_update.search import Search, run_search
 
 

@@ -9,9 +9,9 @@ from independent.sparse_instances import choices, random_document
 from tier import chunks
 
 from edgeplan.models.sparse_update import SparseUpdate
-from edgeplan.solvers.sparse_update.best_choices import BestChoices
-from edgeplan.solvers.sparse_update.cluster import Cluster
-from edgeplan.solvers.sparse_update.scope import Scope
+from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
+from edgeplan.solvers.sparse_update.choices.cluster import Cluster
+from edgeplan.solvers.sparse_update.choices.scope import Scope
 
 LIMITED = pytest.mark.parametrize("seeds", chunks(50, commit=200, large=5_000), ids=str)
 

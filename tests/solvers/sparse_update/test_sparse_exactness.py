@@ -15,13 +15,13 @@ from edgeplan.models.result import Result, Status
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import solvers_of
-from edgeplan.solvers.sparse_update.at_size import AtSize
-from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import collectives_of
-from edgeplan.solvers.sparse_update.cp_sat import CpSat
+from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
+from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.exact.cp_sat import CpSat
+from edgeplan.solvers.sparse_update.exact.milp import Milp
 from edgeplan.solvers.sparse_update.lagrangian import Lagrangian
-from edgeplan.solvers.sparse_update.milp import Milp
 from edgeplan.solvers.sparse_update.separate import Separate
+from edgeplan.solvers.sparse_update.tree.at_size import AtSize
 
 SIZES = ((3, 3), (4, 2), (2, 4))  # layers and devices
 

@@ -15,16 +15,16 @@ import numpy as np
 
 from edgeplan.models.result import Conflict
 from edgeplan.models.sparse_update import SparseUpdate
-from edgeplan.solvers.sparse_update.best_choices import BestChoices
-from edgeplan.solvers.sparse_update.cluster import Cluster
+from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
+from edgeplan.solvers.sparse_update.choices.cluster import Cluster
+from edgeplan.solvers.sparse_update.choices.scope import Scope
 from edgeplan.solvers.sparse_update.infeasible.named_limits import (
     NamedLimit,
     named_limits,
     with_value,
     without,
 )
-from edgeplan.solvers.sparse_update.scope import Scope
-from edgeplan.solvers.sparse_update.tree import Tree
+from edgeplan.solvers.sparse_update.tree.tree import Tree
 
 _STEP_TOLERANCE = 1e-6  # relative, of the least step limit that would do
 

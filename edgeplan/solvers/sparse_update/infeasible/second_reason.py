@@ -10,14 +10,14 @@ from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.pulp_process import AUTO, EngineProcess
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.cluster import Cluster
-from edgeplan.solvers.sparse_update.dual import Part
-from edgeplan.solvers.sparse_update.groups import ListedGroups
-from edgeplan.solvers.sparse_update.programme import Programme
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.choices.cluster import Cluster
+from edgeplan.solvers.sparse_update.exact.programme import Programme
+from edgeplan.solvers.sparse_update.prices.dual import Part
+from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
 
-CP_SAT = "edgeplan.solvers.sparse_update.cp_sat_backend"
-PULP = "edgeplan.solvers.sparse_update.pulp_backend"
+CP_SAT = "edgeplan.solvers.sparse_update.exact.cp_sat_backend"
+PULP = "edgeplan.solvers.sparse_update.exact.pulp_backend"
 _LEAST_S = 0.5
 
 

@@ -7,13 +7,13 @@ that no plan is lost: one that then breaks a limit is refused by the problem, an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
 from ortools.sat.python import cp_model
 
 from edgeplan.solvers.backend_process import Job, Message, serve
+from edgeplan.solvers.sparse_update.exact.listed_rows import rows_of
 
 STATUS = {
     cp_model.OPTIMAL: "optimal",
@@ -24,15 +24,6 @@ STATUS = {
 }
 _UNITS = 2**50  # that all columns together are worth
 _ROW_UNITS = 2**40
-
-Row = tuple[list[int], list[float]]
-
-
-def rows_of(listed: dict[str, list[Any]]) -> Iterator[Row]:
-    """Yield columns and factors of every row."""
-    begin, column, factor = listed["begin"], listed["column"], listed["factor"]
-    for here, end in pairwise(begin):
-        yield column[here:end], factor[here:end]
 
 
 class _Programme:

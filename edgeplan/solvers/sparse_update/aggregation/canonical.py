@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeplan.models.sparse_update import SparsePlan
-from edgeplan.solvers.sparse_update.aggregation import Aggregation, Price, distinct
-from edgeplan.solvers.sparse_update.cluster import Array, Choices
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation, Price, distinct
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from edgeplan.errors import BackendError
 from edgeplan.models.result import Stop
 from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError, Message
 from edgeplan.solvers.search import Ending
-from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import Collectives, collectives_of
-from edgeplan.solvers.sparse_update.dual import Part
+from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives, collectives_of
+from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.exact.programme import Programme
 from edgeplan.solvers.sparse_update.lagrangian import ending, search_at_size, tree_of
-from edgeplan.solvers.sparse_update.programme import Programme
+from edgeplan.solvers.sparse_update.prices.dual import Part
 from edgeplan.solvers.sparse_update.search import Search
 
 _ROOT = 0.3  # share of the time for prices, before the back-end

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.choices.scope import Scope
 from edgeplan.solvers.sparse_update.kernel.library import Choice, Device, Layers, kernel
-from edgeplan.solvers.sparse_update.scope import Scope
 
 WIDE, _NARROW = 128, 64  # labels of a layer: to find a choice, and to find out whether one is worth a look
 EXACT = 2**20

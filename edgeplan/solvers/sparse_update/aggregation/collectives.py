@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from edgeplan.models.sparse_update import SparsePlan
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.canonical import Canonical
-from edgeplan.solvers.sparse_update.cluster import MOST_APART, Array, Choices, Cluster
-from edgeplan.solvers.sparse_update.covers import Covers
-from edgeplan.solvers.sparse_update.groups import all_sets
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.aggregation.canonical import Canonical
+from edgeplan.solvers.sparse_update.aggregation.covers import Covers
+from edgeplan.solvers.sparse_update.choices.cluster import MOST_APART, Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.prices.groups import all_sets
 
 
 class Collectives(Protocol):

@@ -11,10 +11,10 @@ from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.backend_process import BackendProcess
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.exact import prove
+from edgeplan.solvers.sparse_update.exact.proof import prove
 from edgeplan.solvers.sparse_update.search import Search, run_search
 
-BACKEND = "edgeplan.solvers.sparse_update.cp_sat_backend"
+BACKEND = "edgeplan.solvers.sparse_update.exact.cp_sat_backend"
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.best_choices import BestChoices
-from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
-from edgeplan.solvers.sparse_update.groups import Groups, Rewards
-from edgeplan.solvers.sparse_update.prices import Prices, option_values
-from edgeplan.solvers.sparse_update.scope import Scope
+from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.choices.scope import Scope
+from edgeplan.solvers.sparse_update.prices.groups import Groups, Rewards
+from edgeplan.solvers.sparse_update.prices.prices import Prices, option_values
 
 
 @dataclass(frozen=True)

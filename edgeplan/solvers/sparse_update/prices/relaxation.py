@@ -15,10 +15,10 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
-from edgeplan.solvers.sparse_update.cluster import Array, Cluster
-from edgeplan.solvers.sparse_update.groups import ListedGroups
-from edgeplan.solvers.sparse_update.prices import Prices
-from edgeplan.solvers.sparse_update.scope import Scope
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Cluster
+from edgeplan.solvers.sparse_update.choices.scope import Scope
+from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
+from edgeplan.solvers.sparse_update.prices.prices import Prices
 
 _LEAST_S = 0.05
 

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import pulp
 
 from edgeplan.solvers.backend_process import Job, Message, serve
 from edgeplan.solvers.pulp_engines import STATUS, engine_of, keep_output_clean, proven_bound
+from edgeplan.solvers.sparse_update.exact.listed_rows import rows_of
 
 _USABLE = 0.9  # of the time; engines look at the clock now and then
 _UNITS = 2.0**10  # that the objective is about
 _LOOSENED = 1e-9  # relative: float rows must not lose a plan that just keeps a limit
-
-
-def _rows(listed: dict[str, list[Any]]) -> list[tuple[list[int], list[float]]]:
-    begin, column, factor = listed["begin"], listed["column"], listed["factor"]
-    return [(column[here:end], factor[here:end]) for here, end in pairwise(begin)]
 
 
 class _Programme:
@@ -42,10 +37,10 @@ class _Programme:
         """Add the objective and every row."""
         worth = [-self.scale * value for value in self.job["objective"]]
         self.problem += pulp.LpAffineExpression(zip(self.column, worth, strict=True))
-        for columns, factors in _rows(self.job["links"]):
+        for columns, factors in rows_of(self.job["links"]):
             if columns:
                 self.problem += self._sum(columns, factors) == 0
-        rows = zip(_rows(self.job["rows"]), self.job["rows"]["limit"], strict=True)
+        rows = zip(rows_of(self.job["rows"]), self.job["rows"]["limit"], strict=True)
         for (columns, factors), limit in rows:
             self.problem += self._sum(columns, factors) <= limit + _LOOSENED * abs(limit)
         for columns in self.job["excluded"]:

@@ -18,8 +18,8 @@ from edgeplan.models.sparse_update import SparsePlan
 from edgeplan.models.sparse_update.network import CollectiveCosts
 from edgeplan.models.sparse_update.plan import Collective
 from edgeplan.models.sparse_update.slices import Updated, updated_slices
-from edgeplan.solvers.sparse_update.aggregation import Aggregation, distinct
-from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation, distinct
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeplan.models.network import Network
 from edgeplan.models.sparse_update import SparseUpdateInstance
-from edgeplan.solvers.sparse_update.cluster import Array
+from edgeplan.solvers.sparse_update.choices.cluster import Array
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.cluster import Array, Cluster
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Cluster
 
 
 @dataclass(frozen=True)

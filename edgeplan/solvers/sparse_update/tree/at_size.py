@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import collectives_of
-from edgeplan.solvers.sparse_update.descent import descend
-from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part
-from edgeplan.solvers.sparse_update.improvement import Improvement
-from edgeplan.solvers.sparse_update.prices import Prices
-from edgeplan.solvers.sparse_update.size_groups import SizeGroups
-from edgeplan.solvers.sparse_update.tree import Tree
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.prices.descent import descend
+from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
+from edgeplan.solvers.sparse_update.prices.prices import Prices
+from edgeplan.solvers.sparse_update.prices.size_groups import SizeGroups
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
+from edgeplan.solvers.sparse_update.tree.tree import Tree
 
 _COARSE = (2, 4, 6)  # classes of coarse clusters
 _SHARE = 0.25  # of the time that is left, for all coarse clusters

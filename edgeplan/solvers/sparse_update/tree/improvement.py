@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.best_choices import BestChoices
-from edgeplan.solvers.sparse_update.cluster import Array, Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import Collectives
-from edgeplan.solvers.sparse_update.prices import option_values
+from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives
+from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.prices.prices import option_values
 
 _BARRED, _FEW_BARRED = 3, 1  # groups of a class of which each is given up for a trial
 

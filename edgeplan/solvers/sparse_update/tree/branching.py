@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.cluster import Array
-from edgeplan.solvers.sparse_update.descent import Descended
-from edgeplan.solvers.sparse_update.dual import Part
-from edgeplan.solvers.sparse_update.prices import Prices
-from edgeplan.solvers.sparse_update.pruning import with_closed
+from edgeplan.solvers.sparse_update.choices.cluster import Array
+from edgeplan.solvers.sparse_update.prices.descent import Descended
+from edgeplan.solvers.sparse_update.prices.dual import Part
+from edgeplan.solvers.sparse_update.prices.prices import Prices
+from edgeplan.solvers.sparse_update.prices.pruning import with_closed
 
 _IN_PART = 0.08
 

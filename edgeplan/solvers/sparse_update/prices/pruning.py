@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.cluster import Array
-from edgeplan.solvers.sparse_update.descent import Descended
-from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part, profits
-from edgeplan.solvers.sparse_update.prices import Prices, option_values
-from edgeplan.solvers.sparse_update.scope import Scope
+from edgeplan.solvers.sparse_update.choices.cluster import Array
+from edgeplan.solvers.sparse_update.choices.scope import Scope
+from edgeplan.solvers.sparse_update.prices.descent import Descended
+from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part, profits
+from edgeplan.solvers.sparse_update.prices.prices import Prices, option_values
 
 
 def without_losing_groups(part: Part, found: Descended, gap: float) -> tuple[Part, Descended]:

@@ -12,8 +12,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.cluster import Array, Cluster
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Cluster
 
 
 class Rewards(NamedTuple):

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.cluster import Array
-from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part
-from edgeplan.solvers.sparse_update.prices import Prices
+from edgeplan.solvers.sparse_update.choices.cluster import Array
+from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
+from edgeplan.solvers.sparse_update.prices.prices import Prices
 
 _FIRST_STEP, _SHORTER, _PATIENCE = 0.6, 0.8, 10
 _SHORTEST = 0.01

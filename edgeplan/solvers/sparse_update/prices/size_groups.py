@@ -14,10 +14,10 @@ from typing import Self
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.cluster import Array, Cluster
-from edgeplan.solvers.sparse_update.groups import Groups, Rewards, pools
-from edgeplan.solvers.sparse_update.size_prices import SizePrices
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.aggregation.size_prices import SizePrices
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Cluster
+from edgeplan.solvers.sparse_update.prices.groups import Groups, Rewards, pools
 
 _MOST_KINDS = 64
 

@@ -19,8 +19,8 @@ import numpy as np
 from edgeplan.models.network import Network
 from edgeplan.models.sparse_update.instance import SharedNetwork
 from edgeplan.models.sparse_update.network import CollectiveCosts, Tariff
-from edgeplan.solvers.sparse_update.cluster import Array, Cluster
-from edgeplan.solvers.sparse_update.size_prices import SizePrices
+from edgeplan.solvers.sparse_update.aggregation.size_prices import SizePrices
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Cluster
 
 FREE = Tariff(0.0, 0.0)
 

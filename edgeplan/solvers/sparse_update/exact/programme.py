@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from edgeplan.solvers.backend_process import Job
-from edgeplan.solvers.sparse_update.cluster import Array, Choices
-from edgeplan.solvers.sparse_update.dual import Part
-from edgeplan.solvers.sparse_update.groups import ListedGroups
-from edgeplan.solvers.sparse_update.relaxation import Relaxation
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices
+from edgeplan.solvers.sparse_update.exact.listed_rows import listed
+from edgeplan.solvers.sparse_update.prices.dual import Part
+from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
+from edgeplan.solvers.sparse_update.prices.relaxation import Relaxation
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Programme:
             "upper": upper.tolist(),
             "num_whole": relaxation.num_updates + relaxation.num_open,
             "num_updates": relaxation.num_updates,
-            "rows": _listed(matrix) | {"limit": np.concatenate(rows.limit).tolist()},
-            "links": _listed(links),
+            "rows": listed(matrix) | {"limit": np.concatenate(rows.limit).tolist()},
+            "links": listed(links),
             "excluded": excluded,
             "hint": [] if hint is None else np.flatnonzero(self._updates(hint)).tolist(),
         }
@@ -77,12 +77,3 @@ class Programme:
             taken = updated[:, first:end].sum(axis=1)
             option[:, layer] = np.where(taken > 0, first + taken - 1, -1)
         return Choices(depth, option)
-
-
-def _listed(matrix: Any) -> dict[str, list[float]]:
-    """Rows one after another: where each begins, columns and factors."""
-    return {
-        "begin": matrix.indptr.tolist(),
-        "column": matrix.indices.tolist(),
-        "factor": matrix.data.tolist(),
-    }

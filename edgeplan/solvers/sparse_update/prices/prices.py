@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.cluster import Array, Cluster
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Cluster
 
 
 @dataclass(frozen=True)

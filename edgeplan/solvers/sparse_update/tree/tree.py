@@ -8,17 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from edgeplan.solvers.sparse_update.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.branching import halves
-from edgeplan.solvers.sparse_update.cluster import Choices, Cluster
-from edgeplan.solvers.sparse_update.collectives import collectives_of
-from edgeplan.solvers.sparse_update.descent import Descended, descend
-from edgeplan.solvers.sparse_update.dual import Answer, Dual, Part
-from edgeplan.solvers.sparse_update.groups import Groups, ListedGroups
-from edgeplan.solvers.sparse_update.improvement import Improvement
-from edgeplan.solvers.sparse_update.prices import Prices
-from edgeplan.solvers.sparse_update.pruning import with_closed, without_losing_choices, without_losing_groups
-from edgeplan.solvers.sparse_update.relaxation import Relaxation
+from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
+from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.prices.descent import Descended, descend
+from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
+from edgeplan.solvers.sparse_update.prices.groups import Groups, ListedGroups
+from edgeplan.solvers.sparse_update.prices.prices import Prices
+from edgeplan.solvers.sparse_update.prices.pruning import (
+    with_closed,
+    without_losing_choices,
+    without_losing_groups,
+)
+from edgeplan.solvers.sparse_update.prices.relaxation import Relaxation
+from edgeplan.solvers.sparse_update.tree.branching import halves
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 _ROOT_STEPS, _STEPS = 200, 60
 _RELAXATION = 0.3  # share of the time that the linear relaxation may take

@@ -1,0 +1,1 @@
+"""What aggregation costs by groups of devices, with canonical and with free collectives."""

@@ -1,0 +1,1 @@
+"""The integer programme on what prices leave: CP-SAT and PuLP's engines."""
