@@ -245,6 +245,14 @@ class Cluster:
         biases = np.arange(self.num_layers) >= self.num_layers - choices.depth[:, None]
         return np.concatenate([weights, biases], axis=1)
 
+    def brought(self, choices: Choices) -> Array:
+        """What one device of every class brings."""
+        option = choices.option
+        gain = np.zeros(option.shape)
+        if self.num_options:
+            gain = np.where(option >= 0, np.take_along_axis(self.gain, np.maximum(option, 0), axis=1), 0.0)
+        return np.asarray(self.depth_gain[np.arange(self.num_classes), choices.depth] + gain.sum(axis=1))
+
     def keeps_limits(self, choices: Choices) -> Array:
         """Whether every class keeps its own limits."""  # (1), (2)
         each, option = np.arange(self.num_classes), choices.option

@@ -12,6 +12,7 @@ are at most its fixed price.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -44,6 +45,26 @@ class Part:
     def whole(cls, groups: Groups) -> Part:
         """All that the instance leaves."""
         return cls(Scope.of(groups.cluster), groups, np.zeros((groups.num_pools, len(groups.fixed)), bool))
+
+    @cached_property
+    def allowed(self) -> Array:
+        """Whether every slice may have every group, as far as what classes may do says."""
+        suits = self.groups.suits(self.scope.may_update, ~self.scope.may_leave)
+        return np.asarray(self.groups.allowed & suits)
+
+    def rewards(self, prices: Prices) -> Rewards:
+        """What classes pay at most for slices with every group."""
+        return self.groups.rewards((self.scope.cluster.count[:, None] * prices.share).T, self._barred)
+
+    @cached_property
+    def _barred(self) -> Array | None:
+        return self.groups.barred(self.scope.may_update, ~self.scope.may_leave)
+
+    @cached_property
+    def must(self) -> Array:
+        """Whether every slice must have a group, since a rule wants it or a class has to update it."""
+        must = self.groups.must | ~self.scope.may_leave.all(axis=0)
+        return np.asarray(must & ~self.groups.idle)
 
 
 @dataclass(frozen=True)
@@ -95,11 +116,11 @@ class Dual:
         cluster, groups = self.cluster, part.groups
         value, depth_value = option_values(cluster, prices.share)
         best = self.best.find(value, depth_value, part.scope)
-        rewards = groups.rewards((cluster.count[:, None] * prices.share).T)
-        profit = profits(prices, groups, rewards)
+        rewards = part.rewards(prices)
+        profit = profits(prices, part, rewards)
         group = np.argmax(profit, axis=1)
         slice_value = profit[np.arange(len(group)), group]
-        none = ~groups.must & (slice_value <= 0)
+        none = ~part.must & (slice_value <= 0)
         group[none], slice_value[none] = -1, 0.0
         paid = float((part.opened @ groups.fixed).sum())
         bound = float(cluster.count @ best.upper) + float(slice_value.sum()) - paid
@@ -110,9 +131,9 @@ class Dual:
         return Answer(bound, best.choices, updated, group, wanted, best.upper)
 
 
-def profits(prices: Prices, groups: Groups, rewards: Rewards | None = None) -> Array:
+def profits(prices: Prices, part: Part, rewards: Rewards | None = None) -> Array:
     """What every slice (row) has left of its classes' shares with every group (column)."""
-    rewards = rewards or groups.rewards((groups.cluster.count[:, None] * prices.share).T)
-    profit = rewards.paid - groups.cost - prices.toll
-    profit[~groups.allowed] = -np.inf
+    groups = part.groups
+    profit = (rewards or part.rewards(prices)).paid - groups.cost - prices.toll
+    profit[~part.allowed] = -np.inf
     return np.asarray(profit)

@@ -71,13 +71,34 @@ class Groups:
         """Whether every slice may have every group."""
         raise NotImplementedError
 
-    def rewards(self, shares: Array, /) -> Rewards:
+    def suits(self, may_update: Array, must_update: Array) -> Array:
+        """Whether slices (rows) may have groups (columns), by what classes (rows) may and must update.
+
+        Parameters
+        ----------
+        may_update, must_update
+            Of classes (rows) and slices (columns).
+        """
+        del may_update, must_update
+        return np.ones((self.cluster.num_slices, len(self.fixed)), bool)
+
+    def barred(self, may_update: Array, must_update: Array) -> Array | None:
+        """What keeps slices (rows) from being updated by sets of classes, by their codes: 0 or infinite.
+
+        None where a group says who updates.
+        """
+        del may_update, must_update
+        return None
+
+    def rewards(self, shares: Array, barred: Array | None, /) -> Rewards:
         """What classes pay at most for slices with every group.
 
         Parameters
         ----------
         shares
             What every class (column) pays for updating every slice (row).
+        barred
+            Which sets of classes may not update them.
         """
         raise NotImplementedError
 
@@ -185,6 +206,20 @@ class ListedGroups(Groups):
         """Whether every slice may have every group."""
         return self.left if self.covers else self.left & self._keeps_rules(self.member)
 
+    def suits(self, may_update: Array, must_update: Array) -> Array:
+        """Whether slices (rows) may have groups (columns), by what classes (rows) may and must update."""
+        if self.covers:  # which is left to what is barred
+            return super().suits(may_update, must_update)
+        return _between(self.member, may_update, must_update)
+
+    def barred(self, may_update: Array, must_update: Array) -> Array | None:
+        """What keeps slices (rows) from being updated by sets of classes, by their codes: 0 or infinite."""
+        if not self.covers:
+            return None
+        return self._updating + np.where(
+            _between(all_sets(self.cluster.num_classes), may_update, must_update), 0.0, np.inf
+        )
+
     def _keeps_rules(self, member: Array) -> Array:
         """Whether every slice (row) may be updated by sets of classes (columns), given as rows."""
         kept = np.ones((self.cluster.num_slices, len(member)), bool)
@@ -205,29 +240,23 @@ class ListedGroups(Groups):
         return np.where(kept, 0.0, np.inf)
 
     @cached_property
-    def _code(self) -> Array:
+    def code(self) -> Array:
         """Codes of the groups."""
         return np.asarray(self.member @ (1 << np.arange(self.cluster.num_classes)))
 
-    def rewards(self, shares: Array) -> Rewards:
-        """What classes pay at most for slices with every group.
-
-        Parameters
-        ----------
-        shares
-            What every class (column) pays for updating every slice (row).
-        """
-        if not self.covers:
+    def rewards(self, shares: Array, barred: Array | None) -> Rewards:
+        """What classes pay at most for slices with every group."""
+        if barred is None:
             return Rewards(shares @ self.member.T.astype(float))
         num_classes = self.cluster.num_classes
-        paid = shares @ all_sets(num_classes).T.astype(float) - self._updating
+        paid = shares @ all_sets(num_classes).T.astype(float) - barred
         updating = np.broadcast_to(np.arange(paid.shape[1]), paid.shape).copy()
         for c in range(num_classes):
             with_c = np.flatnonzero(np.arange(paid.shape[1]) >> c & 1)
             better = paid[:, with_c - (1 << c)] > paid[:, with_c]
             paid[:, with_c] = np.where(better, paid[:, with_c - (1 << c)], paid[:, with_c])
             updating[:, with_c] = np.where(better, updating[:, with_c - (1 << c)], updating[:, with_c])
-        return Rewards(paid[:, self._code], updating[:, self._code])
+        return Rewards(paid[:, self.code], updating[:, self.code])
 
     def wanted(self, rewards: Rewards, slices: Array, groups: Array) -> Array:
         """Whether classes (rows) are to update slices that have these groups (columns)."""
@@ -235,6 +264,13 @@ class ListedGroups(Groups):
             return np.asarray(self.member[groups].T)
         codes = rewards.updating[slices, groups]
         return np.asarray((codes >> np.arange(self.cluster.num_classes)[:, None]) & 1 == 1)
+
+
+def _between(member: Array, may_update: Array, must_update: Array) -> Array:
+    """Whether slices (rows) may be updated by sets of classes: by all that must, and none that may not."""
+    inside = member.T.astype(int)
+    lacking = must_update.T.astype(int) @ (1 - inside)
+    return np.asarray(lacking + (~may_update).T.astype(int) @ inside == 0)
 
 
 def all_sets(num_classes: int) -> Array:

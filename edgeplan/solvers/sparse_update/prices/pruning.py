@@ -27,9 +27,11 @@ def without_losing_groups(part: Part, found: Descended, gap: float) -> tuple[Par
         From the bound to the objective of the best plan known.
     """
     groups, pool, prices = part.groups, part.groups.pool, found.prices
-    profit = profits(prices, groups)
+    profit = profits(prices, part)
     most = profit.max(axis=1, initial=-np.inf)
-    loss = np.where(groups.must, most, np.maximum(most, 0.0))[:, None] - profit
+    most = np.where(part.must, most, np.maximum(most, 0.0))
+    suits = profit > -np.inf
+    loss = np.where(suits, most[:, None] - np.where(suits, profit, 0.0), np.inf)
     closed = groups.closed.copy()
     for p in range(groups.num_pools):
         slack = groups.fixed - prices.toll[pool == p].sum(axis=0)

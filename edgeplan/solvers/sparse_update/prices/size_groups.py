@@ -82,8 +82,9 @@ class SizeGroups(Groups):
         sizes = np.concatenate([self.low, self.high, self.prices.jumps, self._least])
         return np.unique(np.clip(sizes, 1, self.cluster.count.sum()))
 
-    def rewards(self, shares: Array) -> Rewards:
+    def rewards(self, shares: Array, barred: Array | None) -> Rewards:
         """What the best group of every kind brings slices (rows), its bytes paid."""
+        del barred  # kinds of groups suit whatever classes do
         paying, order = self._in_order(shares)
         size, paid = self._candidates(paying, order)
         worth = paid - self.cluster.slice_bytes[:, None] * self.prices.per_byte[size]

@@ -45,13 +45,10 @@ class Improvement:
 
     def objective(self, choices: Choices) -> float:
         """What choices bring, less the aggregation."""
-        cluster, option = self.cluster, choices.option
-        each = np.arange(cluster.num_classes)
-        gain = np.zeros(option.shape)
-        if cluster.num_options:
-            gain = np.where(option >= 0, np.take_along_axis(cluster.gain, np.maximum(option, 0), axis=1), 0.0)
-        brought = cluster.depth_gain[each, choices.depth] + gain.sum(axis=1)
-        return float(cluster.count @ brought) - self.collectives.price(cluster.updated(choices))
+        cluster = self.cluster
+        return float(cluster.count @ cluster.brought(choices)) - self.collectives.price(
+            cluster.updated(choices)
+        )
 
     def improved(self, choices: Choices) -> Choices | None:
         """Let classes choose anew until none finds better; None where rules stay broken."""

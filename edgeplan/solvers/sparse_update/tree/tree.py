@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -11,25 +12,27 @@ from itertools import count
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.master.generation import Generation
 from edgeplan.solvers.sparse_update.prices.descent import Descended, descend
 from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
 from edgeplan.solvers.sparse_update.prices.groups import Groups, ListedGroups
 from edgeplan.solvers.sparse_update.prices.prices import Prices
 from edgeplan.solvers.sparse_update.prices.pruning import (
-    with_closed,
     without_losing_choices,
     without_losing_groups,
 )
 from edgeplan.solvers.sparse_update.prices.relaxation import Relaxation
 from edgeplan.solvers.sparse_update.tree.branching import halves
+from edgeplan.solvers.sparse_update.tree.families import Families
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
-_ROOT_STEPS, _STEPS = 200, 60
+_ROOT_STEPS = 200
+_ROOT_ROUNDS, _ROUNDS = 30, 5
+_LONGEST_S = 2.0  # of a master programme
 _RELAXATION = 0.3  # share of the time that the linear relaxation may take
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
 _NOISE = 1e-14  # of what is added up: no more can be said with floats
 _EARLY = 400  # answers of which one in ten is improved; of later ones one in a hundred
-_NEAR = 0.05  # share of the gap below the best plan within which any is improved
 
 OnPlan = Callable[[Choices], float | None]
 """Gets choices that may be better, and returns their objective if they keep all rules."""
@@ -69,7 +72,8 @@ class Tree:
         self.collectives = collectives_of(self.cluster)
         self._improvement = Improvement(self.cluster, self.collectives)
         self.best = self._worthless = _below_all(self._groups)
-        self._noise = 0.0
+        self._generation = Generation(self._dual)
+        self._noise, self._end = 0.0, math.inf
 
     def run(self, time_limit_s: float) -> bool:
         """Search until all parts are done; say whether they are.
@@ -79,6 +83,7 @@ class Tree:
         time_limit_s
             For everything; `until` says when it is over.
         """
+        self._end = time.monotonic() + time_limit_s
         if not self.bound_apart():
             return True
         self.root(_RELAXATION * time_limit_s)
@@ -117,12 +122,20 @@ class Tree:
         part = self.whole
         nothing = Prices.nothing(self.cluster, len(self._groups.fixed))
         prices = Relaxation(self._groups, part.scope).solve(time_limit_s)
-        found = self._descend(part, prices or nothing, _ROOT_STEPS)
+        found = descend(
+            self._dual,
+            part,
+            prices or nothing,
+            target=self.best,
+            steps=_ROOT_STEPS,
+            on_answer=self._take,
+            until=self.until,
+        )
         if found.bound > self._enough:
-            self._dive(part, found)
-            found = self._descend(part, found.prices, _ROOT_STEPS)
-        if found.bound > self._enough:
-            part = self._narrowed(part, found)
+            families = Families(self._dual, self._improvement, self._offered, self.until)
+            families.search(part, found, self.best)
+            part, found = self._narrowed(part, found)
+            found = self._lower(part, found, _ROOT_ROUNDS)
         self._put(part, found)
         self._tell()
         return found.prices
@@ -155,46 +168,38 @@ class Tree:
     def _enough(self) -> float:
         return self.best + max(_CLOSE * abs(self.best), self._noise)
 
-    def _descend(self, part: Part, prices: Prices, steps: int) -> Descended:
-        return descend(
-            self._dual,
+    def _lower(self, part: Part, found: Descended, rounds: int) -> Descended:
+        return self._generation.lower(
             part,
-            prices,
-            target=self.best,
-            steps=steps,
+            found,
+            target=self._enough,
+            rounds=rounds,
             on_answer=self._take,
             until=self.until,
+            time_limit_s=min(_LONGEST_S, self._end - time.monotonic()),
         )
 
-    def _dive(self, part: Part, found: Descended) -> None:
-        """Look for plans with the groups alone that are open for the most part."""
-        family = found.taken > 0.5
-        untolled = replace(found, prices=replace(found.prices, toll=0 * found.prices.toll))
-        closed = part.groups.closed | ~family
-        dived, below = with_closed(replace(part, opened=family), untolled, closed)
-        self._descend(dived, below.prices, _STEPS)
-
-    def _narrowed(self, part: Part, found: Descended) -> Part:
-        """Drop what loses more than the gap."""
+    def _narrowed(self, part: Part, found: Descended) -> tuple[Part, Descended]:
+        """Drop what loses more than the gap: choices and groups."""
         answer = self._dual.answer(found.prices, part)
-        gap = found.bound - self.best
-        return without_losing_choices(self._dual, part, found.prices, answer, gap, self.until)
+        gap = answer.bound - self.best
+        part = without_losing_choices(self._dual, part, found.prices, answer, gap, self.until)
+        return without_losing_groups(part, found, gap)
 
     def _put(self, part: Part, found: Descended) -> None:
         """Keep a part that may hold a better plan."""
         if found.bound <= self._enough:
             self._floor = max(self._floor, found.bound)
-            return
-        part, found = without_losing_groups(part, found, found.bound - self.best)
-        heapq.heappush(self._open, (-found.bound, next(self._number), part, found))
+        else:
+            part, found = self._narrowed(part, found)
+            heapq.heappush(self._open, (-found.bound, next(self._number), part, found))
 
     def _split(self, part: Part, found: Descended) -> None:
         parts = list(halves(part, found))
         if not parts:
             self._finish(part, found)
         for half, prices in parts:
-            below = self._descend(half, prices, _STEPS)
-            self._put(half, replace(below, bound=min(below.bound, found.bound)))
+            self._put(half, self._lower(half, replace(found, prices=prices), _ROUNDS))
 
     def _finish(self, part: Part, found: Descended) -> None:
         """All classes have one choice left, which is judged; free collectives may be better than found."""
@@ -207,25 +212,26 @@ class Tree:
         self._answers += 1
         if not math.isfinite(answer.bound):
             return self.best
+        self._generation.columns.add(answer.choices)
         key = answer.choices.depth.tobytes() + answer.choices.option.tobytes()
         if key in self._seen:
             return self.best
         self._seen.add(key)
-        objective = self._improvement.objective(answer.choices)
-        near = self.best - _NEAR * (answer.bound - self.best)
+        self._offered(answer.choices)
         often = 10 if self._answers < _EARLY else 100
-        self._offer(objective, answer.choices)
-        if objective > near or self._answers % often == 1:
+        if self._answers % often == 1:
             improved = self._improvement.improved(answer.choices)
             if improved is not None:
-                self._offer(self._improvement.objective(improved), improved)
+                self._offered(improved)
         return self.best
 
-    def _offer(self, objective: float, choices: Choices) -> None:
-        if objective > self.best:
+    def _offered(self, choices: Choices) -> float:
+        """Judge choices that may be better; return the best objective."""
+        if self._improvement.objective(choices) > self.best:
             known = self.on_plan(choices)
             if known is not None:
                 self.best = max(self.best, known)
+        return self.best
 
 
 def _below_all(groups: Groups) -> float:
