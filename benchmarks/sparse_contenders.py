@@ -11,11 +11,14 @@ from typing import Any
 import edgeplan
 from benchmarks.rivals.sparse_update import RULES
 from benchmarks.rivals.sparse_update.data_parallel import PER_TENSOR_MB
-from benchmarks.rivals.sparse_update.rule import plan_by
+from benchmarks.rivals.sparse_update.per_byte import PerByte
+from benchmarks.rivals.sparse_update.rule import Rule, plan_by
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.models.sparse_update.plan import Collective
 from edgeplan.runtime.processes.records import read_json, write_json
 
 PER_TENSOR, FUSED = "dense, DDP per tensor", "dense, DDP fused"
+GREEDY_IN_ONE = "most for a byte, one all-reduce"
 UNFUSED, OURS, FREE = "edgeplan, unfused", "edgeplan", "edgeplan, free collectives"
 DENSE = {PER_TENSOR: PER_TENSOR_MB, FUSED: None}
 MEMBERS: dict[str, dict[str, Any]] = {UNFUSED: {"fuse": False}, OURS: {}, FREE: {"collectives": "free"}}
@@ -53,8 +56,8 @@ class Contender:
 
     @property
     def learns_alike(self) -> bool:
-        """Whether another one learns the same: the size of buckets changes rounding at most."""
-        return self.name == PER_TENSOR
+        """Whether another one learns the same: how parameters travel changes rounding at most."""
+        return self.name in (PER_TENSOR, GREEDY_IN_ONE)
 
 
 def contenders(problem: SparseUpdate, limit_s: float, folder: Path) -> Iterator[Contender]:
@@ -73,6 +76,7 @@ def contenders(problem: SparseUpdate, limit_s: float, folder: Path) -> Iterator[
         yield Contender(name, problem, bucket_cap_mb=bucket_cap_mb)
     for rule in RULES:
         yield _planned(rule.name, problem, folder, lambda rule=rule: _by_rule(rule, problem))  # type: ignore[misc]
+    yield _in_one(problem, PerByte())
     for name, members in MEMBERS.items():
         own = problem.replace(**members)
         yield _planned(name, own, folder, lambda own=own: _solved(own, limit_s))  # type: ignore[misc]
@@ -86,7 +90,17 @@ def _planned(name: str, problem: SparseUpdate, folder: Path, make: Callable[[], 
     return Contender(name, problem, SparsePlan.from_document(kept["plan"]), note=kept["note"])
 
 
-def _by_rule(rule: Any, problem: SparseUpdate) -> dict[str, Any]:
+def _in_one(problem: SparseUpdate, rule: Rule) -> Contender:
+    """Let all devices average whatever one of them trains, in one buffer: no choice, and few messages."""
+    plan = plan_by(rule, problem.instance)
+    slices = tuple(one.slice for one in problem.cost(plan).updated)
+    names = tuple(device.id for device in problem.instance.devices)
+    everything = Collective(kind="all_reduce", members=names, slices=slices)
+    free = problem.replace(collectives="free")
+    return Contender(GREEDY_IN_ONE, free, plan.model_copy(update={"collectives": (everything,)}))
+
+
+def _by_rule(rule: Rule, problem: SparseUpdate) -> dict[str, Any]:
     began = time.monotonic()
     plan = plan_by(rule, problem.instance)
     return {"plan": plan.to_document(), "note": f"{time.monotonic() - began:.1f} s"}

@@ -32,10 +32,13 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         _bars(memory, rows, [one.memory_bytes / MIB for one in rows], "{:.2f}")
         memory.set_xlabel("memory of a step, mean (MiB)")
         _bars(rounds, rows, [one.round_s for one in rows], "{:.2f}")
-        rounds.set_xlabel("round: slowest step, aggregation (s)")
+        rounds.set_xlabel("round: slowest step + aggregation (s)")
         _accuracies(accuracy, rows)
         memory.set_yticks(range(len(rows)), [one.name for one in rows])
         memory.invert_yaxis()
+        for axes in (memory, rounds, accuracy):
+            axes.tick_params(axis="y", length=0)
+            axes.set_axisbelow(True)
         path.parent.mkdir(parents=True, exist_ok=True)
         dated = {"Date": None} if path.suffix == ".svg" else {}
         figure.savefig(path, metadata=dated, facecolor="white", dpi=150)
@@ -61,5 +64,5 @@ def _accuracies(axes: Axes, rows: Sequence[Row]) -> None:
         if percents:
             mean = statistics.fmean(percents)
             axes.plot([mean, mean], [place - 0.33, place + 0.33], color=colour, linewidth=1.6)
-    axes.set_xlabel("accuracy after training, a dot a seed (%)")
+    axes.set_xlabel("accuracy, a dot a seed (%)")
     axes.grid(visible=False, axis="y")

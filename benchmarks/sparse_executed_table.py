@@ -80,7 +80,7 @@ def document(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the Markdown of all rows."""
     dense = _find(rows, OWN_DENSE)
     yield (
-        "| | contribution | memory (MiB) | saved of dense | aggregation (s) | bytes a round | collectives "
+        "| | contribution | memory (MiB) | saved of our dense | aggregation (s) | bytes a round | collectives "
         "| round (s) | accuracy | loss | planned in |"
     )
     yield "| --- |" + " ---: |" * 9 + " --- |"
