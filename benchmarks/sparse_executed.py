@@ -108,7 +108,7 @@ def _settings(rounds: int, seed: int, **members: Any) -> RunSettings:
 def main() -> None:
     """Run what is not kept yet, print the tables and draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=60, help="of training, for every seed")
+    parser.add_argument("--rounds", type=int, default=90, help="of training, for every seed")
     parser.add_argument("--paced-rounds", type=int, default=5, help="on the slow network, for seconds")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--bandwidth", type=float, default=1e7, help="bit/s")
