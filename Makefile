@@ -40,6 +40,7 @@ bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.segment_baselines
 	$(BIN)/python -m benchmarks.segment_tradeoff
 	$(BIN)/python -m benchmarks.sparse_rivals
+	$(BIN)/python -m benchmarks.sparse_executed
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
