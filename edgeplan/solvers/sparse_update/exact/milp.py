@@ -19,7 +19,7 @@ BACKEND = "edgeplan.solvers.sparse_update.exact.pulp_backend"
 
 @dataclass(frozen=True)
 class Milp:
-    """Exact for up to 8 devices; more are planned for by prices.
+    """Exact for up to 12 devices, or 8 where layers are many; more are planned for by prices.
 
     Parameters
     ----------
