@@ -83,7 +83,7 @@ class Programme:
             b_eq=np.concatenate([np.zeros(links), least, np.ones(self._num_classes + self._num_slices)]),
             bounds=(0, None),
             method="highs",
-            options={"time_limit": max(_LEAST_S, time_limit_s)},
+            options={"time_limit": max(_LEAST_S, time_limit_s), "presolve": False},
         )
         if solved.status != 0:
             return None
