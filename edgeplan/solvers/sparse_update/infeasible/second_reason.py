@@ -12,12 +12,10 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.pulp_process import AUTO, EngineProcess
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.choices.cluster import Cluster
-from edgeplan.solvers.sparse_update.exact.programme import Programme
+from edgeplan.solvers.sparse_update.exact.programme import CP_SAT, PULP, Programme
 from edgeplan.solvers.sparse_update.prices.dual import Part
 from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
 
-CP_SAT = "edgeplan.solvers.sparse_update.exact.cp_sat_backend"
-PULP = "edgeplan.solvers.sparse_update.exact.pulp_backend"
 _LEAST_S = 0.5
 
 
