@@ -78,8 +78,8 @@ def test_slots_need_scipy_for_their_linear_programme_alone_and_c_for_their_kerne
 
 def test_sparse_updates_need_scipy_for_their_two_linear_programmes_alone() -> None:
     room = "solvers/sparse_update"
-    programmes = [f"{room}/master/programme.py", f"{room}/prices/relaxation.py"]
-    assert importers_of("scipy", room) == programmes
+    homes = ["master/programme.py", "prices/relaxation.py", "prices/update_rows.py"]
+    assert importers_of("scipy", room) == [f"{room}/{home}" for home in homes]
 
 
 def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:

@@ -54,6 +54,8 @@ class Ending:
         What limits the answer.
     proven
         Whether the plan may be called optimal; a plan of several parts is so only if each part is.
+    claimed_by
+        Who proved that no plan exists, where it was not the solver itself.
     """
 
     stop: Stop
@@ -61,6 +63,7 @@ class Ending:
     conflicts: tuple[Conflict, ...] = ()
     detail: str | None = None
     proven: bool = True
+    claimed_by: str | None = None
 
 
 @dataclass

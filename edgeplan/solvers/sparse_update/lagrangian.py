@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,10 +13,13 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
 from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives, collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan, UndecidedError
 from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree.at_size import AtSize
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 from edgeplan.solvers.sparse_update.tree.tree import Tree
 
+_MOST_IMPROVED = 100  # devices, each of which does something else
 _LATE = 0.2  # share of the time that is left where a search counts as stopped by time
 _JUDGEMENTS = 3  # as long as judging takes the result too, and writing it
 
@@ -39,7 +43,23 @@ def _body(search: Search) -> Ending:
     if not cluster.is_listed:
         return search_at_size(search, cluster)
     tree = tree_of(search, cluster)
-    return ending(search, tree.run(search.limits.remaining_s))
+    if not tree.begin(search.limits.remaining_s):
+        return Ending(Stop.PROOF, infeasible=True)
+    if not tree.has_plan and tree.left and _denies_any(search, cluster, tree.take):
+        return Ending(Stop.PROOF, infeasible=True, claimed_by="cp-sat")
+    return ending(search, tree.search())
+
+
+def _denies_any(search: Search, cluster: Cluster, take: Callable[[Choices], None]) -> bool:
+    """Ask CP-SAT for any choices that keep all rules; say whether it proves that there are none."""
+    with AnyPlan(search.limits.seed) as engine:
+        try:
+            found = engine.choices(cluster, time.monotonic() + search.limits.remaining_s / 2)
+        except UndecidedError:
+            return False
+    if found is not None:
+        take(found)
+    return found is None
 
 
 def tree_of(search: Search, cluster: Cluster) -> Tree:
@@ -57,7 +77,22 @@ def search_at_size(search: Search, cluster: Cluster) -> Ending:
     method = AtSize(cluster, judge.judged, search.tighten_bound, judge.is_over)
     if search.objective is not None:
         method.best = search.objective
-    return ending(search, method.run(search.limits.remaining_s))
+    done = method.run(search.limits.remaining_s)
+    if search.plan is None and not done:
+        apart = Cluster.of(search.problem, apart=True)
+        if _denies_any(search, apart, lambda found: _take_apart(search, apart, found)):
+            return Ending(Stop.PROOF, infeasible=True, claimed_by="cp-sat")
+    return ending(search, done)
+
+
+def _take_apart(search: Search, apart: Cluster, choices: Choices) -> None:
+    """Judge choices of every device by itself, improved where that is not too long."""
+    collectives = collectives_of(apart)
+    search.offer(collectives.plan(choices))
+    if apart.num_classes <= _MOST_IMPROVED:
+        improved = Improvement(apart, collectives).improved(choices)
+        if improved is not None:
+            search.offer(collectives.plan(improved))
 
 
 def ending(search: Search, done: bool) -> Ending:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
 from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan
 from edgeplan.solvers.sparse_update.infeasible.infeasibility import Infeasibility
 from edgeplan.solvers.sparse_update.infeasible.second_reason import second_reason
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
@@ -36,18 +36,19 @@ def run_search(
         if isinstance(limits.warm_start, SparsePlan):
             search.options["warm_start"] = _what_became(search, limits.warm_start)
         ending = body(search)
-        return _blamed(search, ending, solver.name) if ending.infeasible else ending
+        return _blamed(search, ending, ending.claimed_by or solver.name) if ending.infeasible else ending
 
     return course.run_search(from_warm_start, problem, limits, solver, on_incumbent)
 
 
 def _blamed(search: Search, ending: Ending, claimed_by: str) -> Ending:
     """Say which limits of an infeasible instance conflict, and have that confirmed."""
-    until = search.limits.work_until
-    infeasibility = Infeasibility(search.problem, lambda: time.monotonic() >= until)
-    alone = infeasibility.device_without_choice()
-    reason = second_reason(search.problem, alone, search.limits, claimed_by)
-    conflicts = infeasibility.conflicts() if search.limits.blame else ()
+    limits = search.limits
+    with AnyPlan(limits.seed) as any_plan:
+        infeasibility = Infeasibility(search.problem, any_plan, limits.work_until)
+        alone = infeasibility.device_without_choice()
+        reason = second_reason(search.problem, alone, limits, claimed_by)
+        conflicts = infeasibility.conflicts() if limits.blame else ()
     return replace(ending, conflicts=conflicts, detail=reason)
 
 

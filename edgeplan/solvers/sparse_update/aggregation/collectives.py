@@ -10,7 +10,7 @@ from edgeplan.models.sparse_update import SparsePlan
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.aggregation.canonical import Canonical
 from edgeplan.solvers.sparse_update.aggregation.covers import Covers
-from edgeplan.solvers.sparse_update.choices.cluster import MOST_APART, Array, Choices, Cluster
+from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.prices.groups import all_sets
 
 
@@ -35,7 +35,7 @@ def collectives_of(cluster: Cluster) -> Collectives:
     aggregation = Aggregation(cluster)
     if cluster.instance.collectives == "canonical":
         return Canonical(aggregation)
-    if cluster.num_classes <= MOST_APART:
+    if cluster.has_few_sets:
         return Covers(aggregation, all_sets(cluster.num_classes)[1:])
     everyone = np.ones((1, cluster.num_classes), bool)
     return Covers(aggregation, np.concatenate([everyone, np.eye(cluster.num_classes, dtype=bool)]))

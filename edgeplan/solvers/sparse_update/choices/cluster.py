@@ -17,7 +17,7 @@ from edgeplan.models.network import Network
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate, SparseUpdateInstance
 from edgeplan.models.sparse_update.plan import DevicePlan, Update
 
-MOST_APART = 8  # devices that are all classes of their own
+_ALWAYS_APART, _MOST_APART = 8, 12  # devices that are all classes of their own; that may be if slices are few
 _MOST_LISTED = 300_000  # sets of devices times slices
 _TOLERANCE = 1e-9
 
@@ -64,9 +64,9 @@ class Cluster:
         apart
             Whether every device is a class of its own; by default where there are few.
         """
-        devices = range(len(problem.instance.devices))
-        if apart or (apart is None and len(devices) <= MOST_APART):
-            return cls(problem, tuple((d,) for d in devices))
+        alone = cls(problem, tuple((d,) for d in range(len(problem.instance.devices))))
+        if apart or (apart is None and (alone.num_classes <= _ALWAYS_APART or alone.is_listed)):
+            return alone
         return cls(problem, _classes(problem.instance))
 
     @property
@@ -87,8 +87,13 @@ class Cluster:
     @property
     def is_listed(self) -> bool:
         """Whether every device is a class of its own, and all sets of them can be listed for every slice."""
-        alone = self.num_classes <= MOST_APART and int(self.count.max()) == 1
-        return alone and 2**self.num_classes * self.num_slices <= _MOST_LISTED
+        return int(self.count.max()) == 1 and self.has_few_sets
+
+    @property
+    def has_few_sets(self) -> bool:
+        """Whether all sets of classes can be listed for every slice."""
+        few = self.num_classes <= _MOST_APART
+        return few and 2**self.num_classes * self.num_slices <= _MOST_LISTED
 
     @property
     def num_layers(self) -> int:
@@ -236,6 +241,21 @@ class Cluster:
         """Fewest devices that update every layer."""
         cover = self.instance.coverage
         return np.array([cover.layers.get(layer.name, cover.default) for layer in self.instance.layers])
+
+    @cached_property
+    def covered(self) -> Array:
+        """The first slice of every layer that has options: whoever updates a layer updates it."""
+        first = self.first
+        return np.asarray(first[:-1][np.diff(first) > 0])
+
+    def choices_of(self, updated: Array) -> Choices:
+        """Return the choices by which classes (rows) update these slices (columns)."""
+        depth = updated[:, self.num_options :].sum(axis=1).astype(np.int32)
+        option = np.full((self.num_classes, self.num_layers), -1, np.int32)
+        for layer, (first, end) in enumerate(pairwise(self.first)):
+            taken = updated[:, first:end].sum(axis=1)
+            option[:, layer] = np.where(taken > 0, first + taken - 1, -1)
+        return Choices(depth, option)
 
     def updated(self, choices: Choices) -> Array:
         """Whether every class updates every slice."""  # (5)

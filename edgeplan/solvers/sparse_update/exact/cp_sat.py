@@ -17,7 +17,7 @@ from edgeplan.solvers.sparse_update.search import Search, run_search
 
 @dataclass(frozen=True)
 class CpSat(CpSatSettings):
-    """Exact for up to 8 devices; more are planned for by prices."""
+    """Exact for up to 12 devices, or 8 where layers are many; more are planned for by prices."""
 
     def solve(
         self, problem: SparseUpdate, limits: SolveLimits, on_incumbent: OnIncumbent | None = None

@@ -74,9 +74,4 @@ class Programme:
         cluster = self.part.scope.cluster
         updated = np.zeros((cluster.num_classes, cluster.num_slices), bool)
         updated.ravel()[updates] = True
-        depth = updated[:, cluster.num_options :].sum(axis=1).astype(np.int32)
-        option = np.full((cluster.num_classes, cluster.num_layers), -1, np.int32)
-        for layer, (first, end) in enumerate(zip(cluster.first[:-1], cluster.first[1:], strict=True)):
-            taken = updated[:, first:end].sum(axis=1)
-            option[:, layer] = np.where(taken > 0, first + taken - 1, -1)
-        return Choices(depth, option)
+        return cluster.choices_of(updated)

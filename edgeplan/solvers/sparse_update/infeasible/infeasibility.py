@@ -1,7 +1,7 @@
 """Why an instance has no plan: a smallest set of limits, and for each the smallest change that helps.
 
-A device that has no choice by itself is to blame alone. Otherwise the search by prices is asked, with an
-objective of nothing, whether limits can hold together; it knows where devices are few.
+A device that has no choice by itself is to blame alone. Otherwise CP-SAT is asked whether limits can hold
+together.
 """
 
 from __future__ import annotations
@@ -18,21 +18,17 @@ from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
 from edgeplan.solvers.sparse_update.choices.cluster import Cluster
 from edgeplan.solvers.sparse_update.choices.scope import Scope
+from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan, UndecidedError
 from edgeplan.solvers.sparse_update.infeasible.named_limits import (
     NamedLimit,
     named_limits,
     with_value,
     without,
 )
-from edgeplan.solvers.sparse_update.tree.tree import Tree
 
 _STEP_TOLERANCE = 1e-6  # relative, of the least step limit that would do
 
 Holds = Callable[[SparseUpdate], bool]
-
-
-class UndecidedError(Exception):
-    """Time was up before it was known whether a plan exists."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +39,15 @@ class Infeasibility:
     ----------
     problem
         An instance without a plan.
+    any_plan
+        Is asked for plans.
     until
-        Whether to stop.
+        Monotonic time at which to stop.
     """
 
     problem: SparseUpdate
-    until: Callable[[], bool]
+    any_plan: AnyPlan
+    until: float
 
     def device_without_choice(self) -> int | None:
         """The first device that no depth and options suit; None where every one has some."""
@@ -120,28 +119,9 @@ class Infeasibility:
         UndecidedError
             When there was no time to tell, or devices are too many.
         """
-        plain = problem.replace(objective={"contribution": 0.0, "aggregation_s": 0.0})
-        cluster = Cluster.of(plain)
-        if not cluster.is_listed:
-            return _has_plan_apart(plain, cluster)
-        tree: Tree
-
-        def judged(choices: Any) -> float | None:
-            return 0.0 if plain.check(tree.collectives.plan(choices)).feasible else None
-
-        tree = Tree(cluster, judged, lambda _: None, lambda: tree.has_plan or self.until())
-        done = tree.run(1.0)
-        if not done and not tree.has_plan:
-            raise UndecidedError
-        return tree.has_plan
-
-
-def _has_plan_apart(problem: SparseUpdate, cluster: Cluster) -> bool:
-    """Whether every device has a choice, where no rule is about several."""
-    if problem.instance.nested or cluster.coverage.any():
-        raise UndecidedError
-    found = BestChoices(cluster).find(cluster.gain, cluster.depth_gain, Scope.of(cluster))
-    return bool(np.isfinite(found.value).all())
+        if problem.instance.nested or Cluster.of(problem).coverage.any():
+            return self.any_plan.choices(Cluster.of(problem, apart=True), self.until) is not None
+        return Infeasibility(problem, self.any_plan, self.until).device_without_choice() is None
 
 
 def _suits(d: int) -> Holds:

@@ -5,16 +5,10 @@ from __future__ import annotations
 import time
 
 from edgeplan.errors import BackendError
-from edgeplan.extras import is_installed
 from edgeplan.models.sparse_update import SparseUpdate
-from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.pulp_process import AUTO, EngineProcess
-from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
 from edgeplan.solvers.sparse_update.choices.cluster import Cluster
-from edgeplan.solvers.sparse_update.exact.programme import CP_SAT, PULP, Programme
-from edgeplan.solvers.sparse_update.prices.dual import Part
-from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
+from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan, UndecidedError
 
 _LEAST_S = 0.5
 
@@ -36,25 +30,19 @@ def second_reason(
     BackendError
         When the other engine finds a plan that should not exist.
     """
+    if limits.remaining_s < _LEAST_S:
+        return None
     asked = problem if alone is None else only(problem, alone)
-    cluster, by_cp_sat = Cluster.of(asked), claimed_by == "cp-sat"
-    if not cluster.is_listed or limits.remaining_s < _LEAST_S or (by_cp_sat and not is_installed("pulp")):
-        return None
-    groups = ListedGroups.all_of(cluster, Aggregation(cluster))
-    job = Programme(Part.whole(groups)).job([], None)
-    until = time.monotonic() + limits.remaining_s / 2
-    job |= {"objective": [0.0] * len(job["objective"]), "about": 1.0, "gap": 0.0}
-    job |= {"workers": 1, "seed": limits.seed, "time_limit_s": until - time.monotonic()}
-    try:
-        with EngineProcess(PULP, AUTO) if by_cp_sat else BackendProcess(CP_SAT) as process:
-            final = list(process.messages(job, until=until))[-1]
-    except BackendTimeoutError:
-        return None
-    engine = final.get("engine", "CP-SAT")
-    if final["status"] in ("optimal", "feasible"):
-        raise BackendError(f"{engine} finds a plan that should not exist")
+    cluster, until = Cluster.of(asked, apart=True), time.monotonic() + limits.remaining_s / 2
+    with AnyPlan(limits.seed, by_pulp=claimed_by == "cp-sat") as engine:
+        try:
+            found = engine.choices(cluster, until)
+        except UndecidedError:
+            return None
+    if found is not None:
+        raise BackendError(f"{engine.engine} finds a plan that should not exist")
     who = "" if alone is None else f" for device {problem.instance.devices[alone].id} by itself"
-    return f"confirmed by {engine}{who}" if final["status"] == "infeasible" else None
+    return f"confirmed by {engine.engine}{who}"
 
 
 def only(problem: SparseUpdate, d: int) -> SparseUpdate:

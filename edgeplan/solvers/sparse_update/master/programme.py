@@ -157,7 +157,7 @@ class Programme:
         index = np.arange(self._open.size).reshape(self._open.shape)
         rows: list[tuple[Array, Array]] = []
         least: list[float] = []
-        for s in groups.covered[groups.must[groups.covered]] if groups.covers else ():  # (3)
+        for s in cluster.covered[groups.must[cluster.covered]] if groups.covers else ():  # (3)
             rows.append((index[:, s], self._count.astype(float)))
             least.append(float(cluster.coverage[cluster.layer[s]]))
         if groups.covers and cluster.instance.nested:  # (4)

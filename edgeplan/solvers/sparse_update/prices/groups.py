@@ -134,14 +134,9 @@ class Groups:
     def must(self) -> Array:
         """Whether every slice has to be updated at all."""  # (3)
         must = np.zeros(self.cluster.num_slices, bool)
-        must[self.covered] = self.cluster.coverage[self.cluster.layer[self.covered]] > 0
+        covered = self.cluster.covered
+        must[covered] = self.cluster.coverage[self.cluster.layer[covered]] > 0
         return must
-
-    @cached_property
-    def covered(self) -> Array:
-        """The first slice of every layer that has options: whoever updates a layer updates it."""
-        first = self.cluster.first
-        return first[:-1][np.diff(first) > 0]
 
     @cached_property
     def left(self) -> Array:
@@ -223,7 +218,7 @@ class ListedGroups(Groups):
     def _keeps_rules(self, member: Array) -> Array:
         """Whether every slice (row) may be updated by sets of classes (columns), given as rows."""
         kept = np.ones((self.cluster.num_slices, len(member)), bool)
-        covered, size = self.covered, member @ self.cluster.count
+        covered, size = self.cluster.covered, member @ self.cluster.count
         kept[covered] &= size >= self.cluster.coverage[self.cluster.layer[covered], None]  # (3)
         if self.cluster.instance.nested:  # (4)
             memory = self.cluster.memory_bytes

@@ -73,7 +73,9 @@ class SizeGroups(Groups):
     def _least(self) -> Array:
         """Fewest devices that update every slice, if any does."""  # (3)
         least = np.ones(self.cluster.num_slices, np.int64)
-        least[self.covered] = np.maximum(1, self.cluster.coverage[self.cluster.layer[self.covered]])
+        least[self.cluster.covered] = np.maximum(
+            1, self.cluster.coverage[self.cluster.layer[self.cluster.covered]]
+        )
         return least
 
     @cached_property

@@ -75,18 +75,22 @@ class Tree:
         self._generation = Generation(self._dual)
         self._noise, self._end = 0.0, math.inf
 
-    def run(self, time_limit_s: float) -> bool:
-        """Search until all parts are done; say whether they are.
+    def begin(self, time_limit_s: float) -> bool:
+        """Bound the whole, and look for plans; say whether all classes have any choice.
 
         Parameters
         ----------
         time_limit_s
-            For everything; `until` says when it is over.
+            For the whole search; `until` says when it is over.
         """
         self._end = time.monotonic() + time_limit_s
         if not self.bound_apart():
-            return True
+            return False
         self.root(_RELAXATION * time_limit_s)
+        return True
+
+    def search(self) -> bool:
+        """Search what is left until all parts are done; say whether they are."""
         while self._open and not self.until():
             self._tell()
             _, _, part, found = heapq.heappop(self._open)
@@ -97,6 +101,13 @@ class Tree:
             self._split(part, found)
         self._tell()
         return not self._open
+
+    def take(self, choices: Choices) -> None:
+        """Judge choices from elsewhere, as they are and improved."""
+        self._offered(choices)
+        improved = self._improvement.improved(choices)
+        if improved is not None:
+            self._offered(improved)
 
     def bound_apart(self) -> bool:
         """Bound by what every class brings by itself; say whether all have any choice."""
@@ -217,12 +228,11 @@ class Tree:
         if key in self._seen:
             return self.best
         self._seen.add(key)
-        self._offered(answer.choices)
         often = 10 if self._answers < _EARLY else 100
         if self._answers % often == 1:
-            improved = self._improvement.improved(answer.choices)
-            if improved is not None:
-                self._offered(improved)
+            self.take(answer.choices)
+        else:
+            self._offered(answer.choices)
         return self.best
 
     def _offered(self, choices: Choices) -> float:
