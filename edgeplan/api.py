@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,10 @@ def solve(
     >>> result.status.value, result.objective
     ('optimal', 4.0)
     """
-    _check_options(time_limit_s, gap, seed, workers)
+    limits = _limits(time_limit_s, gap, seed, workers, started)
     if warm_start is not None:
         _check_plan(problem, warm_start)
-    limits = SolveLimits(
-        time_limit_s=time_limit_s,
-        gap=gap,
-        seed=seed,
-        workers=workers,
-        warm_start=warm_start,
-        started=time.monotonic() if started is None else started,
-    )
+        limits = replace(limits, warm_start=warm_start)
     return solver_named(solver, problem.name).solve(problem, limits, on_incumbent)
 
 
@@ -130,16 +124,9 @@ def replan(
     >>> result.replanned.migration.left, result.replanned.migration.moved_bytes
     (('gone',), 12000)
     """
-    _check_options(time_limit_s, gap, seed, workers)
+    limits = _limits(time_limit_s, gap, seed, workers, started)
     assignment = as_layer_assignment(problem, "replan")
     _check_plan(assignment, old_plan)
-    limits = SolveLimits(
-        time_limit_s=time_limit_s,
-        gap=gap,
-        seed=seed,
-        workers=workers,
-        started=time.monotonic() if started is None else started,
-    )
     from edgeplan.solvers.layer_assignment.replan import replan as replan_assignment
 
     named = solver_named(solver, assignment.name)
@@ -188,16 +175,10 @@ def explain(
     >>> why.what_if[0].change, why.what_if[0].message
     ('1 GiB more memory on fast', 'saves 2.75 s (69 %)')
     """
-    _check_options(time_limit_s, 0.0, seed, workers)
+    limits = _limits(time_limit_s, 0.0, seed, workers, started)
     if plan is not None:
         _check_plan(problem, plan)
     named = solver_named(solver, problem.name)
-    limits = SolveLimits(
-        time_limit_s=time_limit_s,
-        seed=seed,
-        workers=workers,
-        started=time.monotonic() if started is None else started,
-    )
     if isinstance(problem, LayerAssignment):
         from edgeplan.solvers.layer_assignment.explanation import explain as explain_assignment
 
@@ -215,13 +196,16 @@ def explain(
     return explain_schedule(problem, plan, limits, on_step)
 
 
-def _check_options(time_limit_s: float, gap: float, seed: int, workers: int) -> None:
+def _limits(time_limit_s: float, gap: float, seed: int, workers: int, started: float | None) -> SolveLimits:
+    """Return limits that count from `started`, or from now."""
+    began = time.monotonic() if started is None else started
     check_options(
         ("time_limit_s", time_limit_s, "above 0 and finite", 0 < time_limit_s < math.inf),
         ("gap", gap, "at least 0 and finite", 0 <= gap < math.inf),
         ("seed", seed, "from 0 to 2147483647", 0 <= seed < 2**31),
         ("workers", workers, "at least 1", workers >= 1),
     )
+    return SolveLimits(time_limit_s, gap, seed, workers, started=began)
 
 
 def _check_plan(problem: Problem, plan: PlanDocument) -> None:

@@ -61,7 +61,7 @@ def test_no_arrow_runs_against_the_order_of_the_rooms(room: str, target: str) ->
     [
         ("ortools", ["circulation/cp_sat_backend.py"]),
         ("scipy", ["bounds/prices.py", "infeasible/scipy_backend.py"]),
-        ("pulp", ["milp/pulp_backend.py", "milp/pulp_programme.py"]),
+        ("pulp", ["milp/pulp_programme.py"]),
     ],
 )
 def test_a_back_end_is_imported_only_in_the_files_that_run_it(package: str, homes: list[str]) -> None:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, read_plan, write_json
+from edgeplan.cli.options import InstancePath, ResultPath
 from edgeplan.models.problems import load
 
 _VIOLATIONS = 6
 
 
 def check(
-    instance: Annotated[Path, typer.Argument(help="Instance JSON; - is standard input.")],
-    result: Annotated[Path, typer.Argument(help='Result JSON, or a bare {"plan": ...}.')],
+    instance: InstancePath,
+    result: ResultPath,
     json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
     """Judge any plan: recompute its metrics and objective and list every rule that it breaks."""
     problem = load(instance)
-    plan, warning = read_plan(result, problem)
-    if warning:
-        stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    plan = read_plan(result, problem)
     verdict = problem.check(plan)
     if json:
         write_json(verdict.to_document(), STANDARD)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from edgeplan.cli.begun import begun
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
+from edgeplan.cli.options import InstancePath, RandomSeed, SolverOfSolve, Workers
 from edgeplan.models.explanation import Explanation
 from edgeplan.models.problems import load
 from edgeplan.models.result import Status
@@ -22,16 +23,16 @@ _EXIT_CODE = {Status.INFEASIBLE: 3, Status.NO_PLAN: 5, Status.FAILED: 7}
 
 
 def explain(
-    instance: Annotated[Path, typer.Argument(help="Instance JSON; - is standard input.")],
+    instance: InstancePath,
     result: Annotated[
         Path | None, typer.Argument(help='Result JSON, or a bare {"plan": ...}; solved first by default.')
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Also write the JSON here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    solver: Annotated[str, typer.Option(help="As for solve.")] = "auto",
+    solver: SolverOfSolve = "auto",
     time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for all re-solving.")] = 60.0,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    workers: Annotated[int, typer.Option(help="Parallel workers of the back-end.")] = 1,
+    seed: RandomSeed = 0,
+    workers: Workers = 1,
 ) -> None:
     """Say why there is no plan, or what holds the plan back and what to buy.
 
@@ -46,11 +47,7 @@ def explain(
     if output is not None:
         check_output(output)
     problem = load(instance)
-    plan = None
-    if result is not None:
-        plan, warning = read_plan(result, problem)
-        if warning:
-            stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    plan = None if result is None else read_plan(result, problem)
     from edgeplan.api import explain as explain_problem
 
     with _steps() as on_step:

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
+from edgeplan.cli.console import stderr
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.faults import Fault, in_document_order
@@ -97,13 +100,13 @@ def read_document(path: Path) -> tuple[Any, str]:
     return document, source
 
 
-def read_plan(path: Path, problem: Problem) -> tuple[PlanDocument, str | None]:
+def read_plan(path: Path, problem: Problem, *, made_for_another: bool = False) -> PlanDocument:
     """Read the plan of a result, or of a bare ``{"plan": ...}``.
 
-    Returns
-    -------
-    tuple[PlanDocument, str or None]
-        The plan, and a warning where the result belongs to another instance.
+    Parameters
+    ----------
+    made_for_another
+        Whether no warning is due where the result belongs to another instance.
 
     Raises
     ------
@@ -119,11 +122,12 @@ def read_plan(path: Path, problem: Problem) -> tuple[PlanDocument, str | None]:
         )
         raise InvalidInputError([Fault(("plan",), rule)], source)
     try:
-        plan = problem.plan_from_document(document["plan"])
+        plan: PlanDocument = problem.plan_from_document(document["plan"])
     except InvalidInputError as error:
         faults = [Fault(("plan", *fault.path), fault.rule, fault.value) for fault in error.faults]
         raise InvalidInputError(faults, source) from None
     made_for = document.get("instance_sha256", problem.instance_sha256)
-    if made_for != problem.instance_sha256:
-        return plan, f"{source}: was made for another instance (instance_sha256 differs)"
-    return plan, None
+    if made_for != problem.instance_sha256 and not made_for_another:
+        warning = escape(f"{source}: was made for another instance (instance_sha256 differs)")
+        stderr.print(f"[yellow]warning:[/yellow] {warning}")
+    return plan

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from edgeplan.cli.console import figures, stderr
 from edgeplan.cli.files import STANDARD, check_output, read_document, write_json
+from edgeplan.cli.options import AggregationWeight, JsonOutput
 from edgeplan.errors import UsageError
 from edgeplan.models.model import Model, model_faults
 from edgeplan.models.reading import read_document as read_typed
@@ -63,7 +64,7 @@ def segment_scheduling(
     trace: Annotated[
         bool, typer.Option("--trace", help="Write the gains of every slot in place of the fading's seed.")
     ] = False,
-    output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,
+    output: JsonOutput = STANDARD,
 ) -> None:
     """Clusters of phones, boards and laptops that train an encoder as pipelines, slot by slot.
 
@@ -92,9 +93,7 @@ def sparse_update(
     memory: Annotated[
         str, typer.Option(help="Smallest and largest memory, in KB of 1024 bytes.")
     ] = "50..140",
-    aggregation_weight: Annotated[
-        float, typer.Option(min=0, help="Contribution that a second of aggregation costs.")
-    ] = 0.1,
+    aggregation_weight: AggregationWeight = 0.1,
     gains: Annotated[
         Path | None,
         typer.Option(
@@ -103,7 +102,7 @@ def sparse_update(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of memories, speeds and contributions.")] = 0,
-    output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,
+    output: JsonOutput = STANDARD,
 ) -> None:
     """Microcontrollers that each train parts of MCUNetV3's MobileNetV2, 51 convolutions, within their memory.
 

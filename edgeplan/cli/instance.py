@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from edgeplan.cli.console import figures, stderr
 from edgeplan.cli.files import STANDARD, check_output, write_json
+from edgeplan.cli.options import AggregationWeight, JsonOutput, given, refuse
 from edgeplan.cli.progress_bar import progress_bar
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
@@ -30,65 +31,66 @@ def about() -> None:
     """
 
 
+Model = Annotated[str, typer.Option(help="mobilenetv2, or package.module:factory for a network of yours.")]
+Width = Annotated[
+    float | None,
+    typer.Option(min=0.01, max=4, help="Channels of MobileNetV2, as a share of the usual; 0.35 by default."),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(min=8, max=512, help="Height and width of MobileNetV2's images; 32 by default."),
+]
+PretrainingEpochs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Passes over the images that train MobileNetV2's first weights; 16 by default."),
+]
+InputShape = Annotated[str | None, typer.Option(help="Shape of a sample of your network, such as 3,32,32.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Samples of a step on each device.")]
+Ratios = Annotated[str, typer.Option(help="Shares of a layer's input channels that can be trained.")]
+Memory = Annotated[
+    str,
+    typer.Option(
+        help="Memory of the smallest and of the largest device, as shares of what training every layer "
+        "takes; the others lie between."
+    ),
+]
+Contribution = Annotated[
+    str,
+    typer.Option(
+        help="probe: squared gradients; gain: accuracy gained by training each layer alone, takes some "
+        "minutes; or a CSV file with the columns layer, ratio, contribution, where ratio 0 is the bias."
+    ),
+]
+Momentum = Annotated[float, typer.Option(min=0, max=0.999, help="Of SGD; 0 keeps none.")]
+Alpha = Annotated[
+    float | None,
+    typer.Option(
+        help="Concentration of the Dirichlet distribution that splits labels over devices; alike for all "
+        "by default."
+    ),
+]
+
+
 @instance.command("sparse_update")
 def sparse_update(
-    model: Annotated[
-        str, typer.Option(help="mobilenetv2, or package.module:factory for a network of yours.")
-    ] = KNOWN,
-    width: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, max=4, help="Channels of MobileNetV2, as a share of the usual; 0.35 by default."
-        ),
-    ] = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(min=8, max=512, help="Height and width of MobileNetV2's images; 32 by default."),
-    ] = None,
-    pretraining_epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Passes over the images that train MobileNetV2's first weights; 16 by default."
-        ),
-    ] = None,
-    input_shape: Annotated[
-        str | None, typer.Option(help="Shape of a sample of your network, such as 3,32,32.")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples of a step on each device.")] = 8,
-    ratios: Annotated[
-        str, typer.Option(help="Shares of a layer's input channels that can be trained.")
-    ] = "0.125,0.25,0.5,1",
+    model: Model = KNOWN,
+    width: Width = None,
+    image_size: ImageSize = None,
+    pretraining_epochs: PretrainingEpochs = None,
+    input_shape: InputShape = None,
+    batch_size: BatchSize = 8,
+    ratios: Ratios = "0.125,0.25,0.5,1",
     devices: Annotated[int, typer.Option(min=1, help="Number of devices.")] = 7,
-    memory: Annotated[
-        str,
-        typer.Option(
-            help="Memory of the smallest and of the largest device, as shares of what training every layer "
-            "takes; the others lie between."
-        ),
-    ] = "0.35..0.65",
+    memory: Memory = "0.35..0.65",
     flops_per_s: Annotated[float, typer.Option(help="Speed of a device.")] = 1e9,
     bit_per_s: Annotated[float, typer.Option(help="Rate between any two devices.")] = 1e8,
     latency_s: Annotated[float, typer.Option(min=0, help="Latency of a message.")] = 0.002,
-    aggregation_weight: Annotated[
-        float, typer.Option(min=0, help="Contribution that a second of aggregation costs.")
-    ] = 10.0,
-    contribution: Annotated[
-        str,
-        typer.Option(
-            help="probe: squared gradients; gain: accuracy gained by training each layer alone, takes some "
-            "minutes; or a CSV file with the columns layer, ratio, contribution, where ratio 0 is the bias."
-        ),
-    ] = "probe",
-    momentum: Annotated[float, typer.Option(min=0, max=0.999, help="Of SGD; 0 keeps none.")] = 0.9,
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            help="Concentration of the Dirichlet distribution that splits labels over devices; alike for all "
-            "by default."
-        ),
-    ] = None,
+    aggregation_weight: AggregationWeight = 10.0,
+    contribution: Contribution = "probe",
+    momentum: Momentum = 0.9,
+    alpha: Alpha = None,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, images and their split.")] = 0,
-    output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,
+    output: JsonOutput = STANDARD,
 ) -> None:
     """What every layer of a network takes and brings when parts of it are trained on small devices.
 
@@ -113,20 +115,14 @@ def sparse_update(
 
     cluster = Cluster(devices, least, most, flops_per_s, bit_per_s, latency_s)
     offer = Offer(batch_size, offered, momentum > 0, aggregation_weight)
-    of_digits = {
-        "width": width,
-        "image_size": image_size,
-        "pretraining_epochs": pretraining_epochs,
-        "alpha": alpha,
-    }
-    given: dict[str, Any] = {name: value for name, value in of_digits.items() if value is not None}
+    of_digits = given(width=width, image_size=image_size, pretraining_epochs=pretraining_epochs, alpha=alpha)
     if model == KNOWN:
-        _refuse(model, {"input_shape": input_shape} if input_shape else {})
-        chosen = {**given, "momentum": momentum, "seed": seed, "num_devices": devices}
+        refuse(given(input_shape=input_shape or None), f"the network {model}")
+        chosen = {**of_digits, "momentum": momentum, "seed": seed, "num_devices": devices}
         workload = Workload(WorkloadSettings.from_document(chosen))
         document = of_workload(workload, cluster, offer, contribution, progress_bar)
     else:
-        _refuse(model, given)
+        refuse(of_digits, f"the network {model}")
         document = of_module(model, input_shape, cluster, offer, contribution, seed)
     write_json(document, output)
     stderr.print(figures(_summary(document)))
@@ -175,13 +171,6 @@ def _read_shares(text: str) -> tuple[float, float]:
             f"--memory: {text!r}: must be a share above 0 or a range of shares; write it as 0.35..0.65"
         )
     return shares
-
-
-def _refuse(model: str, options: dict[str, Any]) -> None:
-    """Refuse options that say nothing about this network."""
-    for name, value in options.items():
-        option = f"--{name.replace('_', '-')}"
-        raise UsageError(f"{option}: {value}: says nothing about the network {model}; leave it out")
 
 
 def _summary(document: dict[str, Any]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ from rich.markup import escape
 
 from edgeplan.cli.console import figures, stderr
 from edgeplan.cli.files import STANDARD, check_output, write_json
+from edgeplan.cli.options import JsonOutput
 from edgeplan.cli.progress_bar import progress_bar
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
@@ -23,7 +23,7 @@ def profile(
             "package.module:factory."
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="JSON; - is standard output.")] = STANDARD,
+    output: JsonOutput = STANDARD,
     input_shape: Annotated[
         list[str] | None,
         typer.Option(help="Shape of an input per sample, such as 3,32,32; repeat for several inputs."),

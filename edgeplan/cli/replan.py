@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from edgeplan.cli.begun import begun
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json
+from edgeplan.cli.options import Gap, RandomSeed, SolverOfSolve, TimeLimit, Workers
 from edgeplan.cli.outcome import exit_code, progress, summarise
 from edgeplan.models.layer_assignment import Plan
 from edgeplan.models.problems import as_layer_assignment, load
@@ -23,11 +24,11 @@ def replan(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="New result JSON; - is standard output.")
     ] = STANDARD,
-    solver: Annotated[str, typer.Option(help="As for solve.")] = "auto",
-    time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for everything.")] = 60.0,
-    gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    workers: Annotated[int, typer.Option(help="Parallel workers of the back-end.")] = 1,
+    solver: SolverOfSolve = "auto",
+    time_limit: TimeLimit = 60.0,
+    gap: Gap = 0.0,
+    seed: RandomSeed = 0,
+    workers: Workers = 1,
 ) -> None:
     """Plan anew after nodes left or joined: never worse than the old plan repaired.
 
@@ -39,7 +40,7 @@ def replan(
     started = begun()
     check_output(output)
     problem = as_layer_assignment(load(instance), "replan")
-    old, _ = read_plan(result, problem)
+    old = read_plan(result, problem, made_for_another=True)
     assert isinstance(old, Plan)
     from edgeplan.api import replan as replan_problem
 

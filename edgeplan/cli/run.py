@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
-from rich.markup import escape
 
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, read_plan, write_json
+from edgeplan.cli.options import ResultPath, given, refuse
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.models.document import parse
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
-from edgeplan.models.problem import PlanDocument, Problem
+from edgeplan.models.problem import Problem
 from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 
@@ -28,69 +28,76 @@ _OF_UPDATES = ("local_steps", "collectives")
 Progress = Callable[[dict[str, Any]], None]
 
 
+Rounds = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="layer_assignment: rounds over all stages, 3 by default; sparse_update: aggregations, 30 by "
+        "default.",
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="layer_assignment: of parameters, split and sample order; sparse_update: where in its "
+        "images each device begins.",
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        help="What to run beside it. layer_assignment: none (default) or fedavg, federated averaging; "
+        "sparse_update: dense (default), data parallelism of everything, or none."
+    ),
+]
+Shape = Annotated[
+    bool, typer.Option("--shape/--no-shape", help="Impose the instance's links, speeds and windows.")
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        help="layer_assignment: known network or package.module:factory; default: the model's name."
+    ),
+]
+Data = Annotated[
+    str | None, typer.Option(help="layer_assignment: digits (default), or cifar10:FOLDER (binary version).")
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option(help="layer_assignment: Dirichlet concentration of the split over labels; 2 by default."),
+]
+LearningRate = Annotated[float | None, typer.Option(help="layer_assignment: default by the optimizer.")]
+LocalSteps = Annotated[
+    int | None,
+    typer.Option(min=1, help="sparse_update: steps of a device before each aggregation; 1 by default."),
+]
+Collectives = Annotated[
+    str | None,
+    typer.Option(
+        help="sparse_update: emulated (default), messages on the instance's network; or gloo, "
+        "torch.distributed's own over loopback."
+    ),
+]
+
+
 def run(
     instance: Annotated[Path, typer.Argument(help="Instance JSON.")],
-    result: Annotated[Path, typer.Argument(help='Result JSON, or a bare {"plan": ...}.')],
+    result: ResultPath,
     out: Annotated[Path, typer.Option(help="Folder for the run's files.")] = Path("run"),
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="layer_assignment: rounds over all stages, 3 by default; sparse_update: aggregations, 30 by "
-            "default.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="layer_assignment: of parameters, split and sample order; sparse_update: where in its "
-            "images each device begins.",
-        ),
-    ] = 0,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="What to run beside it. layer_assignment: none (default) or fedavg, federated averaging; "
-            "sparse_update: dense (default), data parallelism of everything, or none."
-        ),
-    ] = None,
+    rounds: Rounds = None,
+    seed: Seed = 0,
+    baseline: Baseline = None,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="The same as --baseline none.")] = False,
-    shape: Annotated[
-        bool, typer.Option("--shape/--no-shape", help="Impose the instance's links, speeds and windows.")
-    ] = True,
+    shape: Shape = True,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one process.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            help="layer_assignment: known network or package.module:factory; default: the model's name."
-        ),
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="layer_assignment: digits (default), or cifar10:FOLDER (binary version)."),
-    ] = None,
-    alpha: Annotated[
-        float | None,
-        typer.Option(
-            help="layer_assignment: Dirichlet concentration of the split over labels; 2 by default."
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="layer_assignment: default by the optimizer.")
-    ] = None,
-    local_steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="sparse_update: steps of a device before each aggregation; 1 by default."),
-    ] = None,
-    collectives: Annotated[
-        str | None,
-        typer.Option(
-            help="sparse_update: emulated (default), messages on the instance's network; or gloo, "
-            "torch.distributed's own over loopback."
-        ),
-    ] = None,
+    network: Network = None,
+    data: Data = None,
+    alpha: Alpha = None,
+    learning_rate: LearningRate = None,
+    local_steps: LocalSteps = None,
+    collectives: Collectives = None,
 ) -> None:
     """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
@@ -102,18 +109,16 @@ def run(
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
     problem, notes = _read_instance(instance)
-    options = {
-        "rounds": rounds,
-        "baseline": _baseline(baseline, no_baseline),
-        "network": network,
-        "data": data,
-        "alpha": alpha,
-        "learning_rate": learning_rate,
-        "local_steps": local_steps,
-        "collectives": collectives,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    settings: dict[str, Any] = {"seed": seed, "shape": shape, "threads": threads, **given}
+    settings = {"seed": seed, "shape": shape, "threads": threads} | given(
+        rounds=rounds,
+        baseline=_baseline(baseline, no_baseline),
+        network=network,
+        data=data,
+        alpha=alpha,
+        learning_rate=learning_rate,
+        local_steps=local_steps,
+        collectives=collectives,
+    )
     if isinstance(problem, SparseUpdate):
         report, table = _run_updates(problem, notes, result, settings, out)
     else:
@@ -142,19 +147,11 @@ def _baseline(baseline: str | None, no_baseline: bool) -> str | None:
     return "none" if no_baseline else baseline
 
 
-def _refuse(settings: dict[str, Any], names: tuple[str, ...], problem: Problem) -> None:
-    """Refuse options that say nothing about this problem."""
-    for name in names:
-        if name in settings:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option}: {settings[name]}: says nothing about {problem.name}; leave it out")
-
-
 def _run_assignment(
     problem: LayerAssignment, result: Path, settings: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], RenderableType]:
-    _refuse(settings, _OF_UPDATES, problem)
-    plan = _read_plan(result, problem)
+    refuse({name: settings[name] for name in _OF_UPDATES if name in settings}, problem.name)
+    plan = read_plan(result, problem)
     assert isinstance(plan, Plan)
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.snake import RunSettings, render
@@ -167,8 +164,8 @@ def _run_assignment(
 def _run_updates(
     problem: SparseUpdate, notes: dict[str, Any], result: Path, settings: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], RenderableType]:
-    _refuse(settings, _OF_ASSIGNMENT, problem)
-    plan = _read_plan(result, problem)
+    refuse({name: settings[name] for name in _OF_ASSIGNMENT if name in settings}, problem.name)
+    plan = read_plan(result, problem)
     assert isinstance(plan, SparsePlan)
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.sparse.execution import RunSettings, render
@@ -176,13 +173,6 @@ def _run_updates(
 
     report = run_plan(problem, plan, notes, RunSettings(**settings), out=out, on_progress=_progress())
     return report, render(report)
-
-
-def _read_plan(result: Path, problem: Problem) -> PlanDocument:
-    plan, warning = read_plan(result, problem)
-    if warning:
-        stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
-    return plan
 
 
 def _progress() -> Progress | None:

@@ -11,39 +11,44 @@ from rich.markup import escape
 from edgeplan.cli.begun import begun
 from edgeplan.cli.console import stderr
 from edgeplan.cli.files import STANDARD, check_output, read_plan, write_json, written_aside
+from edgeplan.cli.options import Gap, InstancePath, RandomSeed, TimeLimit, Workers
 from edgeplan.cli.outcome import exit_code, progress, summarise
 from edgeplan.models.problems import as_layer_assignment, load
 
+SolverName = Annotated[
+    str,
+    typer.Option(
+        help="auto; layer_assignment: cp-sat (exact), milp (exact, any PuLP engine: milp:HiGHS, "
+        "milp:PULP_CBC_CMD, ...), dp (exact, label setting), at-size (many nodes), heuristic (no bound) "
+        "or brute-force (tiny); segment_scheduling: dssda; sparse_update: lagrangian (exact, or with a "
+        "proven gap where devices are many), cp-sat, milp, dp (every device for itself)."
+    ),
+]
+WarmStart = Annotated[
+    Path | None,
+    typer.Option(help="A result or plan to begin with, repaired if it must be; never made worse."),
+]
+WrittenModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the integer programme of the instance to this .lp or .mps file and end; "
+        "nothing is solved."
+    ),
+]
+
 
 def solve(
-    instance: Annotated[Path, typer.Argument(help="Instance JSON; - is standard input.")],
+    instance: InstancePath,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Result JSON; - is standard output.")
     ] = STANDARD,
-    solver: Annotated[
-        str,
-        typer.Option(
-            help="auto; layer_assignment: cp-sat (exact), milp (exact, any PuLP engine: milp:HiGHS, "
-            "milp:PULP_CBC_CMD, ...), dp (exact, label setting), at-size (many nodes), heuristic (no bound) "
-            "or brute-force (tiny); segment_scheduling: dssda; sparse_update: lagrangian (exact, or with a "
-            "proven gap where devices are many), cp-sat, milp, dp (every device for itself)."
-        ),
-    ] = "auto",
-    time_limit: Annotated[float, typer.Option(help="Wall-clock seconds for everything.")] = 60.0,
-    gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
-    workers: Annotated[int, typer.Option(help="Parallel workers of the back-end.")] = 1,
-    warm_start: Annotated[
-        Path | None,
-        typer.Option(help="A result or plan to begin with, repaired if it must be; never made worse."),
-    ] = None,
-    write_model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the integer programme of the instance to this .lp or .mps file and end; "
-            "nothing is solved."
-        ),
-    ] = None,
+    solver: SolverName = "auto",
+    time_limit: TimeLimit = 60.0,
+    gap: Gap = 0.0,
+    seed: RandomSeed = 0,
+    workers: Workers = 1,
+    warm_start: WarmStart = None,
+    write_model: WrittenModel = None,
 ) -> None:
     """Solve an instance: the best plan, a proven bound on every plan, and how far apart they are.
 
@@ -58,11 +63,7 @@ def solve(
         _write_model(instance, write_model)
         return
     problem = load(instance)
-    plan = None
-    if warm_start is not None:
-        plan, warning = read_plan(warm_start, problem)
-        if warning:
-            stderr.print(f"[yellow]warning:[/yellow] {escape(warning)}")
+    plan = None if warm_start is None else read_plan(warm_start, problem)
     from edgeplan.api import solve as solve_problem
 
     with progress() as on_incumbent:

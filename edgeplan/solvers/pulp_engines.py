@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any
 
 import pulp
 
-from edgeplan.solvers.backend_process import Job
+from edgeplan.solvers.backend_process import Job, Message
 
 # PuLP says "Optimal" of a plan found before the time limit as well; its second status tells them apart.
-STATUS = {
+_STATUS = {
     (pulp.LpStatusOptimal, pulp.LpSolutionOptimal): "optimal",
     (pulp.LpStatusOptimal, pulp.LpSolutionIntegerFeasible): "feasible",
     (pulp.LpStatusNotSolved, pulp.LpSolutionIntegerFeasible): "feasible",
@@ -26,6 +27,7 @@ STATUS = {
 PREFERRED = ("HiGHS", "PULP_CBC_CMD", "COIN_CMD")  # by engine "auto", before any other that is there
 AUTO = "auto"
 
+_USABLE = 0.9  # of the time; engines look at the clock now and then
 _RELATIVE_ERROR, _ABSOLUTE_ERROR = 2e-7, 1e-5  # of an engine's bound
 
 
@@ -51,6 +53,20 @@ def engine_of(job: Job) -> Any:
     engine = pulp.getSolver(name, msg=False, timeLimit=job["time_limit_s"], gapRel=job["gap"], **own)
     engine.tmpDir = job["folder"]
     return engine
+
+
+def available(status: str) -> Message:
+    """Return a message with the engines that PuLP reaches: ``listed``, or ``missing`` one asked for."""
+    return {"status": status, "available": pulp.listSolvers(onlyAvailable=True)}
+
+
+def run(engine: Any, problem: Any, job: Job, began: float) -> str:
+    """Solve in what is left of the job's time since `began`, and return how that ended."""
+    engine.timeLimit = max(0.05, _USABLE * (job["time_limit_s"] - (time.monotonic() - began)))
+    problem.solve(engine)
+    status = _STATUS[problem.status, problem.sol_status]
+    late = time.monotonic() - began > job["time_limit_s"]
+    return "feasible" if status == "optimal" and late else status  # some engines do not tell the two apart
 
 
 def weakened(value: float, gap: float) -> float:

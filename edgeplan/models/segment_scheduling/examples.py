@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from edgeplan.models.segment_scheduling.problem import SegmentScheduling
 
+_BLOCK = {
+    "parameters": 100_000,
+    "forward_flops": 1e9,
+    "input_gradient_flops": 1e9,
+    "weight_gradient_flops": 1e9,
+    "output_bytes": 25_000,
+    "saved_bytes": 50_000,
+    "saved_frozen_bytes": 0,
+}
+_PHONE = {
+    "memory_bytes": 2_400_000,
+    "overhead_s": 0.0,
+    "compute_power_w": 2.0,
+    "max_power_w": 0.1,
+    "energy_budget_j": 1.0,
+}
+
 
 def two_blocks_two_phones() -> SegmentScheduling:
     """Return one slot of two blocks on a fast and a slow phone, each with room for one block.
@@ -13,22 +30,6 @@ def two_blocks_two_phones() -> SegmentScheduling:
     >>> len(two_blocks_two_phones().instance.clusters[0].devices)
     2
     """
-    block = {
-        "parameters": 100_000,
-        "forward_flops": 1e9,
-        "input_gradient_flops": 1e9,
-        "weight_gradient_flops": 1e9,
-        "output_bytes": 25_000,
-        "saved_bytes": 50_000,
-        "saved_frozen_bytes": 0,
-    }
-    phone = {
-        "memory_bytes": 2_400_000,
-        "overhead_s": 0.0,
-        "compute_power_w": 2.0,
-        "max_power_w": 0.1,
-        "energy_budget_j": 1.0,
-    }
     return SegmentScheduling.from_document(
         {
             "format": "edgeplan/1",
@@ -36,7 +37,7 @@ def two_blocks_two_phones() -> SegmentScheduling:
             "name": "two blocks on two phones",
             "model": {
                 "name": "two",
-                "layers": [{"name": "encoder.0", **block}, {"name": "encoder.1", **block}],
+                "layers": [{"name": "encoder.0", **_BLOCK}, {"name": "encoder.1", **_BLOCK}],
             },
             "clusters": [
                 {
@@ -48,8 +49,8 @@ def two_blocks_two_phones() -> SegmentScheduling:
                     "embedding_s": 0.001,
                     "decoder_s": 0.001,
                     "devices": [
-                        {"id": "fast", "flops_per_s": 2e10, **phone},
-                        {"id": "slow", "flops_per_s": 1e10, **phone},
+                        {"id": "fast", "flops_per_s": 2e10, **_PHONE},
+                        {"id": "slow", "flops_per_s": 1e10, **_PHONE},
                     ],
                 }
             ],

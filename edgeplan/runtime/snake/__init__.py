@@ -16,10 +16,10 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 
 require("torch", purpose="edgeplan run")
 
+from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
+from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 from edgeplan.runtime.snake.job import Job as Job  # noqa: E402
 from edgeplan.runtime.snake.job import prepare as prepare  # noqa: E402
-from edgeplan.runtime.snake.launch import Progress as Progress  # noqa: E402
-from edgeplan.runtime.snake.launch import supervise as supervise  # noqa: E402
 from edgeplan.runtime.snake.report.table import render as render  # noqa: E402
 from edgeplan.runtime.snake.settings import RunSettings as RunSettings  # noqa: E402
 
@@ -60,4 +60,5 @@ def run(
     RunError
         When a process failed.
     """
-    return supervise(prepare(problem, plan, settings, out=out), on_progress)
+    job = prepare(problem, plan, settings, out=out)
+    return supervise(job.crew, on_progress)

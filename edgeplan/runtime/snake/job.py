@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
-from edgeplan.runtime.processes import joining
 from edgeplan.runtime.processes.records import forget_earlier_run
+from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.snake import itinerary, validation
 from edgeplan.runtime.snake.data.images import Images, read_images
 from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
@@ -20,8 +20,8 @@ from edgeplan.runtime.snake.records import read_json, write_json
 from edgeplan.runtime.snake.settings import RunSettings
 
 JOB_FILE = "job.json"
+PROGRAM = "edgeplan.runtime.snake.worker"
 TEST = "test"
-SUPERVISED = joining.SUPERVISED
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_ROUNDS = 20.0
 
@@ -75,6 +75,12 @@ class Job:
     def node_of(self, rank: int) -> str:
         """Id of the node that a process stands for."""
         return itinerary.node_of_rank(self.problem, self.plan, rank)
+
+    @property
+    def crew(self) -> Crew:
+        """The processes: one a stage, and one for the server."""
+        names = tuple(f"node {self.node_of(rank)}" for rank in range(self.world_size))
+        return Crew(PROGRAM, self.path, names, self.settings.threads)
 
     def num_samples(self, stage: int) -> int:
         """Training images of a stage's node."""

@@ -110,31 +110,39 @@ class SlotSeries:
         there = set(slot.instance.device_ids if present is None else present)
         starts, skipped = self._starts(slot, there)
         if not starts:
-            clusters = tuple(ClusterPlan(id=c.id, skipped=True) for c in self.problem.instance.clusters)
-            return SlotAnswer(SlotPlan(clusters=clusters), self._noise(slot, 1).cost(1), skipped)
+            return SlotAnswer(self._plan({}), self._noise(slot, 1).cost(1), skipped)
         most = len(starts) * self.problem.instance.training.max_micro_batches
         search = SlotSearch(slot, self._noise(slot, len(starts), most), self.gap, until, self._pool)
         search.on_better = on_better
         if hint is not None:
             search.evaluate(_hinted(slot, hint, starts, there))
-        interrupted = False
-        try:
-            search_slot(search, starts, self._recalled(slot, starts, there))
-        except (KeyboardInterrupt, EnoughError):
-            if search.best is None:
-                raise
-            interrupted, search.on_better = True, None
-            search.tighten_bound(search.noise.cost(search.noise.most))
+        interrupted = self._search(search, starts, there)
         if search.best is None or search.bound is None:
             raise BackendError("the programme of a slot could not be solved; its figures may be out of scale")
         self._last = dict(search.best.structures)
         self._before = search.met or self._before
-        plans = cluster_plans(slot, search.best)
-        entries = tuple(
+        plan = self._plan(cluster_plans(slot, search.best))
+        return SlotAnswer(plan, search.bound, skipped, interrupted)
+
+    def _search(self, search: SlotSearch, starts: dict[int, Structure], there: Collection[str]) -> bool:
+        """Search; return whether it was told to end, which keeps what it knows."""
+        try:
+            search_slot(search, starts, self._recalled(search.slot, starts, there))
+        except (KeyboardInterrupt, EnoughError):
+            if search.best is None:
+                raise
+            search.on_better = None
+            search.tighten_bound(search.noise.cost(search.noise.most))
+            return True
+        return False
+
+    def _plan(self, plans: Mapping[int, ClusterPlan]) -> SlotPlan:
+        """Write a slot's plan; clusters without one are skipped."""
+        entries = (
             plans.get(n, ClusterPlan(id=cluster.id, skipped=True))
             for n, cluster in enumerate(self.problem.instance.clusters)
         )
-        return SlotAnswer(SlotPlan(clusters=entries), search.bound, skipped, interrupted)
+        return SlotPlan(clusters=tuple(entries))
 
     def _noise(self, slot: SlotArrays, fewest: int, most: int = 1) -> Noise:
         level, size = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, TypeVar
 
 from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
@@ -18,6 +19,8 @@ from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree.at_size import AtSize
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 from edgeplan.solvers.sparse_update.tree.tree import Tree
+
+Method = TypeVar("Method", Tree, AtSize)
 
 _MOST_IMPROVED = 100  # devices, each of which does something else
 _LATE = 0.2  # share of the time that is left where a search counts as stopped by time
@@ -64,20 +67,20 @@ def _denies_any(search: Search, cluster: Cluster, take: Callable[[Choices], None
 
 def tree_of(search: Search, cluster: Cluster) -> Tree:
     """Return the search over all plans, which tells this one what it finds."""
+    return _judged(Tree, search, cluster)
+
+
+def _judged(kind: type[Method], search: Search, cluster: Cluster) -> Method:
     judge = _Judge(search, cluster)
-    tree = Tree(cluster, judge.judged, search.tighten_bound, judge.is_over)
+    method = kind(cluster, judge.judged, search.tighten_bound, judge.is_over)
     if search.objective is not None:
-        tree.best = search.objective
-    return tree
+        method.best = search.objective
+    return method
 
 
 def search_at_size(search: Search, cluster: Cluster) -> Ending:
     """Plan for many devices."""
-    judge = _Judge(search, cluster)
-    method = AtSize(cluster, judge.judged, search.tighten_bound, judge.is_over)
-    if search.objective is not None:
-        method.best = search.objective
-    done = method.run(search.limits.remaining_s)
+    done = _judged(AtSize, search, cluster).run(search.limits.remaining_s)
     if search.plan is None and not done:
         apart = Cluster.of(search.problem, apart=True)
         if _denies_any(search, apart, lambda found: _take_apart(search, apart, found)):
@@ -112,10 +115,10 @@ class _Judge:
     search: Search
     cluster: Cluster
     _longest_s: float = 0.0
-    _collectives: Collectives = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._collectives = collectives_of(self.cluster)
+    @cached_property
+    def _collectives(self) -> Collectives:
+        return collectives_of(self.cluster)
 
     def judged(self, choices: Choices) -> float | None:
         """Return the objective of choices that are better than all before and keep all rules."""

@@ -15,8 +15,8 @@ from snake_instances import OWN, plan, problem
 from torch.distributed import TCPStore
 
 from edgeplan.errors import RunError
+from edgeplan.runtime.processes.joining import SUPERVISED
 from edgeplan.runtime.snake import RunSettings, prepare, run
-from edgeplan.runtime.snake.job import SUPERVISED
 
 UNSHAPED = RunSettings(rounds=1, shape=False)
 

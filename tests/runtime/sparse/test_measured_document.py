@@ -24,7 +24,7 @@ from edgeplan.runtime.sparse.measured import Cluster, Contributions, Offer, buil
 from edgeplan.runtime.sparse.measured.costs import costs_of, forward_flops
 from edgeplan.runtime.sparse.workload import settings_in
 
-OFFER = Offer(batch_size=4)
+OFFER, WHOLE_LAYERS = Offer(batch_size=4), Offer(ratios=(1.0,))
 CLUSTER = Cluster(num_devices=3, least_memory=0.7, most_memory=0.9)
 RISING = ("memory_bytes", "parameters", "weight_gradient_flops")
 
@@ -161,7 +161,7 @@ def test_a_layer_with_a_name_of_another_meaning_is_refused(name: str) -> None:
     batch = torch.zeros(2, 4)
     brings = Contributions({name: {1.0: 1.0}}, (0.0, 0.0), {})
     with pytest.raises(InvalidInputError, match=rf'/layers/0/name: "{name}": must not .*; rename the layer'):
-        build(module, traced_layers(module, batch), batch, brings, Cluster(1, 1.0), name="x", ratios=[1.0])
+        build(module, traced_layers(module, batch), batch, brings, Cluster(1, 1.0), WHOLE_LAYERS, name="x")
 
 
 def test_a_layer_that_runs_twice_is_refused() -> None:
@@ -169,7 +169,7 @@ def test_a_layer_that_runs_twice_is_refused() -> None:
     case = case_of(nn.Sequential(shared, nn.ReLU(), shared), torch.zeros(2, 4))
     brings = Contributions({"0": {1.0: 1.0}}, (0.0,) * 3, {})
     with pytest.raises(UsageError, match="layer '0': is listed twice"):
-        build(case.module, case.layers, case.batch, brings, Cluster(1, 1.0), name="x", ratios=[1.0])
+        build(case.module, case.layers, case.batch, brings, Cluster(1, 1.0), WHOLE_LAYERS, name="x")
 
 
 def mine() -> nn.Module:

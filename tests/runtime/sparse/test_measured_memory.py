@@ -19,7 +19,7 @@ from torch.nn import functional
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.runtime.profiling.dataflow import key
 from edgeplan.runtime.snake.device.memory import LiveTensors
-from edgeplan.runtime.sparse.measured import Cluster, Contributions, base_bytes, build
+from edgeplan.runtime.sparse.measured import Cluster, Contributions, Offer, base_bytes, build
 from edgeplan.runtime.sparse.measured.base_bytes import transient_bytes
 from edgeplan.runtime.sparse.measured.transients import StorageLives
 from edgeplan.runtime.sparse.workload import scores_of
@@ -54,9 +54,8 @@ def problem_of(make: Callable[[], Case], momentum: bool) -> SparseUpdate:
         case.batch,
         nothing,
         Cluster(num_devices=1, least_memory=1.0),
+        Offer(ratios=RATIOS, momentum=momentum),
         name="memory",
-        ratios=RATIOS,
-        momentum=momentum,
     )
     return SparseUpdate.from_document({k: v for k, v in document.items() if not k.startswith("x-")})
 

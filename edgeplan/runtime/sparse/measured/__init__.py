@@ -24,8 +24,8 @@ from edgeplan.runtime.sparse.measured.contribution_file import read_contribution
 from edgeplan.runtime.sparse.measured.contributions import Contributions as Contributions
 from edgeplan.runtime.sparse.measured.contributions import probed as probed
 from edgeplan.runtime.sparse.measured.document import Cluster as Cluster
+from edgeplan.runtime.sparse.measured.document import Offer as Offer
 from edgeplan.runtime.sparse.measured.document import build as build
 from edgeplan.runtime.sparse.measured.gains import gained as gained
-from edgeplan.runtime.sparse.measured.networks import Offer as Offer
 from edgeplan.runtime.sparse.measured.networks import of_module as of_module
 from edgeplan.runtime.sparse.measured.networks import of_workload as of_workload

@@ -65,6 +65,28 @@ class Cluster:
             )
         return budgets
 
+    def sections(self, base: int, dense: int) -> dict[str, Any]:
+        """Devices and network as an instance has them; the bytes are those of `budgets_bytes`."""
+        devices = [
+            {"id": f"device-{d}", "memory_bytes": budget, "flops_per_s": self.flops_per_s}
+            for d, budget in enumerate(self.budgets_bytes(base, dense))
+        ]
+        return {"devices": devices, "network": {"latency_s": self.latency_s, "bit_per_s": self.bit_per_s}}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What devices may train, and how they make a step."""
+
+    batch_size: int = 8
+    """Samples of a step."""
+    ratios: tuple[float, ...] = RATIOS
+    """Shares of a layer's input channels, rising, in (0, 1]."""
+    momentum: bool = True
+    """Whether SGD keeps a momentum of every trained parameter."""
+    aggregation_weight: float = 10.0
+    """Contribution that a second of aggregation costs."""
+
 
 def build(
     module: nn.Module,
@@ -72,11 +94,9 @@ def build(
     batch: Tensor,
     contributions: Contributions,
     cluster: Cluster,
+    offer: Offer,
     *,
     name: str,
-    ratios: Sequence[float] = RATIOS,
-    momentum: bool = True,
-    aggregation_weight: float = 0.0,
     notes: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the instance of a network on a cluster.
@@ -93,14 +113,10 @@ def build(
         What every layer brings at every ratio, and every depth.
     cluster
         The devices.
+    offer
+        What they may train; the batch itself says how many samples a step has.
     name
         Title of the instance.
-    ratios
-        Shares of the channels that are offered, rising, in (0, 1].
-    momentum
-        Whether SGD keeps a momentum of every trained parameter.
-    aggregation_weight
-        Contribution that a second of aggregation costs.
     notes
         More notes, each with a name that begins with ``x-``.
 
@@ -117,32 +133,28 @@ def build(
     >>> from edgeplan.runtime.sparse import traced_layers
     >>> module, batch = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), torch.zeros(16, 4)
     >>> brings = Contributions({"0": {1.0: 1.0}, "2": {1.0: 2.0}}, (0.0, 0.1, 0.2), {"by": "hand"})
-    >>> cluster = Cluster(num_devices=2, least_memory=0.6)
+    >>> cluster, offer = Cluster(num_devices=2, least_memory=0.6), Offer(ratios=(1.0,))
     >>> layers = traced_layers(module, batch)
-    >>> document = build(module, layers, batch, brings, cluster, name="two layers", ratios=[1.0])
+    >>> document = build(module, layers, batch, brings, cluster, offer, name="two layers")
     >>> [layer["options"][0]["memory_bytes"] for layer in document["layers"]]
     [512, 640]
     """
     base = base_bytes(module, layers, batch)
-    costs = costs_of(module, layers, batch, momentum=momentum)
-    dense = base + sum(cost.bias_bytes + cost.memory_bytes(max(ratios)) for cost in costs)
+    costs = costs_of(module, layers, batch, momentum=offer.momentum)
+    dense = base + sum(cost.bias_bytes + cost.memory_bytes(max(offer.ratios)) for cost in costs)
     document: dict[str, Any] = {
         "format": "edgeplan/1",
         "problem": "sparse_update",
         "name": name,
-        "layers": [_layer(cost, contributions.weights[cost.layer.name], ratios) for cost in costs],
+        "layers": [_layer(cost, contributions.weights[cost.layer.name], offer.ratios) for cost in costs],
         "depth_contribution": [*contributions.depths],
         "base_bytes": base,
-        "devices": [
-            {"id": f"device-{d}", "memory_bytes": budget, "flops_per_s": cluster.flops_per_s}
-            for d, budget in enumerate(cluster.budgets_bytes(base, dense))
-        ],
-        "network": {"latency_s": cluster.latency_s, "bit_per_s": cluster.bit_per_s},
+        **cluster.sections(base, dense),
         "training": {"batch_size": len(batch), "gradient_bytes": costs[0].element_bytes},
-        "objective": {"contribution": 1.0, "aggregation_s": aggregation_weight},
+        "objective": {"contribution": 1.0, "aggregation_s": offer.aggregation_weight},
     }
     SparseUpdate.from_document(document)
-    memory = {"dense_bytes": dense, "momentum": momentum}
+    memory = {"dense_bytes": dense, "momentum": offer.momentum}
     return {**document, "x-contribution": {**contributions.told}, "x-memory": memory, **(notes or {})}
 
 

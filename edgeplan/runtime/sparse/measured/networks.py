@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.profiling.inputs import InputOptions
@@ -17,7 +15,7 @@ from edgeplan.runtime.profiling.subject import find_subject
 from edgeplan.runtime.sparse.layers import TracedLayer
 from edgeplan.runtime.sparse.measured.contribution_file import read_contributions
 from edgeplan.runtime.sparse.measured.contributions import Contributions, probed
-from edgeplan.runtime.sparse.measured.document import RATIOS, Cluster, build
+from edgeplan.runtime.sparse.measured.document import Cluster, Offer, build
 from edgeplan.runtime.sparse.measured.gains import gained
 from edgeplan.runtime.sparse.tracing import traced_layers
 from edgeplan.runtime.sparse.workload.note import notes_of
@@ -28,20 +26,6 @@ PROBE, GAIN = "probe", "gain"
 Progress = Callable[[int, int], None]
 Watch = Callable[[str], AbstractContextManager[Progress | None]]
 """Shows how far something with a title is."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What devices may train, and how they make a step."""
-
-    batch_size: int = 8
-    """Samples of a step."""
-    ratios: tuple[float, ...] = RATIOS
-    """Shares of a layer's input channels, rising, in (0, 1]."""
-    momentum: bool = True
-    """Whether SGD keeps a momentum of every trained parameter."""
-    aggregation_weight: float = 10.0
-    """Contribution that a second of aggregation costs."""
 
 
 def of_workload(
@@ -72,17 +56,15 @@ def of_workload(
     _prepare(workload, watch)
     size = f"{settings.image_size}x{settings.image_size}"
     name = f"{settings.model} (width {settings.width:g}, {size})"
-    batch = workload.example(offer.batch_size)
-    return _built(
+    return build(
         workload.start(),
         layers,
-        batch,
+        workload.example(offer.batch_size),
         contributions,
         cluster,
         offer,
-        name,
-        settings.seed,
-        notes_of(workload),
+        name=_title(name, cluster, settings.seed),
+        notes=notes_of(workload),
     )
 
 
@@ -148,29 +130,9 @@ def of_module(
         )
     contributions = read_contributions(Path(contribution), layers, offer.ratios)
     with subject.running():
-        return _built(module, layers, batch, contributions, cluster, offer, subject.name, seed, {})
+        name = _title(subject.name, cluster, seed)
+        return build(module, layers, batch, contributions, cluster, offer, name=name)
 
 
-def _built(
-    module: nn.Module,
-    layers: Sequence[TracedLayer],
-    batch: Tensor,
-    contributions: Contributions,
-    cluster: Cluster,
-    offer: Offer,
-    name: str,
-    seed: int,
-    notes: Mapping[str, Any],
-) -> dict[str, Any]:
-    return build(
-        module,
-        layers,
-        batch,
-        contributions,
-        cluster,
-        name=f"{name} on {cluster.num_devices} devices, seed {seed}",
-        ratios=offer.ratios,
-        momentum=offer.momentum,
-        aggregation_weight=offer.aggregation_weight,
-        notes=notes,
-    )
+def _title(name: str, cluster: Cluster, seed: int) -> str:
+    return f"{name} on {cluster.num_devices} devices, seed {seed}"

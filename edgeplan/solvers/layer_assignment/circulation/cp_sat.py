@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import ClassVar
 
-from edgeplan.errors import BackendError
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.result import Result, SolverInfo, Stop
-from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError
+from edgeplan.models.result import Result
+from edgeplan.solvers.backend_process import BackendProcess
+from edgeplan.solvers.exact import CpSatSettings, answered
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation.exact_search import prove, search_promising
 from edgeplan.solvers.layer_assignment.heuristic.heuristic import FULL, Effort
@@ -23,31 +21,14 @@ BACKEND = "edgeplan.solvers.layer_assignment.circulation.cp_sat_backend"
 
 
 @dataclass(frozen=True)
-class CpSat:
-    """Exact where all nodes fit one table of steps; otherwise a heuristic plan, honestly unproven.
-
-    Parameters
-    ----------
-    polish
-        Whether the heuristic runs first; without it CP-SAT starts from nothing.
-    """
-
-    polish: bool = True
-
-    name: ClassVar[str] = "cp-sat"
+class CpSat(CpSatSettings):
+    """Exact where all nodes fit one table of steps; otherwise a heuristic plan, honestly unproven."""
 
     def solve(
         self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
     ) -> Result:
         """Return a proven optimum, or the best plan and bound at the limit, or a proven conflict."""
-        info = SolverInfo(
-            name=self.name,
-            version=version("ortools"),
-            seed=limits.seed,
-            workers=limits.workers,
-            options={"polish": self.polish},
-        )
-        return run_search(self._body, problem, limits, info, on_incumbent)
+        return run_search(self._body, problem, limits, self.info(limits), on_incumbent)
 
     def _body(self, search: Search) -> Ending:
         chosen = candidates(search.problem)
@@ -66,11 +47,10 @@ def prove_over(arcs: Arcs, search: Search, *, effort: Effort | None) -> Ending:
     effort
         Of the heuristic that runs first; None for none.
     """
+
+    def proof() -> Ending:
+        ending = prove(arcs, search, backend, effort=effort)
+        return explain_infeasible(arcs, search, backend) if ending.infeasible else ending
+
     with BackendProcess(BACKEND) as backend:
-        try:
-            ending = prove(arcs, search, backend, effort=effort)
-            return explain_infeasible(arcs, search, backend) if ending.infeasible else ending
-        except BackendTimeoutError:
-            return Ending(Stop.TIME_LIMIT)
-        except BackendError as error:
-            return Ending(Stop.ERROR, detail=str(error))
+        return answered(proof)

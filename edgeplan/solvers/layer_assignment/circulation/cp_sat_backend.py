@@ -8,14 +8,7 @@ from typing import Any
 from ortools.sat.python import cp_model
 
 from edgeplan.solvers.backend_process import Job, Message, serve
-
-STATUS = {
-    cp_model.OPTIMAL: "optimal",
-    cp_model.FEASIBLE: "feasible",
-    cp_model.INFEASIBLE: "infeasible",
-    cp_model.UNKNOWN: "unknown",
-    cp_model.MODEL_INVALID: "invalid",
-}
+from edgeplan.solvers.cp_sat_engine import STATUS, Reporter, engine_of
 
 
 class _Programme:
@@ -176,18 +169,10 @@ class _Programme:
             self.model.add(begin >= start).only_enforce_if(inside)
             self.model.add(begin + length <= end).only_enforce_if(inside)
 
-
-class _Reporter(cp_model.CpSolverSolutionCallback):
-    """Sends every better solution."""
-
-    def __init__(self, programme: _Programme, send: Callable[[Message], None]) -> None:
-        super().__init__()
-        self._programme, self._send = programme, send
-
-    def on_solution_callback(self) -> None:
-        """Send the chosen steps and the bound."""
-        chosen = [k for k, step in enumerate(self._programme.step) if self.boolean_value(step)]
-        self._send({"chosen": chosen, "bound": self.best_objective_bound})
+    def told(self, found: Any) -> Message:
+        """Chosen steps and bound of a solution."""
+        chosen = [k for k, step in enumerate(self.step) if found.boolean_value(step)]
+        return {"chosen": chosen, "bound": found.best_objective_bound}
 
 
 def solve(job: Job, send: Callable[[Message], None]) -> Message:
@@ -196,23 +181,14 @@ def solve(job: Job, send: Callable[[Message], None]) -> Message:
         return {"status": "infeasible"}
     programme = _Programme(job)
     programme.build()
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = job["time_limit_s"]
-    solver.parameters.num_workers = job["workers"]
-    solver.parameters.random_seed = job["seed"]
-    solver.parameters.relative_gap_limit = job["gap"]
-    solver.parameters.linearization_level = 2
-    # The default portfolio of two workers has a weak LP: bound 592 against 1226 on opt-1.3b-24-nodes.
-    solver.parameters.subsolvers.extend(["max_lp", "reduced_costs"])
-    solver.best_bound_callback = lambda bound: send({"bound": bound})
-    status = solver.solve(programme.model, _Reporter(programme, send))
-    message: Message = {"status": STATUS[status]}
-    if message["status"] in ("optimal", "feasible"):
-        message["chosen"] = [k for k, step in enumerate(programme.step) if solver.boolean_value(step)]
-        message["bound"] = solver.best_objective_bound
-    if message["status"] == "unknown":
-        message["bound"] = solver.best_objective_bound
-    return message
+    engine = engine_of(job)
+    engine.best_bound_callback = lambda bound: send({"bound": bound})
+    status = STATUS[engine.solve(programme.model, Reporter(programme.told, send))]
+    if status in ("optimal", "feasible"):
+        return {"status": status, **programme.told(engine)}
+    if status == "unknown":
+        return {"status": status, "bound": engine.best_objective_bound}
+    return {"status": status}
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import ClassVar
 
 from edgeplan.errors import BackendError, UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.models.result import Result, SolverInfo, Stop
+from edgeplan.models.result import Result, SolverInfo
 from edgeplan.solvers.backend_process import BackendTimeoutError
+from edgeplan.solvers.exact import MilpSettings, answered
 from edgeplan.solvers.layer_assignment.candidates import candidates
 from edgeplan.solvers.layer_assignment.circulation.circulation import Circulation
 from edgeplan.solvers.layer_assignment.circulation.exact_search import prove, search_promising
@@ -23,7 +23,6 @@ from edgeplan.solvers.layer_assignment.milp.pulp_process import PulpProcess
 from edgeplan.solvers.layer_assignment.search import Search, run_search
 from edgeplan.solvers.layer_assignment.steps.arcs import Arcs
 from edgeplan.solvers.limits import SolveLimits
-from edgeplan.solvers.pulp_process import AUTO
 from edgeplan.solvers.search import Ending, OnIncumbent
 
 _PACKAGE = {"HiGHS": "highspy"}
@@ -32,22 +31,8 @@ _SECOND_OPINION = {"HiGHS": "PULP_CBC_CMD"}  # SciPy's HiGHS, the usual one, wou
 
 
 @dataclass(frozen=True)
-class Milp:
-    """Exact where all nodes fit one table of steps; otherwise a heuristic plan, honestly unproven.
-
-    Parameters
-    ----------
-    engine
-        PuLP's name of the engine, such as HiGHS, PULP_CBC_CMD or GUROBI; ``auto`` is HiGHS where it is
-        available, else CBC.
-    polish
-        Whether the heuristic runs first; without it the engine starts from nothing.
-    """
-
-    engine: str = AUTO
-    polish: bool = True
-
-    name: ClassVar[str] = "milp"
+class Milp(MilpSettings):
+    """Exact where all nodes fit one table of steps; otherwise a heuristic plan, honestly unproven."""
 
     def solve(
         self, problem: LayerAssignment, limits: SolveLimits, on_incumbent: OnIncumbent | None = None
@@ -62,13 +47,7 @@ class Milp:
             When PuLP cannot reach the engine.
         """
         with PulpProcess(self.engine) as process:
-            info = SolverInfo(
-                name=self.name,
-                version=f"PuLP {version('pulp')}",
-                seed=limits.seed,
-                workers=limits.workers,
-                options={"engine": self.engine, "polish": self.polish},
-            )
+            info = self.info(limits)
 
             def body(search: Search) -> Ending:
                 return self._search(search, process)
@@ -80,16 +59,13 @@ class Milp:
         chosen = candidates(search.problem)
         if not chosen.complete:
             return search_promising(chosen.arcs, search)
-        try:
-            ending = prove(chosen.arcs, search, process, effort=FULL if self.polish else None)
-            if not ending.infeasible:
-                return ending
-            reason = _second_engine(chosen.arcs, search, process.used)
-            return explain_by_cp_sat(chosen.arcs, search, reason=reason)
-        except BackendTimeoutError:
-            return Ending(Stop.TIME_LIMIT)
-        except BackendError as error:
-            return Ending(Stop.ERROR, detail=str(error))
+        return answered(lambda: self._proof(chosen.arcs, search, process))
+
+    def _proof(self, arcs: Arcs, search: Search, process: PulpProcess) -> Ending:
+        ending = prove(arcs, search, process, effort=FULL if self.polish else None)
+        if not ending.infeasible:
+            return ending
+        return explain_by_cp_sat(arcs, search, reason=_second_engine(arcs, search, process.used))
 
 
 def _with_engine(info: SolverInfo, result: Result, used: str | None) -> SolverInfo:

@@ -11,17 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pulp
-
 from edgeplan.solvers.backend_process import Job, Message, serve
 from edgeplan.solvers.layer_assignment.milp.pulp_programme import ContradictionError, Programme, Units
-from edgeplan.solvers.pulp_engines import STATUS, engine_of, keep_output_clean, proven_bound, weakened
+from edgeplan.solvers.pulp_engines import available, engine_of, keep_output_clean, proven_bound, run, weakened
 
 _COST = 2.0**-26  # a plan as dear as the best known costs 2^36 units, 1024 here
 _TIME = 2.0**-23
 _BUDGET = 2.0**10
 _SLACK = 1e-8
-_USABLE = 0.9  # of the time; engines look at the clock now and then
 
 
 class _Reporter:
@@ -63,7 +60,7 @@ def _solve(job: Job, send: Callable[[Message], None]) -> Message:
     began = time.monotonic()
     engine = engine_of(job)
     if engine is None:
-        return {"status": "missing", "available": pulp.listSolvers(onlyAvailable=True)}
+        return available("missing")
     if not job["start"]:
         return {"status": "infeasible", "engine": engine.name}
     units = Units(_COST, _TIME, _BUDGET, _SLACK)
@@ -74,13 +71,9 @@ def _solve(job: Job, send: Callable[[Message], None]) -> Message:
         problem = programme.build()
     except ContradictionError:
         return {"status": "infeasible", "engine": engine.name}
-    engine.timeLimit = max(0.05, _USABLE * (job["time_limit_s"] - (time.monotonic() - began)))
     if engine.name == "HiGHS":
         _report(engine, _Reporter(programme, send))
-    problem.solve(engine)
-    status = STATUS[problem.status, problem.sol_status]
-    if status == "optimal" and time.monotonic() - began > job["time_limit_s"]:
-        status = "feasible"  # an engine that does not tell the two apart
+    status = run(engine, problem, job, began)
     message: Message = {"status": status, "engine": engine.name}
     if status in ("optimal", "feasible"):
         message["chosen"] = [k for k, step in enumerate(programme.step) if (step.varValue or 0) > 0.5]
@@ -109,7 +102,7 @@ def _write(job: Job) -> Message:
 def answer(job: Job, send: Callable[[Message], None]) -> Message:
     """Do what the job asks: list the engines, write the programme, or solve it."""
     if job.get("list"):
-        return {"status": "listed", "available": pulp.listSolvers(onlyAvailable=True)}
+        return available("listed")
     return _write(job) if "path" in job else _solve(job, send)
 
 

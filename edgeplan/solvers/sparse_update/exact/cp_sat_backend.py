@@ -13,15 +13,9 @@ from typing import Any
 from ortools.sat.python import cp_model
 
 from edgeplan.solvers.backend_process import Job, Message, serve
+from edgeplan.solvers.cp_sat_engine import STATUS, Reporter, engine_of
 from edgeplan.solvers.sparse_update.exact.listed_rows import rows_of
 
-STATUS = {
-    cp_model.OPTIMAL: "optimal",
-    cp_model.FEASIBLE: "feasible",
-    cp_model.INFEASIBLE: "infeasible",
-    cp_model.UNKNOWN: "unknown",
-    cp_model.MODEL_INVALID: "invalid",
-}
 _UNITS = 2**50  # that all columns together are worth
 _ROW_UNITS = 2**40
 
@@ -65,6 +59,11 @@ class _Programme:
         """Bound on the objective, whatever rounding did to it."""
         return float((units + len(self.column) / 2) / self.scale + self.job["constant"])
 
+    def told(self, found: Any) -> Message:
+        """Updates and bound of a solution."""
+        updates = [k for k in range(self.job["num_updates"]) if found.value(self.column[k])]
+        return {"updates": updates, "bound": self.bound(found.best_objective_bound)}
+
 
 def _in_units(factors: list[float], limit: float) -> tuple[list[int], int]:
     """Factors and limit as integers that no solution of the row breaks."""
@@ -74,37 +73,16 @@ def _in_units(factors: list[float], limit: float) -> tuple[list[int], int]:
     return [math.floor(scale * value) for value in factors], math.ceil(scale * limit)
 
 
-class _Reporter(cp_model.CpSolverSolutionCallback):
-    """Sends every better solution."""
-
-    def __init__(self, programme: _Programme, send: Callable[[Message], None]) -> None:
-        super().__init__()
-        self._programme, self._send = programme, send
-
-    def on_solution_callback(self) -> None:
-        """Send the updates and the bound."""
-        columns = self._programme.column[: self._programme.job["num_updates"]]
-        updates = [k for k, column in enumerate(columns) if self.value(column)]
-        self._send({"updates": updates, "bound": self._programme.bound(self.best_objective_bound)})
-
-
 def solve(job: Job, send: Callable[[Message], None]) -> Message:
     """Solve one job; the final message has status and bound, those before it updates."""
     programme = _Programme(job)
     programme.build()
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = job["time_limit_s"]
-    solver.parameters.num_workers = job["workers"]
-    solver.parameters.random_seed = job["seed"]
-    solver.parameters.relative_gap_limit = job["gap"]
-    solver.parameters.linearization_level = 2
-    solver.parameters.subsolvers.extend(["max_lp", "reduced_costs"])
-    solver.best_bound_callback = lambda bound: send({"bound": programme.bound(bound)})
-    status = STATUS[solver.solve(programme.model, _Reporter(programme, send))]
-    message: Message = {"status": status}
+    engine = engine_of(job)
+    engine.best_bound_callback = lambda bound: send({"bound": programme.bound(bound)})
+    status = STATUS[engine.solve(programme.model, Reporter(programme.told, send))]
     if status in ("optimal", "feasible", "unknown"):
-        message["bound"] = programme.bound(solver.best_objective_bound)
-    return message
+        return {"status": status, "bound": programme.bound(engine.best_objective_bound)}
+    return {"status": status}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ from edgeplan.solvers.sparse_update.prices.dual import Part
 from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
 from edgeplan.solvers.sparse_update.prices.relaxation import Relaxation
 
+CP_SAT = "edgeplan.solvers.sparse_update.exact.cp_sat_backend"
+PULP = "edgeplan.solvers.sparse_update.exact.pulp_backend"
+
 
 @dataclass(frozen=True)
 class Programme:

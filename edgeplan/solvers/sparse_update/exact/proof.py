@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from edgeplan.errors import BackendError
 from edgeplan.models.result import Stop
-from edgeplan.solvers.backend_process import BackendProcess, BackendTimeoutError, Message
+from edgeplan.solvers.backend_process import BackendProcess, Message
+from edgeplan.solvers.exact import answered
 from edgeplan.solvers.search import Ending
-from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives, collectives_of
+from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.exact.programme import Programme
 from edgeplan.solvers.sparse_update.lagrangian import ending, search_at_size, tree_of
@@ -41,12 +42,7 @@ def prove(search: Search, process: BackendProcess, *, polish: bool) -> Ending:
         if search.is_done or not tree.left:
             return ending(search, not tree.left)
         part = tree.left[0]
-    try:
-        return _Proof(search, process, collectives_of(cluster), part).run()
-    except BackendTimeoutError:
-        return Ending(Stop.TIME_LIMIT)
-    except BackendError as error:
-        return Ending(Stop.ERROR, detail=str(error))
+    return answered(_Proof(search, process, tree.collectives, part).run)
 
 
 @dataclass

@@ -13,10 +13,9 @@ from typing import Any
 import pulp
 
 from edgeplan.solvers.backend_process import Job, Message, serve
-from edgeplan.solvers.pulp_engines import STATUS, engine_of, keep_output_clean, proven_bound
+from edgeplan.solvers.pulp_engines import available, engine_of, keep_output_clean, proven_bound, run
 from edgeplan.solvers.sparse_update.exact.listed_rows import rows_of
 
-_USABLE = 0.9  # of the time; engines look at the clock now and then
 _UNITS = 2.0**10  # that the objective is about
 _LOOSENED = 1e-9  # relative: float rows must not lose a plan that just keeps a limit
 
@@ -55,18 +54,14 @@ class _Programme:
 def solve(job: Job, send: Callable[[Message], None]) -> Message:
     """List the engines, or solve one job; the final message has status, engine, bound and updates."""
     if job.get("list"):
-        return {"status": "listed", "available": pulp.listSolvers(onlyAvailable=True)}
+        return available("listed")
     began = time.monotonic()
     engine = engine_of(job)
     if engine is None:
-        return {"status": "missing", "available": pulp.listSolvers(onlyAvailable=True)}
+        return available("missing")
     programme = _Programme(job)
     programme.build()
-    engine.timeLimit = max(0.05, _USABLE * (job["time_limit_s"] - (time.monotonic() - began)))
-    programme.problem.solve(engine)
-    status = STATUS[programme.problem.status, programme.problem.sol_status]
-    if status == "optimal" and time.monotonic() - began > job["time_limit_s"]:
-        status = "feasible"  # an engine that does not tell the two apart
+    status = run(engine, programme.problem, job, began)
     message: Message = {"status": status, "engine": engine.name}
     if status in ("optimal", "feasible"):
         columns = programme.column[: job["num_updates"]]

@@ -16,6 +16,7 @@ from edgeplan.solvers.pulp_process import AUTO, EngineProcess
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.choices.scope import Scope
 from edgeplan.solvers.sparse_update.exact.listed_rows import listed
+from edgeplan.solvers.sparse_update.exact.programme import CP_SAT, PULP
 from edgeplan.solvers.sparse_update.prices.update_rows import (
     Rows,
     limits_of_updates,
@@ -23,8 +24,6 @@ from edgeplan.solvers.sparse_update.prices.update_rows import (
     rules_of_classes,
 )
 
-CP_SAT = "edgeplan.solvers.sparse_update.exact.cp_sat_backend"
-PULP = "edgeplan.solvers.sparse_update.exact.pulp_backend"
 _MOST_UPDATES = 50_000  # columns that are not too many
 
 

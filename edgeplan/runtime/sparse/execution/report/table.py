@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgeplan.runtime.report_table import equal_bytes, figure, pair, remarks, titled
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject
 
 MIB = 2**20
@@ -30,39 +31,29 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
         yield _collectives(report)
     yield _totals(report)
     yield _rounds(report)
-    for note in report["notes"]:
-        yield Text(f"note: {note}", style="dim")
-    for failure in report["failures"]:
-        yield Text(f"failed: {failure}", style="bold red")
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
-    return table
+    yield from remarks(report)
 
 
 def _devices(report: JsonObject) -> Table:
     columns = ("device", "depth, updates", "memory MiB", "saved MiB", "eager saves", "step ms", "sent bytes")
-    table = _table(f"{report['name']}: predicted / measured", *columns)
+    table = titled(f"{report['name']}: predicted / measured", *columns)
     for device in report["devices"]:
         predicted, measured = device["predicted"], device["measured"]
         sent = measured["sent_bytes_per_round"]
         table.add_row(
             device["id"],
             f"{device['depth']}, {device['num_updates']}",
-            _pair(predicted["memory_bytes"] / MIB, measured["memory_bytes"] / MIB),
-            _pair(predicted["saved_bytes"] / MIB, measured["saved_bytes"] / MIB),
+            pair(predicted["memory_bytes"] / MIB, measured["memory_bytes"] / MIB),
+            pair(predicted["saved_bytes"] / MIB, measured["saved_bytes"] / MIB),
             f"{measured['eager_saved_bytes'] / MIB:.4g}",
-            _pair(1e3 * predicted["step_s"], 1e3 * measured["step_s"]),
+            pair(1e3 * predicted["step_s"], 1e3 * measured["step_s"]),
             "" if sent is None else f"{sent:,}",
         )
     return table
 
 
 def _collectives(report: JsonObject) -> Table:
-    table = _table("collectives, each alone", "", "among", "slices", "bytes", "ms predicted / measured")
+    table = titled("collectives, each alone", "", "among", "slices", "bytes", "ms predicted / measured")
     for one in report["collectives"]:
         receivers = [name for name in one["members"] if name != one["root"]]
         among = f"{one['root']} to {', '.join(receivers)}" if one["root"] else ", ".join(one["members"])
@@ -71,7 +62,7 @@ def _collectives(report: JsonObject) -> Table:
             among,
             str(one["num_slices"]),
             f"{one['num_bytes']:,}",
-            _pair(1e3 * one["predicted"]["seconds"], 1e3 * one["measured"]["seconds"]),
+            pair(1e3 * one["predicted"]["seconds"], 1e3 * one["measured"]["seconds"]),
         )
     return table
 
@@ -79,11 +70,11 @@ def _collectives(report: JsonObject) -> Table:
 def _totals(report: JsonObject) -> Table:
     baseline = report["baseline"]
     columns = ("", "plan", *([baseline["name"], "ratio"] if baseline else []))
-    table = _table("predicted / measured", *columns)
+    table = titled("predicted / measured", *columns)
     phases = [report["totals"], *([baseline["totals"]] if baseline else [])]
     for label, predicted, measured, scale in _ROWS:
         figures = [(phase.get(predicted), phase[measured]) for phase in phases]
-        table.add_row(label, *(_figures(*pair, scale) for pair in figures), *_ratio(figures))
+        table.add_row(label, *(_figures(*both, scale) for both in figures), *_ratio(figures))
     table.add_section()
     table.add_row("bytes a round", *(_bytes(phase) for phase in phases), *_bytes_ratio(phases))
     for label, name in (("collectives", "num_collectives"), ("groups that average", "num_groups")):
@@ -92,7 +83,7 @@ def _totals(report: JsonObject) -> Table:
     table.add_row("process groups", *(str(phase["process_groups"]) for phase in phases))
     table.add_section()
     for label, name, style in (("accuracy", "accuracy", ".4f"), ("loss", "loss", ".4f")):
-        table.add_row(label, *(_figure(phase[name], style) for phase in phases))
+        table.add_row(label, *(figure(phase[name], style) for phase in phases))
     return table
 
 
@@ -109,7 +100,7 @@ _ROWS = (
 
 
 def _figures(predicted: float | None, measured: float, scale: float) -> str:
-    return f"{measured * scale:.4g}" if predicted is None else _pair(predicted * scale, measured * scale)
+    return f"{measured * scale:.4g}" if predicted is None else pair(predicted * scale, measured * scale)
 
 
 def _ratio(figures: list[tuple[float | None, float]]) -> list[str]:
@@ -122,9 +113,7 @@ def _bytes(totals: JsonObject) -> Text:
     predicted, measured = totals["predicted_bytes_per_round"], totals["measured_bytes_per_round"]
     if totals["bytes_equal"] is None:
         return Text(f"{predicted:,} / not counted")
-    if predicted == measured:
-        return Text(f"{predicted:,} =")
-    return Text(f"{predicted:,} / {'differs' if measured is None else f'{measured:,}'}", style="bold red")
+    return equal_bytes(predicted, measured)
 
 
 def _bytes_ratio(phases: list[JsonObject]) -> list[str]:
@@ -138,7 +127,7 @@ def _rounds(report: JsonObject) -> Table:
     baseline = report["baseline"]
     names = ("accuracy", "loss")
     columns = [*names, *(f"{baseline['name']} {name}" for name in names)] if baseline else [*names]
-    table = _table("held-out images", "round", "aggregation ms", "train loss", *columns)
+    table = titled("held-out images", "round", "aggregation ms", "train loss", *columns)
     others = baseline["rounds"] if baseline else [None] * len(report["rounds"])
     for entry, other in zip(report["rounds"], others, strict=True):
         if entry["accuracy"] is None:
@@ -147,15 +136,7 @@ def _rounds(report: JsonObject) -> Table:
         table.add_row(
             str(entry["round"]),
             f"{1e3 * entry['aggregation_s']:.4g}",
-            _figure(entry["train_loss"], ".4f"),
-            *(_figure(one[name], ".4f") for one in both for name in names),
+            figure(entry["train_loss"], ".4f"),
+            *(figure(one[name], ".4f") for one in both for name in names),
         )
     return table
-
-
-def _figure(value: float | None, style: str) -> str:
-    return "" if value is None else format(value, style)
-
-
-def _pair(predicted: float, measured: float) -> str:
-    return f"{predicted:.4g} / {measured:.4g}"
