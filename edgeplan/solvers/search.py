@@ -32,6 +32,7 @@ OnStep = Callable[[str], None]
 """Called with what is being done, in words."""
 
 CLAIM_TOLERANCE = 1e-6
+CLAIM_ROUNDING = 1e-12
 
 
 class EnoughError(Exception):
@@ -92,13 +93,15 @@ class Search(Generic[ProblemType, PlanType]):
     options: dict[str, str] = field(default_factory=dict)
     """What the result says beside the solver's own options."""
 
-    def offer(self, plan: PlanType, *, claimed: float | None = None) -> bool:
+    def offer(self, plan: PlanType, *, claimed: float | None = None, about: float = 0.0) -> bool:
         """Judge a plan and keep it if it is better.
 
         Parameters
         ----------
         claimed
             The solver's own objective of this plan.
+        about
+            What the objective is a difference of: its rounding may be more than the objective's own.
 
         Returns
         -------
@@ -117,9 +120,8 @@ class Search(Generic[ProblemType, PlanType]):
             return False
         if not check.feasible or check.objective is None:
             return False
-        if claimed is not None and abs(claimed - check.objective) > CLAIM_TOLERANCE * max(
-            abs(check.objective), 1e-9
-        ):
+        allowed = max(CLAIM_TOLERANCE * max(abs(check.objective), 1e-9), CLAIM_ROUNDING * about)
+        if claimed is not None and abs(claimed - check.objective) > allowed:
             raise BackendError(
                 f"the solver claims objective {claimed!r}, the problem says {check.objective!r}"
             )

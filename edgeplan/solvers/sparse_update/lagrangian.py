@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, TypeVar
 
 from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives, collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan, UndecidedError
 from edgeplan.solvers.sparse_update.search import Search, run_search
@@ -71,8 +69,9 @@ def tree_of(search: Search, cluster: Cluster) -> Tree:
 
 
 def _judged(kind: type[Method], search: Search, cluster: Cluster) -> Method:
-    judge = _Judge(search, cluster)
-    method = kind(cluster, judge.judged, search.tighten_bound, judge.is_over)
+    improvement = Improvement.of(cluster)
+    judge = _Judge(search, improvement)
+    method = kind(improvement, judge.judged, search.tighten_bound, judge.is_over)
     if search.objective is not None:
         method.best = search.objective
     return method
@@ -90,12 +89,12 @@ def search_at_size(search: Search, cluster: Cluster) -> Ending:
 
 def _take_apart(search: Search, apart: Cluster, choices: Choices) -> None:
     """Judge choices of every device by itself, improved where that is not too long."""
-    collectives = collectives_of(apart)
-    search.offer(collectives.plan(choices))
+    improvement = Improvement.of(apart)
+    improvement.offer(choices, search)
     if apart.num_classes <= _MOST_IMPROVED:
-        improved = Improvement(apart, collectives).improved(choices)
+        improved = improvement.improved(choices)
         if improved is not None:
-            search.offer(collectives.plan(improved))
+            improvement.offer(improved, search)
 
 
 def ending(search: Search, done: bool) -> Ending:
@@ -113,17 +112,13 @@ class _Judge:
     """Offers choices as plans, and keeps back the time that judging the last one takes."""
 
     search: Search
-    cluster: Cluster
+    improvement: Improvement
     _longest_s: float = 0.0
-
-    @cached_property
-    def _collectives(self) -> Collectives:
-        return collectives_of(self.cluster)
 
     def judged(self, choices: Choices) -> float | None:
         """Return the objective of choices that are better than all before and keep all rules."""
         began, before = time.monotonic(), self.search.objective
-        accepted = self.search.offer(self._collectives.plan(choices))
+        accepted = self.improvement.offer(choices, self.search)
         self._longest_s = max(self._longest_s, time.monotonic() - began)
         return self.search.objective if accepted and self.search.objective != before else None
 

@@ -12,7 +12,6 @@ from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.solvers import search as course
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan
 from edgeplan.solvers.sparse_update.infeasible.infeasibility import Infeasibility
@@ -61,9 +60,9 @@ def _what_became(search: Search, plan: SparsePlan) -> str:
     if check.metrics is None:
         return f"rejected: {reason}"
     cluster = Cluster.of(search.problem)
-    collectives = collectives_of(cluster)
-    mended = Improvement(cluster, collectives).improved(cluster.choices(plan))
-    if mended is None or not search.offer(collectives.plan(mended)):
+    improvement = Improvement.of(cluster)
+    mended = improvement.improved(cluster.choices(plan))
+    if mended is None or not improvement.offer(mended, search):
         return f"rejected: {reason}"
     before = cluster.choices(plan)
     return f"repaired: {reason}; {_changed(before, mended)} of {cluster.num_classes} devices changed"

@@ -12,11 +12,11 @@ from edgeplan.models.result import Result, SolverInfo, Stop
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.search import Ending, OnIncumbent
-from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
 from edgeplan.solvers.sparse_update.choices.best_choices import EXACT, BestChoices
 from edgeplan.solvers.sparse_update.choices.cluster import Cluster
 from edgeplan.solvers.sparse_update.choices.scope import Scope
 from edgeplan.solvers.sparse_update.search import Search, run_search
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,5 @@ class Separate:
             return Ending(Stop.PROOF, infeasible=True)
         search.tighten_bound(math.fsum(cluster.count * found.upper))
         if np.isfinite(found.value).all():
-            search.offer(collectives_of(cluster).plan(found.choices))
+            Improvement.of(cluster).offer(found.choices, search)
         return Ending(Stop.GAP if search.is_done else Stop.WORK_LIMIT)

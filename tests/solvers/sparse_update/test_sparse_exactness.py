@@ -15,13 +15,13 @@ from edgeplan.models.result import Result, Status
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.limits import SolveLimits
 from edgeplan.solvers.registry import solvers_of
-from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.exact.cp_sat import CpSat
 from edgeplan.solvers.sparse_update.exact.milp import Milp
 from edgeplan.solvers.sparse_update.lagrangian import Lagrangian
 from edgeplan.solvers.sparse_update.separate import Separate
 from edgeplan.solvers.sparse_update.tree.at_size import AtSize
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 SIZES = ((3, 3), (4, 2), (2, 4))  # layers and devices
 
@@ -113,13 +113,15 @@ def test_groups_by_size_bound_what_enumeration_finds(seeds: range, free: bool) -
         best = optimum[0] if isinstance(optimum, tuple) else optimum
         problem = SparseUpdate.from_document(document)
         cluster, bounds = Cluster.of(problem, apart=False), [math.inf]
-        collectives, until = collectives_of(cluster), time.monotonic() + 3
+        improvement, until = Improvement.of(cluster), time.monotonic() + 3
 
-        def judged(choices: Choices, problem: SparseUpdate = problem, own: Any = collectives) -> float | None:
-            check = problem.check(own.plan(choices))
+        def judged(
+            choices: Choices, problem: SparseUpdate = problem, own: Improvement = improvement
+        ) -> float | None:
+            check = problem.check(own.collectives.plan(choices))
             return check.objective if check.feasible else None
 
-        search = AtSize(cluster, judged, bounds.append, lambda until=until: time.monotonic() > until)
+        search = AtSize(improvement, judged, bounds.append, lambda until=until: time.monotonic() > until)
         done = search.run(3.0)
         assert not (done and best is not None), seed
         if best is not None:

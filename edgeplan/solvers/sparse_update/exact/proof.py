@@ -10,12 +10,12 @@ from edgeplan.models.result import Stop
 from edgeplan.solvers.backend_process import BackendProcess, Message
 from edgeplan.solvers.exact import answered
 from edgeplan.solvers.search import Ending
-from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives
 from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.exact.programme import Programme
 from edgeplan.solvers.sparse_update.lagrangian import ending, search_at_size, tree_of
 from edgeplan.solvers.sparse_update.prices.dual import Part
 from edgeplan.solvers.sparse_update.search import Search
+from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 _ROOT = 0.3  # share of the time for prices, before the back-end
 
@@ -42,7 +42,7 @@ def prove(search: Search, process: BackendProcess, *, polish: bool) -> Ending:
         if search.is_done or not tree.left:
             return ending(search, not tree.left)
         part = tree.left[0]
-    return answered(_Proof(search, process, tree.collectives, part).run)
+    return answered(_Proof(search, process, tree.improvement, part).run)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Proof:
 
     search: Search
     process: BackendProcess
-    collectives: Collectives
+    improvement: Improvement
     part: Part
 
     def run(self) -> Ending:
@@ -75,7 +75,7 @@ class _Proof:
             excluded += refused
 
     def _offer(self, choices: Choices) -> bool:
-        return self.search.offer(self.collectives.plan(choices))
+        return self.improvement.offer(choices, self.search)
 
     def _tighten(self, bound: float | None) -> None:
         """What is not in the part is no better than the plan known before."""

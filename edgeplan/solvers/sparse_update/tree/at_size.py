@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
 from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.prices.descent import descend
 from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
 from edgeplan.solvers.sparse_update.prices.prices import Prices
 from edgeplan.solvers.sparse_update.prices.size_groups import SizeGroups
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
-from edgeplan.solvers.sparse_update.tree.tree import Tree
+from edgeplan.solvers.sparse_update.tree.tree import OnPlan, Tree
 
 _COARSE = (2, 4, 6)  # classes of coarse clusters
 _SHARE = 0.25  # of the time that is left, for all coarse clusters
@@ -36,26 +35,25 @@ class AtSize:
 
     Parameters
     ----------
-    cluster
-        The cluster.
+    improvement
+        Of choices of the cluster.
     on_plan
-        Judges choices, and returns their objective if they are better and keep all rules.
+        Judges choices.
     on_bound
         Gets proven bounds.
     until
         Whether to stop.
     """
 
-    cluster: Cluster
-    on_plan: Callable[[Choices], float | None]
+    improvement: Improvement
+    on_plan: OnPlan
     on_bound: Callable[[float], None]
     until: Callable[[], bool]
     best: float = -math.inf
     _answers: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.collectives = collectives_of(self.cluster)
-        self._improvement = Improvement(self.cluster, self.collectives)
+        self.cluster = self.improvement.cluster
         self._groups = SizeGroups.of(self.cluster, Aggregation(self.cluster))
 
     def run(self, time_limit_s: float) -> bool:
@@ -94,10 +92,12 @@ class AtSize:
                 break
             coarse, coarse_of = self._coarse(num)
             kept: list[Choices] = []
-            tree = Tree(coarse, _keeping(coarse, kept), lambda _: None, lambda: time.monotonic() >= until)
+            improvement = Improvement.of(coarse)
+            on_plan = _keeping(kept, improvement)
+            tree = Tree(improvement, on_plan, lambda _: None, lambda: time.monotonic() >= until)
             prices = tree.root(max(0.0, until - time.monotonic()))
             for choices in kept[-1:]:
-                self._offer(self._improvement.improved(_spread(choices, coarse_of)))
+                self._offer(self.improvement.improved(_spread(choices, coarse_of)))
             share = self._carried(coarse, prices.share)
         return share
 
@@ -120,20 +120,19 @@ class AtSize:
         """Judge an answer's choices now and then; return the best objective."""
         self._answers += 1
         if self._answers % _OFTEN == 1:
-            self._offer(self._improvement.improved(answer.choices))
+            self._offer(self.improvement.improved(answer.choices))
         return self.best
 
     def _offer(self, choices: Choices | None) -> None:
-        if choices is None or self._improvement.objective(choices) <= self.best:
+        if choices is None or self.improvement.objective(choices) <= self.best:
             return
         known = self.on_plan(choices)
         if known is not None:
             self.best = max(self.best, known)
 
 
-def _keeping(cluster: Cluster, kept: list[Choices]) -> Callable[[Choices], float]:
+def _keeping(kept: list[Choices], improvement: Improvement) -> OnPlan:
     """Keep choices as they get better; the objective is the coarse cluster's own."""
-    improvement = Improvement(cluster, collectives_of(cluster))
 
     def keep(choices: Choices) -> float:
         kept.append(choices)

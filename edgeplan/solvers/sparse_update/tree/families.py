@@ -18,6 +18,7 @@ from edgeplan.solvers.sparse_update.prices.pruning import with_closed
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 _STEPS = 100
+_OFTEN = 3  # of answers that are better than those before, one is improved
 _MOSTLY, _HARDLY = 0.5, 0.02  # how much a group is taken
 _MOST_NEW = 8  # groups outside a family that are tried
 _WIDE = 1e-3  # relative: a gap below which no other families are tried
@@ -82,15 +83,26 @@ class Families:
         untolled = replace(found, prices=replace(found.prices, toll=0 * found.prices.toll))
         closed = part.groups.closed | ~family
         dived, below = with_closed(replace(part, opened=family), untolled, closed)
-        most: list[tuple[float, Choices]] = []
+        better: list[Choices] = []
+        most, known = -np.inf, best
+
+        def improve(choices: Choices) -> None:
+            nonlocal known
+            improved = self.improvement.improved(choices)
+            if improved is not None:
+                known = max(known, self.on_choices(improved))
 
         def take(answer: Answer) -> float:
-            if answer.bound > -np.inf:
-                objective = self.improvement.objective(answer.choices)
-                if not most or objective > most[-1][0]:
-                    most.append((objective, answer.choices))
-            return best
+            nonlocal most
+            objective = self.improvement.objective(answer.choices) if answer.bound > -np.inf else -np.inf
+            if objective > most:
+                most = objective
+                better.append(answer.choices)
+                if len(better) % _OFTEN == 0:
+                    improve(answer.choices)
+            return known
 
         descend(self.dual, dived, below.prices, target=best, steps=_STEPS, on_answer=take, until=self.until)
-        improved = self.improvement.improved(most[-1][1]) if most else None
-        return best if improved is None else max(best, self.on_choices(improved))
+        if better:
+            improve(better[-1])
+        return known

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.solvers.search import Search
+from edgeplan.solvers.sparse_update.aggregation.collectives import Collectives, collectives_of
 from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
 from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.prices.prices import option_values
@@ -42,6 +44,16 @@ class Improvement:
 
     def __post_init__(self) -> None:
         self._best = BestChoices(self.cluster)
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> Improvement:
+        """Return it for the collectives that the instance has."""
+        return cls(cluster, collectives_of(cluster))
+
+    def offer(self, choices: Choices, search: Search[SparseUpdate, SparsePlan]) -> bool:
+        """Offer choices to a search as a plan, with what they come to here; say whether it is accepted."""
+        about = float(self.cluster.count @ np.abs(self.cluster.brought(choices)))
+        return search.offer(self.collectives.plan(choices), claimed=self.objective(choices), about=about)
 
     def objective(self, choices: Choices) -> float:
         """What choices bring, less the aggregation."""

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
-from edgeplan.solvers.sparse_update.aggregation.collectives import collectives_of
-from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
+from edgeplan.solvers.sparse_update.choices.cluster import Choices
 from edgeplan.solvers.sparse_update.master.generation import Generation
 from edgeplan.solvers.sparse_update.prices.descent import Descended, descend
 from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
@@ -29,7 +28,7 @@ from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 _ROOT_STEPS = 200
 _ROOT_ROUNDS, _ROUNDS = 30, 5
 _LONGEST_S = 2.0  # of a master programme
-_RELAXATION = 0.3  # share of the time that the linear relaxation may take
+_RELAXATION = 0.2  # share of the time that the linear relaxation may take, and families of groups
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
 _NOISE = 1e-14  # of what is added up: no more can be said with floats
 _EARLY = 400  # answers of which one in ten is improved; of later ones one in a hundred
@@ -44,8 +43,8 @@ class Tree:
 
     Parameters
     ----------
-    cluster
-        The cluster.
+    improvement
+        Of choices of the cluster.
     on_plan
         Judges choices.
     on_bound
@@ -54,7 +53,7 @@ class Tree:
         Whether to stop.
     """
 
-    cluster: Cluster
+    improvement: Improvement
     on_plan: OnPlan
     on_bound: Callable[[float], None]
     until: Callable[[], bool]
@@ -65,12 +64,10 @@ class Tree:
     _answers: int = 0
 
     def __post_init__(self) -> None:
-        self._aggregation = Aggregation(self.cluster)
+        self.cluster = self.improvement.cluster
         self._dual = Dual(self.cluster)
         self._number = count()
-        self._groups = ListedGroups.all_of(self.cluster, self._aggregation)
-        self.collectives = collectives_of(self.cluster)
-        self._improvement = Improvement(self.cluster, self.collectives)
+        self._groups = ListedGroups.all_of(self.cluster, Aggregation(self.cluster))
         self.best = self._worthless = _below_all(self._groups)
         self._generation = Generation(self._dual)
         self._noise, self._end = 0.0, math.inf
@@ -105,7 +102,7 @@ class Tree:
     def take(self, choices: Choices) -> None:
         """Judge choices from elsewhere, as they are and improved."""
         self._offered(choices)
-        improved = self._improvement.improved(choices)
+        improved = self.improvement.improved(choices)
         if improved is not None:
             self._offered(improved)
 
@@ -128,7 +125,7 @@ class Tree:
         Parameters
         ----------
         time_limit_s
-            For the linear relaxation alone.
+            For the linear relaxation, and for families as much again.
         """
         part = self.whole
         nothing = Prices.nothing(self.cluster, len(self._groups.fixed))
@@ -143,7 +140,13 @@ class Tree:
             until=self.until,
         )
         if found.bound > self._enough:
-            families = Families(self._dual, self._improvement, self._offered, self.until)
+            until = time.monotonic() + time_limit_s
+            families = Families(
+                self._dual,
+                self.improvement,
+                self._offered,
+                lambda: self.until() or time.monotonic() >= until,
+            )
             families.search(part, found, self.best)
             part, found = self._narrowed(part, found)
             found = self._lower(part, found, _ROOT_ROUNDS)
@@ -237,7 +240,7 @@ class Tree:
 
     def _offered(self, choices: Choices) -> float:
         """Judge choices that may be better; return the best objective."""
-        if self._improvement.objective(choices) > self.best:
+        if self.improvement.objective(choices) > self.best:
             known = self.on_plan(choices)
             if known is not None:
                 self.best = max(self.best, known)
