@@ -16,7 +16,8 @@ from edgeplan.solvers.sparse_update.prices.groups import ListedGroups
 from edgeplan.solvers.sparse_update.prices.prices import Prices
 
 _NEW = 0.3  # weight of the newest prices where they are mixed with the best
-_STEPS = 60  # of a descent
+_STEPS = 60  # of a descent in place of a programme that takes too long
+_FEW_STEPS = 20  # of one that goes on where a programme's prices do not lower the bound
 _FEW = 6  # groups of a slice to begin with
 _DONE = 1e-3  # share of the gap within which a bound is as low as it gets
 
@@ -77,6 +78,11 @@ class Generation:
             target = max(target, on_answer(answer))
             return answer
 
+        def descended(prices: Prices, steps: int) -> Descended:
+            return descend(
+                self.dual, part, prices, target=target, steps=steps, on_answer=on_answer, until=until
+            )
+
         best = replace(found, bound=min(found.bound, ask(found.prices).bound))
         useful = self._begin(part, best.prices)
         for _ in range(rounds):
@@ -84,23 +90,20 @@ class Generation:
                 break
             solved = self._programme(part, useful).solve(time_limit_s)
             if solved is None:
-                below = descend(
-                    self.dual,
-                    part,
-                    best.prices,
-                    target=target,
-                    steps=_STEPS,
-                    on_answer=on_answer,
-                    until=until,
-                )
+                below = descended(best.prices, _STEPS)
                 return replace(below, bound=min(best.bound, below.bound))
             prices, more = _with_slack(part, solved)
             useful |= more
-            best = replace(best, updated=solved.updated, taken=solved.taken)
-            for asked in (_mixed(best.prices, prices), prices):
-                answer = ask(asked)
-                if answer.bound < best.bound:
-                    best = replace(best, bound=answer.bound, prices=asked)
+            before = best = replace(best, updated=solved.updated, taken=solved.taken)
+            mixed = _mixed(best.prices, prices)
+            for asked in (mixed, prices):
+                bound = ask(asked).bound
+                if bound < best.bound:
+                    best = replace(best, bound=bound, prices=asked)
+            if best is before:
+                below = descended(mixed, _FEW_STEPS)
+                if below.bound < best.bound:
+                    best = replace(best, bound=below.bound, prices=below.prices)
             if best.bound - solved.value <= _DONE * (best.bound - target):
                 break
         self._keep(part, useful)
