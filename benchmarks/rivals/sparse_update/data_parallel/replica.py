@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.rivals.sparse_update.data_parallel.carrier import keep
@@ -18,6 +17,7 @@ from edgeplan.models.sparse_update.plan import DevicePlan
 from edgeplan.runtime.snake.device.memory import LiveTensors
 from edgeplan.runtime.snake.device.workload import fingerprint
 from edgeplan.runtime.sparse.execution.device.material import Material
+from edgeplan.runtime.sparse.execution.device.memory import eager
 from edgeplan.runtime.sparse.workload import Batch
 from edgeplan.runtime.sparse.workload.scoring import loss_of
 
@@ -48,7 +48,7 @@ class DataParallelReplica:
         state: Any,
         hook: Callable[..., Any],
     ) -> None:
-        self.module = trainable(material, trained)
+        self.module = eager(material, trained)
         self._parallel = DistributedDataParallel(
             self.module,
             bucket_cap_mb=bucket_cap_mb,  # type: ignore[arg-type] - a float, as DDP's own default
@@ -76,17 +76,6 @@ class DataParallelReplica:
     def fingerprint(self) -> str:
         """Hash of all parameters and buffers, so that equal means bit-identical."""
         return fingerprint(list(self.module.state_dict().values()))
-
-
-def trainable(material: Material, trained: DevicePlan) -> nn.Module:
-    """Return the start with gradients required of the same weights and biases as in a run of a plan."""
-    module = material.workload.start().requires_grad_(False)
-    for layer in material.layers[len(material.layers) - trained.depth :]:
-        if layer.bias_parameters:
-            module.get_parameter(f"{layer.norm or layer.name}.bias").requires_grad_(True)
-    for update in trained.updates:
-        module.get_parameter(f"{update.layer}.weight").requires_grad_(True)
-    return module
 
 
 def peak_bytes(material: Material, trained: DevicePlan, bucket_cap_mb: float | None, batch: Batch) -> int:

@@ -44,7 +44,7 @@ def measure(material: Material, trained: DevicePlan, batch: Batch) -> StepMemory
     return StepMemory(
         _peak_bytes(Replica(material, trained), material, batch),
         count_saved_bytes(pruned, images),
-        count_saved_bytes(_eager(material, trained), images),
+        count_saved_bytes(eager(material, trained), images),
     )
 
 
@@ -57,8 +57,8 @@ def _peak_bytes(replica: Replica, material: Material, batch: Batch) -> int:
     return int(live.peak_bytes)
 
 
-def _eager(material: Material, trained: DevicePlan) -> nn.Module:
-    """The network as it is, in evaluation mode, with gradients required of what the device trains."""
+def eager(material: Material, trained: DevicePlan) -> nn.Module:
+    """Return the network as it is, with gradients required of what the device trains."""
     module = material.workload.start().requires_grad_(False)
     for layer in material.layers[len(material.layers) - trained.depth :]:
         if layer.bias_parameters:
