@@ -21,7 +21,7 @@ _STEPS = 100
 _OFTEN = 3  # of answers that are better than those before, one is improved
 _MOSTLY, _HARDLY = 0.5, 0.02  # how much a group is taken
 _MOST_NEW = 8  # groups outside a family that are tried
-_WIDE = 1e-3  # relative: a gap below which no other families are tried
+_WIDE = 3e-3  # relative: a gap below which no other families are tried
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from edgeplan.solvers.sparse_update.tree.families import Families
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
 
 _ROOT_STEPS = 200
-_ROOT_ROUNDS, _ROUNDS = 30, 5
+_ROOT_ROUNDS, _ROUNDS = 12, 3
 _LONGEST_S = 2.0  # of a master programme
 _RELAXATION = 0.2  # share of the time that the linear relaxation may take, and families of groups
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
