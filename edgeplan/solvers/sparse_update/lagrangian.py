@@ -16,9 +16,10 @@ from edgeplan.solvers.sparse_update.infeasible.any_plan import AnyPlan, Undecide
 from edgeplan.solvers.sparse_update.search import Search, run_search
 from edgeplan.solvers.sparse_update.tree.at_size import AtSize
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
+from edgeplan.solvers.sparse_update.tree.method import Method
 from edgeplan.solvers.sparse_update.tree.tree import Tree
 
-Method = TypeVar("Method", Tree, AtSize)
+Kind = TypeVar("Kind", bound=Method)
 
 _MOST_IMPROVED = 100  # devices, each of which does something else
 _LATE = 0.2  # share of the time that is left where a search counts as stopped by time
@@ -68,7 +69,7 @@ def tree_of(search: Search, cluster: Cluster) -> Tree:
     return _judged(Tree, search, cluster)
 
 
-def _judged(kind: type[Method], search: Search, cluster: Cluster) -> Method:
+def _judged(kind: type[Kind], search: Search, cluster: Cluster) -> Kind:
     improvement = Improvement.of(cluster)
     judge = _Judge(search, improvement)
     method = kind(improvement, judge.judged, search.tighten_bound, judge.is_over)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +19,8 @@ from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
 from edgeplan.solvers.sparse_update.prices.prices import Prices
 from edgeplan.solvers.sparse_update.prices.size_groups import SizeGroups
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
-from edgeplan.solvers.sparse_update.tree.tree import OnPlan, Tree
+from edgeplan.solvers.sparse_update.tree.method import Method, OnPlan
+from edgeplan.solvers.sparse_update.tree.tree import Tree
 
 _COARSE = (2, 4, 6)  # classes of coarse clusters
 _SHARE = 0.25  # of the time that is left, for all coarse clusters
@@ -30,30 +30,12 @@ _OFTEN = 40  # answers of which one is improved
 
 
 @dataclass
-class AtSize:
-    """A bound and plans for a cluster of many devices.
+class AtSize(Method):
+    """A bound and plans for a cluster of many devices."""
 
-    Parameters
-    ----------
-    improvement
-        Of choices of the cluster.
-    on_plan
-        Judges choices.
-    on_bound
-        Gets proven bounds.
-    until
-        Whether to stop.
-    """
-
-    improvement: Improvement
-    on_plan: OnPlan
-    on_bound: Callable[[float], None]
-    until: Callable[[], bool]
-    best: float = -math.inf
     _answers: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.cluster = self.improvement.cluster
         self._groups = SizeGroups.of(self.cluster, Aggregation(self.cluster))
 
     def run(self, time_limit_s: float) -> bool:
@@ -124,11 +106,8 @@ class AtSize:
         return self.best
 
     def _offer(self, choices: Choices | None) -> None:
-        if choices is None or self.improvement.objective(choices) <= self.best:
-            return
-        known = self.on_plan(choices)
-        if known is not None:
-            self.best = max(self.best, known)
+        if choices is not None:
+            self.offered(choices)
 
 
 def _keeping(kept: list[Choices], improvement: Improvement) -> OnPlan:

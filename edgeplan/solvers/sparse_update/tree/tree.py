@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -23,7 +22,7 @@ from edgeplan.solvers.sparse_update.prices.pruning import (
 from edgeplan.solvers.sparse_update.prices.relaxation import Relaxation
 from edgeplan.solvers.sparse_update.tree.branching import halves
 from edgeplan.solvers.sparse_update.tree.families import Families
-from edgeplan.solvers.sparse_update.tree.improvement import Improvement
+from edgeplan.solvers.sparse_update.tree.method import Method
 
 _ROOT_STEPS = 200
 _ROOT_ROUNDS, _ROUNDS = 12, 3
@@ -33,38 +32,17 @@ _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
 _NOISE = 1e-14  # of what is added up: no more can be said with floats
 _EARLY = 400  # answers of which one in ten is improved; of later ones one in a hundred
 
-OnPlan = Callable[[Choices], float | None]
-"""Gets choices that may be better, and returns their objective if they keep all rules."""
-
 
 @dataclass
-class Tree:
-    """A search over all plans of a cluster whose groups are listed.
+class Tree(Method):
+    """A search over all plans of a cluster whose groups are listed."""
 
-    Parameters
-    ----------
-    improvement
-        Of choices of the cluster.
-    on_plan
-        Judges choices.
-    on_bound
-        Gets proven bounds.
-    until
-        Whether to stop.
-    """
-
-    improvement: Improvement
-    on_plan: OnPlan
-    on_bound: Callable[[float], None]
-    until: Callable[[], bool]
-    best: float = field(init=False)
     _floor: float = -math.inf
     _open: list[tuple[float, int, Part, Descended]] = field(default_factory=list)
     _seen: set[bytes] = field(default_factory=set)
     _answers: int = 0
 
     def __post_init__(self) -> None:
-        self.cluster = self.improvement.cluster
         self._dual = Dual(self.cluster)
         self._number = count()
         self._groups = ListedGroups.all_of(self.cluster, Aggregation(self.cluster))
@@ -101,10 +79,10 @@ class Tree:
 
     def take(self, choices: Choices) -> None:
         """Judge choices from elsewhere, as they are and improved."""
-        self._offered(choices)
+        self.offered(choices)
         improved = self.improvement.improved(choices)
         if improved is not None:
-            self._offered(improved)
+            self.offered(improved)
 
     def bound_apart(self) -> bool:
         """Bound by what every class brings by itself; say whether all have any choice."""
@@ -144,7 +122,7 @@ class Tree:
             families = Families(
                 self._dual,
                 self.improvement,
-                self._offered,
+                self.offered,
                 lambda: self.until() or time.monotonic() >= until,
             )
             families.search(part, found, self.best)
@@ -235,15 +213,7 @@ class Tree:
         if self._answers % often == 1:
             self.take(answer.choices)
         else:
-            self._offered(answer.choices)
-        return self.best
-
-    def _offered(self, choices: Choices) -> float:
-        """Judge choices that may be better; return the best objective."""
-        if self.improvement.objective(choices) > self.best:
-            known = self.on_plan(choices)
-            if known is not None:
-                self.best = max(self.best, known)
+            self.offered(answer.choices)
         return self.best
 
 
