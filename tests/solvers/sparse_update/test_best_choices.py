@@ -10,7 +10,7 @@ from tier import chunks
 
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.solvers.sparse_update.choices.best_choices import BestChoices
-from edgeplan.solvers.sparse_update.choices.cluster import Cluster
+from edgeplan.solvers.sparse_update.choices.cluster import Choices, Cluster
 from edgeplan.solvers.sparse_update.choices.scope import Scope
 
 LIMITED = pytest.mark.parametrize("seeds", chunks(50, commit=200, large=5_000), ids=str)
@@ -54,8 +54,13 @@ def test_whether_a_value_is_reached_agrees_with_the_best(seeds: range) -> None:
         best = finder.find(cluster.gain, cluster.depth_gain, Scope.of(cluster)).value[0]
         rows = cluster.gain[0], cluster.depth_gain[0], cluster.allowed[0], cluster.may_skip[0]
         if np.isfinite(best):
-            assert finder.reaches(0, best - 1e-6, rows)
-        assert not finder.reaches(0, max(best, -1e9) + 1e-9, rows)
+            may, found = finder.reaches(0, best - 1e-6, rows)
+            assert may
+            if found is not None:
+                choices = Choices(np.array([found[0]], np.int32), found[1][None])
+                assert cluster.keeps_limits(choices).all()
+                assert cluster.brought(choices)[0] > best - 1e-6
+        assert finder.reaches(0, max(best, -1e9) + 1e-9, rows) == (False, None)
 
 
 @pytest.mark.parametrize("seed", range(20))

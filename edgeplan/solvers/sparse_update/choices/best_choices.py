@@ -106,12 +106,12 @@ class BestChoices:
         self._call(c, choice, option, -np.inf, rows)
         return (choice.depth, option.copy()) if choice.value > -np.inf else None
 
-    def reaches(self, c: int, above: float, rows: Rows) -> bool:
-        """Whether a class may come to more than a value; in doubt it may."""
-        before = self._choice[c]
+    def reaches(self, c: int, above: float, rows: Rows) -> tuple[bool, tuple[int, Array] | None]:
+        """Whether a class may come to more than a value, in doubt it may; and depth and options that do."""
+        before, option = self._choice[c], np.full(self.cluster.num_layers, -1, np.int32)
         choice = Choice(depth=-1, wide=_NARROW, byte_price=before.byte_price, flop_price=before.flop_price)
-        self._call(c, choice, np.full(self.cluster.num_layers, -1, np.int32), above, rows)
-        return bool(choice.upper > above)
+        self._call(c, choice, option, above, rows)
+        return bool(choice.upper > above), (choice.depth, option) if choice.value > above else None
 
     def _call(self, c: int, choice: Choice, option: Array, above: float, rows: Rows) -> None:
         device = Device(

@@ -75,10 +75,11 @@ class Programme:
         """Return the optimum; None where the solver has none in time."""
         rules, least = self._rules
         links, num = self._num_links, self._num_links + len(least)
+        openings = self._openings
         solved = linprog(
             -self._objective,
-            A_ub=self._openings,
-            b_ub=np.zeros(self._openings.shape[0]),
+            A_ub=openings,
+            b_ub=np.zeros(openings.shape[0]),
             A_eq=self._equalities(rules),
             b_eq=np.concatenate([np.zeros(links), least, np.ones(self._num_classes + self._num_slices)]),
             bounds=(0, None),
@@ -101,12 +102,13 @@ class Programme:
 
     def _updated(self, values: Array) -> Array:
         classes, _, updated = self.columns
-        mixed = np.zeros(self._open.shape)
-        np.add.at(mixed, classes, values[: len(classes), None] * updated)
-        return mixed
+        chosen = _matrix(
+            [(classes, np.arange(len(classes)), values[: len(classes)])], (self._num_classes, len(classes))
+        )
+        return np.asarray(chosen @ updated)
 
     def _opened(self, values: Array) -> Array:
-        opened = values[len(values) - self.part.opened.size :]
+        opened = values[self._blocks[-2] :]
         return np.where(self.part.opened, 1.0, opened.reshape(self.part.opened.shape))
 
     @cached_property
@@ -196,45 +198,57 @@ class Programme:
         row = np.cumsum(self._open).reshape(self._open.shape) - 1  # of links
         column, own = np.nonzero(updated & self._open[classes])
         member, taken = np.nonzero(self._groups.member[groups].T & self._open[:, slices])
-        whole = _ones(
-            (classes[:, None] * self._num_slices + np.arange(self._num_slices))[updated],
-            np.nonzero(updated)[0],
-            (self._open.size, len(classes)),
-        )
-        chosen = _ones(row[classes[column], own], column, (self._num_links, len(classes)))
-        held = _ones(row[member, slices[taken]], taken, (self._num_links, len(slices)))
-        mixed = _ones(classes, np.arange(len(classes)), (self._num_classes, len(classes)))
-        each = _ones(slices, np.arange(len(slices)), (self._num_slices, len(slices)))
-        none = sparse.diags((~self.part.must).astype(float))
-        one, least = sparse.identity(self._num_links), sparse.identity(rules.shape[0])
-        opening = sparse.csr_matrix((self._num_classes, self.part.opened.size))
-        return sparse.bmat(
-            [
-                [chosen, -held, None, one, -one, None, None, None],
-                [rules @ whole, None, None, None, None, -least, least, None],
-                [mixed, None, None, None, None, None, None, opening],
-                [None, each, none, None, None, None, None, None],
-            ],
-            format="csr",
-        )
+        links, least = np.arange(self._num_links), np.arange(rules.shape[0])
+        ruled = len(links)  # rows of rules, of classes and of slices follow those of links
+        mixed = ruled + len(least)
+        each = mixed + self._num_classes
+        idle = np.flatnonzero(~self.part.must)
+        taking, none, above, below, lacking, spare, _, _ = self._blocks
+        entries = [
+            (row[classes[column], own], column, 1.0),
+            (row[member, slices[taken]], taking + taken, -1.0),
+            (links, above + links, 1.0),
+            (links, below + links, -1.0),
+            (mixed + classes, np.arange(len(classes)), 1.0),
+            (each + slices, taking + np.arange(len(slices)), 1.0),
+            (each + idle, none + idle, 1.0),
+            (ruled + least, lacking + least, -1.0),
+            (ruled + least, spare + least, 1.0),
+        ]
+        if len(least):
+            whole = sparse.coo_matrix(rules @ self._whole)
+            entries.append((ruled + whole.row, whole.col, whole.data))
+        return _matrix(entries, (each + self._num_slices, self._blocks[-1]))
+
+    @property
+    def _whole(self) -> sparse.csr_matrix:
+        """Which updates of classes and slices (rows) are in choices (columns)."""
+        classes, _, updated = self.columns
+        column, own = np.nonzero(updated)
+        row = classes[column] * self._num_slices + own
+        return _matrix([(row, column, 1.0)], (self._open.size, len(classes)))
 
     @cached_property
+    def _blocks(self) -> tuple[int, ...]:
+        """First columns of all kinds but choices, and behind the last one."""
+        least, links = len(self._rules[1]), self._num_links
+        sizes = [len(self.columns[0]), len(self._taken[0]), self._num_slices, links, links, least, least]
+        return tuple(np.cumsum([*sizes, self.part.opened.size]).tolist())
+
+    @property
     def _openings(self) -> sparse.csr_matrix:
         """A group is open at least as far as any slice takes it."""
         (slices, groups), pool = self._taken, self._groups.pool
-        num = len(self._shared)
-        before = len(self.columns[0])
-        between = len(slices) + self._num_slices + 2 * (self._num_links + len(self._rules[1]))
-        opened = pool[slices[self._shared]] * len(self._groups.fixed) + groups[self._shared]
-        return sparse.hstack(
-            [
-                sparse.csr_matrix((num, before)),
-                _ones(np.arange(num), self._shared, (num, between)),
-                -_ones(np.arange(num), opened, (num, self.part.opened.size)),
-            ],
-            format="csr",
-        )
+        taking, *_, opening, width = self._blocks
+        shared = self._shared
+        opened = opening + pool[slices[shared]] * len(self._groups.fixed) + groups[shared]
+        row = np.arange(len(shared))
+        return _matrix([(row, taking + shared, 1.0), (row, opened, -1.0)], (len(shared), width))
 
 
-def _ones(row: Array, column: Array, shape: tuple[int, int]) -> sparse.csr_matrix:
-    return sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=shape)
+def _matrix(entries: list[tuple[Array, Array, Array | float]], shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Put entries together: rows, columns and factors."""
+    row = np.concatenate([row for row, _, _ in entries])
+    column = np.concatenate([column for _, column, _ in entries])
+    factor = np.concatenate([np.broadcast_to(factor, len(row)) for row, _, factor in entries])
+    return sparse.csr_matrix((factor, (row, column)), shape=shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -67,38 +68,59 @@ def without_losing_choices(
     for c, count in enumerate(dual.cluster.count):
         if until():
             break
-        trials = _Trials(dual, c, value[c], depth_value[c], float(answer.class_value[c] - gap / count))
+        seen = (np.zeros(one.shape[1], bool) for one in (allowed, may_skip, depths))
+        least = float(answer.class_value[c] - gap / count)
+        trials = _Trials(dual, c, value[c], depth_value[c], least, *seen)
+        trials.see(int(answer.choices.depth[c]), answer.choices.option[c])
         trials.drop(allowed[c], may_skip[c], depths[c])
     return replace(part, scope=Scope(dual.cluster, allowed, may_skip, depths))
 
 
 @dataclass(frozen=True)
 class _Trials:
-    """Whether a class comes to more than it must with one thing forced on it."""
+    """Whether a class comes to more than it must with one thing forced on it.
+
+    A choice that does is found for most things, and speaks for all that is in it.
+    """
 
     dual: Dual
     c: int
     value: Array
     depth_value: Array
     least: float
+    seen_options: Array
+    seen_skips: Array
+    seen_depths: Array
 
     def drop(self, allowed: Array, may_skip: Array, depths: Array) -> None:
         """Drop what fails, in place."""
-        cluster = self.dual.cluster
-        for k in np.flatnonzero(depths):
-            depths[k] = self._reaches(allowed, may_skip, np.arange(len(depths)) == k)
-        for layer, (first, end) in enumerate(zip(cluster.first[:-1], cluster.first[1:], strict=True)):
-            reaching = depths & (np.arange(len(depths)) >= cluster.num_layers - layer)
+        cluster, each = self.dual.cluster, np.arange(len(depths))
+        for k in np.flatnonzero(depths & ~self.seen_depths):
+            depths[k] = self._reaches(allowed, may_skip, each == k)
+        for layer, (first, end) in enumerate(pairwise(cluster.first)):
+            reaching = depths & (each >= cluster.num_layers - layer)
             for option in first + np.flatnonzero(allowed[first:end]):
-                alone, forced = allowed.copy(), may_skip.copy()
-                alone[first:end], forced[layer] = 0, 0
-                alone[option] = 1
-                allowed[option] = self._reaches(alone, forced, reaching)
-            if may_skip[layer]:
+                if not self.seen_options[option]:
+                    alone, forced = allowed.copy(), may_skip.copy()
+                    alone[first:end], forced[layer] = 0, 0
+                    alone[option] = 1
+                    allowed[option] = self._reaches(alone, forced, reaching)
+            if may_skip[layer] and not self.seen_skips[layer]:
                 none = allowed.copy()
                 none[first:end] = 0
                 may_skip[layer] = self._reaches(none, may_skip, reaching)
 
     def _reaches(self, allowed: Array, may_skip: Array, depths: Array) -> bool:
         depth_value = np.where(depths, self.depth_value, -np.inf)
-        return self.dual.best.reaches(self.c, self.least, (self.value, depth_value, allowed, may_skip))
+        rows = self.value, depth_value, allowed, may_skip
+        may, found = self.dual.best.reaches(self.c, self.least, rows)
+        if found is not None:
+            self.see(*found)
+        return may
+
+    def see(self, depth: int, option: Array) -> None:
+        """Take note of a choice that comes to more."""
+        reached = np.arange(len(option)) >= len(option) - depth
+        self.seen_depths[depth] = True
+        self.seen_options[option[option >= 0]] = True
+        self.seen_skips[reached & (option < 0)] = True

@@ -30,7 +30,7 @@ _LONGEST_S = 2.0  # of a master programme
 _RELAXATION = 0.2  # share of the time that the linear relaxation may take, and families of groups
 _CLOSE = 5e-7  # relative: a part that is better by less is not looked at
 _NOISE = 1e-14  # of what is added up: no more can be said with floats
-_EARLY = 400  # answers of which one in ten is improved; of later ones one in a hundred
+_EARLY = 150  # answers of which one in ten is improved; of later ones one in a hundred
 
 
 @dataclass
