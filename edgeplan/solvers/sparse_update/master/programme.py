@@ -10,6 +10,7 @@ Free collectives (6) want `z` to hold at least the classes that update, and see 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -246,7 +247,9 @@ class Programme:
         return _matrix([(row, taking + shared, 1.0), (row, opened, -1.0)], (len(shared), width))
 
 
-def _matrix(entries: list[tuple[Array, Array, Array | float]], shape: tuple[int, int]) -> sparse.csr_matrix:
+def _matrix(
+    entries: Sequence[tuple[Array, Array, Array | float]], shape: tuple[int, int]
+) -> sparse.csr_matrix:
     """Put entries together: rows, columns and factors."""
     row = np.concatenate([row for row, _, _ in entries])
     column = np.concatenate([column for _, column, _ in entries])
