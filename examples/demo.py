@@ -31,7 +31,15 @@ def main() -> None:
     run("demo/vgg11-6-nodes.json", "demo/vgg11-6-nodes-result.json", "vgg11-6-nodes", *slow)
     digits = "instances/layer_assignment/digits-6-nodes.json"
     solve_and_check(digits, "demo/digits-6-nodes-result.json")
-    run(digits, "demo/digits-6-nodes-result.json", "digits-6-nodes", "--no-shape", "--baseline", "fedavg")
+    run(
+        digits,
+        "demo/digits-6-nodes-result.json",
+        "digits-6-nodes",
+        "--emulation",
+        "none",
+        "--baseline",
+        "fedavg",
+    )
     documents = [
         "demo/vgg11-6-nodes.json",
         "demo/vgg11-6-nodes-result.json",

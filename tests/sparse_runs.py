@@ -22,7 +22,7 @@ from edgeplan.runtime.sparse.execution import Job, Progress, RunSettings, run
 from edgeplan.runtime.sparse.measured import Cluster, Offer, of_workload
 
 CLUSTER = Cluster(num_devices=3, least_memory=1.0, most_memory=1.0, latency_s=1e-4, bit_per_s=1e9)
-PLAIN = RunSettings(rounds=3, local_steps=2, score_every=2, shape=False)
+PLAIN = RunSettings(rounds=3, local_steps=2, score_every=2, emulation="none")
 
 
 @cache

@@ -51,8 +51,12 @@ Baseline = Annotated[
         "sparse_update: dense (default), data parallelism of everything, or none."
     ),
 ]
-Shape = Annotated[
-    bool, typer.Option("--shape/--no-shape", help="Impose the instance's links, speeds and windows.")
+Emulation = Annotated[
+    str,
+    typer.Option(
+        help="How the instance's links, speeds and windows are imposed: kernel, by namespaces and quotas "
+        "(needs root on Linux); process, by waiting; none; auto, the first that works of kernel and process."
+    ),
 ]
 Network = Annotated[
     str | None,
@@ -80,6 +84,15 @@ Collectives = Annotated[
     ),
 ]
 
+Slower = Annotated[
+    float | None,
+    typer.Option(
+        min=1.0,
+        help="With emulation kernel: seconds here for a second of the instance; default: as few as this "
+        "machine's processors allow.",
+    ),
+]
+
 
 def run(
     instance: Annotated[Path, typer.Argument(help="Instance JSON.")],
@@ -89,7 +102,8 @@ def run(
     seed: Seed = 0,
     baseline: Baseline = None,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="The same as --baseline none.")] = False,
-    shape: Shape = True,
+    emulation: Emulation = "auto",
+    slower: Slower = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one process.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     network: Network = None,
@@ -109,7 +123,8 @@ def run(
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
     problem, notes = _read_instance(instance)
-    settings = {"seed": seed, "shape": shape, "threads": threads} | given(
+    settings = {"seed": seed, "emulation": emulation, "threads": threads} | given(
+        slower=slower,
         rounds=rounds,
         baseline=_baseline(baseline, no_baseline),
         network=network,

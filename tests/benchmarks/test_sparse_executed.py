@@ -26,7 +26,7 @@ from edgeplan.runtime.processes.records import events_path, read_json
 from edgeplan.runtime.sparse.execution import RunSettings
 from edgeplan.runtime.sparse.execution.phases import dense_cost, largest_update
 
-SETTINGS = RunSettings(rounds=2, shape=False)
+SETTINGS = RunSettings(rounds=2, emulation="none")
 Report = dict[str, Any]
 
 

@@ -174,7 +174,7 @@ def run_tiles(run: RunDocument) -> tuple[Tile, ...]:
     """Show predicted and measured round, bytes, frozen parameters, accuracy."""
     totals, baseline = run.totals, run.baseline
     ratio = ratio_of(totals.measured_round_s, totals.predicted_round_s)
-    imposed = run.settings.get("shape", True)
+    imposed = run.settings.get("emulation") != "none"
     hint = f"{ratio_text(ratio)} the prediction" if imposed else "speeds and links were not imposed"
     tiles = [
         Tile("Predicted round", seconds_text(totals.predicted_round_s)),

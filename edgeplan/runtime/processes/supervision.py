@@ -16,16 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
 from edgeplan.errors import RunError
 from edgeplan.runtime.processes.joining import SUPERVISED
+from edgeplan.runtime.processes.places import Place
 from edgeplan.runtime.processes.records import failure_path, log_path, progress_path, read_json, report_path
 
 Progress = Callable[[dict[str, Any]], None]
 Process = subprocess.Popen[bytes]
 
-HOST = "127.0.0.1"
 POLL_S = 0.02
 GRACE_S = 2.0
 LAST_LINES = 12
@@ -58,7 +56,7 @@ class Crew:
         return self.job.parent
 
 
-def supervise(crew: Crew, on_progress: Progress | None = None) -> dict[str, Any]:
+def supervise(crew: Crew, on_progress: Progress | None = None, place: Place | None = None) -> dict[str, Any]:
     """Run a prepared job to its report.
 
     Parameters
@@ -67,25 +65,28 @@ def supervise(crew: Crew, on_progress: Progress | None = None) -> dict[str, Any]
         The processes.
     on_progress
         Called with ``phase``, ``round``, ``rounds``, ``loss`` and ``accuracy`` when a round was scored.
+    place
+        Where the processes are; None is this machine as it is.
 
     Raises
     ------
     RunError
         When a process failed; the others are ended first.
     """
-    store = TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
-    with _started(crew, store.port) as processes:
+    place = place or Place()
+    store = place.make_store()
+    with _started(crew, place, store.port) as processes:
         _watch(crew, processes, on_progress)
     report: dict[str, Any] = read_json(report_path(crew.folder))
     return report
 
 
 @contextmanager
-def _started(crew: Crew, port: int) -> Iterator[list[Process]]:
+def _started(crew: Crew, place: Place, port: int) -> Iterator[list[Process]]:
     processes: list[Process] = []
     try:
         for rank in range(len(crew.names)):
-            processes.append(_start(crew, rank, port))  # noqa: PERF401 - those started so far must be known
+            processes.append(_start(crew, place, rank, port))  # noqa: PERF401 - those started so far must be known
         yield processes
     finally:
         for process in processes:
@@ -96,11 +97,11 @@ def _started(crew: Crew, port: int) -> Iterator[list[Process]]:
             process.stdin.close()
 
 
-def _start(crew: Crew, rank: int, port: int) -> Process:
+def _start(crew: Crew, place: Place, rank: int, port: int) -> Process:
     with log_path(crew.folder, rank).open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", crew.program, str(crew.job)],
-            env=_environment(crew, rank, port),
+            place.command(rank, crew.program, str(crew.job)),
+            env=_environment(crew, rank, port) | {"MASTER_ADDR": place.host} | place.environment(rank),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -113,7 +114,6 @@ def _environment(crew: Crew, rank: int, port: int) -> dict[str, str]:
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(len(crew.names)),
-        "MASTER_ADDR": HOST,
         "MASTER_PORT": str(port),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # join the supervisor's store, as under torchrun
         "OMP_NUM_THREADS": str(crew.threads),

@@ -16,12 +16,14 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 
 require("torch", purpose="edgeplan run")
 
+from edgeplan.runtime.emulation.modes import placed  # noqa: E402
 from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
 from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 from edgeplan.runtime.snake.job import Job as Job  # noqa: E402
 from edgeplan.runtime.snake.job import prepare as prepare  # noqa: E402
 from edgeplan.runtime.snake.report.table import render as render  # noqa: E402
 from edgeplan.runtime.snake.settings import RunSettings as RunSettings  # noqa: E402
+from edgeplan.runtime.snake.slowing import slowed  # noqa: E402
 
 
 def run(
@@ -60,5 +62,6 @@ def run(
     RunError
         When a process failed.
     """
-    job = prepare(problem, plan, settings, out=out)
-    return supervise(job.crew, on_progress)
+    job = slowed(prepare(problem, plan, settings, out=out))
+    with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
+        return supervise(job.crew, on_progress, place)

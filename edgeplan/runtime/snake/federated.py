@@ -11,7 +11,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.link import receive, send
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
@@ -27,7 +26,7 @@ def federated_round(node: NodeProcess, round_number: int) -> None:
     else:
         receive(_everything(node), averager, None)
         _train(node, round_number)
-        send(_everything(node), RoundClock.starting_now(), averager)
+        send(_everything(node), node.starting_clock(), averager)
 
 
 def _everything(node: NodeProcess) -> list[torch.nn.Parameter]:
@@ -41,7 +40,7 @@ def _train(node: NodeProcess, round_number: int) -> None:
 def _average(node: NodeProcess, round_number: int) -> None:
     stages = range(len(node.job.visits))
     clients = [stage for stage in stages if stage != node.rank]
-    moved = [send(_everything(node), RoundClock.starting_now(), client) for client in clients]
+    moved = [send(_everything(node), node.starting_clock(), client) for client in clients]
     if node.shard is not None:
         _train(node, round_number)
     returned = {node.rank: flatten(_everything(node))} if node.shard is not None else {}

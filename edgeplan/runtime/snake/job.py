@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.emulation.links import Links
+from edgeplan.runtime.emulation.modes import chosen_mode
 from edgeplan.runtime.processes.records import forget_earlier_run
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.snake import itinerary, validation
@@ -82,6 +84,26 @@ class Job:
         names = tuple(f"node {self.node_of(rank)}" for rank in range(self.world_size))
         return Crew(PROGRAM, self.path, names, self.settings.threads)
 
+    @property
+    def slower(self) -> float:
+        """Seconds here for a second of the instance."""
+        return self.settings.slower or 1.0
+
+    @cached_property
+    def links(self) -> Links:
+        """What joins the processes' nodes."""
+        return Links.of(
+            self.problem.instance.network, [self.node_of(rank) for rank in range(self.world_size)]
+        )
+
+    @property
+    def hops(self) -> tuple[tuple[int, int], ...]:
+        """Ranks between which parameters travel, as sender and receiver."""
+        stages = range(len(self.visits))
+        if self.server_rank is not None:
+            return tuple(hop for k in stages for hop in ((self.server_rank, k), (k, self.server_rank)))
+        return tuple(((k - 1) % len(stages), k) for k in stages) if len(stages) > 1 else ()
+
     def num_samples(self, stage: int) -> int:
         """Training images of a stage's node."""
         return sum(self.label_counts[stage])
@@ -91,7 +113,7 @@ class Job:
         """Longest wait of one process for another, in seconds."""
         predicted_s = self.problem.cost(self.plan).time_s
         assert predicted_s is not None
-        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * predicted_s)
+        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * self.slower * predicted_s)
 
     def seeded_workload(self) -> Workload:
         """Build the network as every process begins with it."""
@@ -150,6 +172,7 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
     UsageError
         When the plan cannot be run on this instance, network and data.
     """
+    settings = replace(settings, emulation=chosen_mode(settings.emulation))
     network = validation.validated(problem, plan, settings)
     training, test = read_images(settings.data, settings.seed)
     upscaled_to = validation.image_size(network, training)

@@ -31,10 +31,10 @@ def serial_round(node: NodeProcess, round_number: int) -> None:
 def _visit_by_peers(node: NodeProcess, round_number: int) -> None:
     stage, last = node.rank, len(node.job.visits) - 1
     if last == 0:
-        node.visit(round_number, RoundClock.starting_now())
+        node.visit(round_number, node.starting_clock())
         return
     if stage == last:
-        _send_update(node, round_number, 0, RoundClock.starting_now(), target=0)
+        _send_update(node, round_number, 0, node.starting_clock(), target=0)
     clock = _receive_update(node, round_number, source=last if stage == 0 else stage - 1)
     node.visit(round_number, clock)
     if stage < last:
@@ -48,7 +48,7 @@ def _visit_by_server(node: NodeProcess, round_number: int, server: int) -> None:
 
 
 def _serve(node: NodeProcess, round_number: int) -> None:
-    clock = RoundClock.starting_now()
+    clock = node.starting_clock()
     for stage in range(len(node.job.visits)):
         _send_update(node, round_number, stage, clock, target=stage)
         clock = _receive(node, round_number, stage, OUT, source=stage)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgeplan.runtime.emulation.modes import PROCESS
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -27,8 +29,12 @@ class RunSettings:
         momentum, 0.001 for Adam.
     baseline
         ``none``, or ``fedavg`` for federated averaging after the run.
-    shape
-        Whether links, speeds and windows of the instance are imposed by waiting.
+    emulation
+        How links, speeds and windows of the instance are imposed: ``kernel``, by namespaces and quotas;
+        ``process``, by waiting; ``none``; or ``auto``, the first where it can be had, else the second.
+    slower
+        With the kernel's emulation, seconds here for a second of the instance; None is as few as this
+        machine's processors allow. The report is in seconds of the instance.
     threads
         Threads of one process.
     timeout_s
@@ -47,7 +53,8 @@ class RunSettings:
     seed: int = 0
     learning_rate: float | None = None
     baseline: str = "none"
-    shape: bool = True
+    emulation: str = PROCESS
+    slower: float | None = None
     threads: int = 1
     timeout_s: float | None = None
 

@@ -14,14 +14,15 @@ import torch
 import torch.distributed as dist
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step
-from edgeplan.runtime.snake.device.clock import Spent
+from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
 from edgeplan.runtime.snake.federated import federated_round
 from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.probing import probe_links
 from edgeplan.runtime.snake.records import (
     events_path,
     parameters_path,
@@ -47,6 +48,7 @@ def _take_part(job: Job, rank: int) -> None:
     node = NodeProcess.of(job, rank)
     initial = flatten(node.workload.parameters(node.workload.layers))
     full_step = _calibrate(node)
+    probe_links(node)
     _measure_memory(node)
     for round_number in range(1, job.settings.rounds + 1):
         serial_round(node, round_number)
@@ -63,17 +65,17 @@ def _calibrate(node: NodeProcess) -> Spent:
     """Time full steps in one process while the others wait, and share the figures."""
     figures = torch.zeros(2, dtype=torch.float64)
     if node.rank == 0:
-        full_step = time_full_step(
-            node.workload,
-            node.batches(0),
-            optimizer_bytes=node.training.optimizer_bytes,
-            learning_rate=node.job.settings.learning_rate,
-        )
-        figures = torch.tensor(astuple(full_step), dtype=torch.float64)
+        figures = torch.tensor(astuple(node.time_full_step()), dtype=torch.float64)
     dist.broadcast(figures, src=0)
     full_step = Spent(*figures.tolist())
-    if node.shard is not None and node.job.settings.shape:
-        node.slowdown = slowdown_of(node.job.problem, node.job.node_of(node.rank), full_step.processor_s)
+    if node.job.settings.emulation == KERNEL:
+        for stage in range(len(node.job.visits)):  # one after another: none takes another's processor
+            dist.barrier()
+            if stage == node.rank:
+                node.hold(full_step)
+        dist.barrier()
+    elif node.job.settings.emulation == PROCESS and node.shard is not None:
+        node.stretch(full_step)
     return full_step
 
 

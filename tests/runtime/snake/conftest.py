@@ -32,7 +32,7 @@ def _finished(folder: Path, given: Any, stages: Any, settings: RunSettings) -> F
 def by_peers(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """Three stages, shared layers trained, momentum, with federated averaging after it."""
     given = problem(shared_layers=list(SHARED), training=training(local_steps=12))
-    settings = RunSettings(rounds=5, shape=False, baseline="fedavg", seed=3)
+    settings = RunSettings(rounds=5, emulation="none", baseline="fedavg", seed=3)
     return _finished(tmp_path_factory.mktemp("peers"), given, plan(*((name,) for name in OWN)), settings)
 
 

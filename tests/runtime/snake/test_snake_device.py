@@ -9,11 +9,11 @@ from snake_instances import OWN, SHARED, plan, training
 from torch import nn
 
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.profiling import build, profile
 from edgeplan.runtime.snake.data.images import read_images
 from edgeplan.runtime.snake.device.calibration import full_step_flops, slowdown_of
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.link import Shape
 from edgeplan.runtime.snake.device.memory import LiveTensors, peak_of_training
 from edgeplan.runtime.snake.device.training import Shard, evaluate, train
 from edgeplan.runtime.snake.device.workload import Workload, assign, fingerprint, flatten, optimizer_for

@@ -18,7 +18,7 @@ from edgeplan.errors import RunError
 from edgeplan.runtime.processes.joining import SUPERVISED
 from edgeplan.runtime.snake import RunSettings, prepare, run
 
-UNSHAPED = RunSettings(rounds=1, shape=False)
+UNSHAPED = RunSettings(rounds=1, emulation="none")
 
 
 def _processes_of(folder: Path) -> list[str]:
@@ -63,7 +63,7 @@ def test_an_interrupt_ends_all_processes(tmp_path: Path) -> None:
         assert progress["phase"] == "snake"
         raise KeyboardInterrupt
 
-    settings = RunSettings(rounds=1000, shape=False)
+    settings = RunSettings(rounds=1000, emulation="none")
     with pytest.raises(KeyboardInterrupt):
         run(problem(num_nodes=1), plan(_every_layer()), settings, out=tmp_path, on_progress=interrupt)
     assert _processes_of(tmp_path) == []

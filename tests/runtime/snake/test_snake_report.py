@@ -15,8 +15,8 @@ from rich.console import Console
 from snake_instances import document, plan
 from snake_networks import normed
 
+from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake import render
-from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.records import Event, events_path, read_json
 from edgeplan.runtime.snake.report.comparison import run_report
 

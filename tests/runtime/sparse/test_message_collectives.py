@@ -15,7 +15,7 @@ from torch import Tensor
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.models.sparse_update.examples import two_layers_two_boards
 from edgeplan.models.sparse_update.network import CollectiveCosts
-from edgeplan.runtime.snake.device.link import Shape
+from edgeplan.runtime.emulation.links import Shape
 
 LATENCY_S, BIT_PER_S = 0.5, 64.0
 MEMBERS = (4, 0, 3, 1, 6, 2, 5)

@@ -17,7 +17,8 @@ from edgeplan.errors import InvalidInputError, RunError, UsageError
 from edgeplan.models.sparse_update import SparsePlan
 from edgeplan.models.sparse_update.plan_cost import PlanCost
 from edgeplan.runtime.sparse.execution import Job, RunSettings, prepare
-from edgeplan.runtime.sparse.execution.device.process import network_of, refuse_different
+from edgeplan.runtime.sparse.execution.device.process import refuse_different
+from edgeplan.runtime.sparse.execution.job import links_of
 from edgeplan.runtime.sparse.execution.phases import dense_cost
 
 
@@ -146,7 +147,7 @@ def test_replicas_that_differ_end_the_run_with_their_names() -> None:
 
 
 def test_links_are_those_of_the_instance() -> None:
-    assert network_of(problem().instance)(0, 1).transfer_s(10**6) == pytest.approx(1e-4 + 8e6 / 1e9)
+    assert links_of(problem().instance).between(0, 1).transfer_s(10**6) == pytest.approx(1e-4 + 8e6 / 1e9)
     nodes = [
         {
             "id": f"device-{d}",
@@ -158,6 +159,6 @@ def test_links_are_those_of_the_instance() -> None:
         }
         for d in range(3)
     ]
-    shape_of = network_of(problem(network={"nodes": nodes}).instance)
+    shape_of = links_of(problem(network={"nodes": nodes}).instance).between
     assert (shape_of(1, 2).latency_s, shape_of(1, 2).bit_per_s) == (pytest.approx(0.3), 2e6)
     assert shape_of(2, 1).bit_per_s == 3e6

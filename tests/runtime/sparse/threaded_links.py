@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 from torch import Tensor
 
-from edgeplan.runtime.snake.device.link import Shape
+from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.sparse.execution.exchange.link import Uplink
 from edgeplan.runtime.sparse.execution.exchange.messages import (
     flat_broadcast,
@@ -53,6 +53,9 @@ class ThreadLink:
         self.num_messages += 1
         arrival_s = self.uplink.arrival_s(self.now_s, values.nbytes, self.network.shape)
         self.network.between(self.rank, target).put((arrival_s, values.clone()))
+
+    def receive_all(self, counts: Sequence[int], source: int) -> Iterator[Tensor]:
+        return (self.receive(count, source) for count in counts)
 
     def receive(self, count: int, source: int) -> Tensor:
         arrival_s, values = self.network.between(source, self.rank).get(timeout=PATIENCE_S)

@@ -1,10 +1,11 @@
 """How fast this machine really trains, so that slower nodes can be imitated.
 
 Waiting until the predicted time would prove equation (5) by itself. Instead steps of the whole network are
-timed once, and every visit to a node is stretched by one factor: what a full step should take on the node
-over the processor time that it takes here. Whether a partial step then follows its FLOPs is measured, not
-imposed. The sleep comes after a visit's last step: a step that begins after a sleep finds cold caches and
-took up to twice as long in trials, which no slow device would show.
+timed, and a node gets the quota with which they take as long as the instance says. Where processes wait
+instead, every visit to a node is stretched by one factor: what a full step should take on the node over the
+processor time that it takes here. Whether a partial step then follows its FLOPs is measured, not imposed.
+The sleep comes after a visit's last step: a step that begins after a sleep finds cold caches and took up to
+twice as long in trials, which no slow device would show.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ import time
 from collections.abc import Sequence
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.runtime.snake.device.clock import Spent, Stopwatch
+from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 from edgeplan.runtime.snake.device.training import Batch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 TIMED_VISITS = 3
 MOST_STEPS = 10
 PAUSE_S = 0.1
+HELD_S = 0.3  # of a timed visit with a quota
 
 
 def time_full_step(
-    workload: Workload, batches: Sequence[Batch], *, optimizer_bytes: float, learning_rate: float | None
+    workload: Workload,
+    batches: Sequence[Batch],
+    *,
+    optimizer_bytes: float,
+    learning_rate: float | None,
+    pace: Pace = MACHINE,
 ) -> Spent:
     """Time a step of the whole network on a copy: the median over several visits, after one to warm up.
 
@@ -35,8 +43,9 @@ def time_full_step(
     for _ in range(1 + TIMED_VISITS):
         time.sleep(PAUSE_S)
         stopwatch = Stopwatch()
-        optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
-        train(trial.module, optimizer, steps)
+        with pace.kept():
+            optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
+            train(trial.module, optimizer, steps)
         spent.append(stopwatch.read())
     wall_s = statistics.median(visit.wall_s for visit in spent[1:])
     processor_s = statistics.median(visit.processor_s for visit in spent[1:])
@@ -62,3 +71,14 @@ def slowdown_of(problem: LayerAssignment, node: str, full_step_s: float) -> floa
     every_layer = tuple(range(len(problem.instance.model.layers)))
     visit_s = problem.serial.compute_s(network.nodes[network.index_of[node]], every_layer)
     return visit_s / problem.instance.training.local_steps / full_step_s
+
+
+def visit_of(batches: Sequence[Batch], step_s: float) -> Sequence[Batch]:
+    """Return the first batches of a visit, as many as a node with such steps trains in some time.
+
+    Examples
+    --------
+    >>> len(visit_of([None] * 10, step_s=0.1)), len(visit_of([None] * 10, step_s=7.0))
+    (3, 1)
+    """
+    return batches[: max(1, min(MOST_STEPS, round(HELD_S / step_s)))]

@@ -1,4 +1,4 @@
-"""Time within a round, common to all processes of a machine, and time spent on work.
+"""Time within a round, common to all processes of a machine.
 
 Every process reads the same monotonic clock, so a round's origin and the seconds to leave out (spent on
 checks that the plan knows nothing of) travel from process to process with the parameters.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 
 class RoundClock:
@@ -21,48 +20,31 @@ class RoundClock:
         Start of the round on the machine's monotonic clock.
     paused_s
         Seconds spent on checks in this round so far.
+    slower
+        Seconds here for a second of the round.
     """
 
-    def __init__(self, origin_s: float, paused_s: float = 0.0) -> None:
+    def __init__(self, origin_s: float, paused_s: float = 0.0, slower: float = 1.0) -> None:
         self.origin_s = origin_s
         self.paused_s = paused_s
+        self.slower = slower
 
     @classmethod
-    def starting_now(cls) -> RoundClock:
+    def starting_now(cls, slower: float = 1.0) -> RoundClock:
         """Begin a round."""
-        return cls(time.monotonic())
+        return cls(time.monotonic(), slower=slower)
 
     def now_s(self) -> float:
         """Seconds of the round so far."""
-        return time.monotonic() - self.origin_s - self.paused_s
+        return (time.monotonic() - self.origin_s) / self.slower - self.paused_s
 
     def wait_until(self, moment_s: float) -> None:
         """Sleep until a moment of the round, if it is still to come."""
-        time.sleep(max(0.0, moment_s - self.now_s()))
+        time.sleep(self.slower * max(0.0, moment_s - self.now_s()))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave what happens inside out of the round's time."""
         begin_s = time.monotonic()
         yield
-        self.paused_s += time.monotonic() - begin_s
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Seconds on the wall, and of the processor: the latter do not grow when other processes compete."""
-
-    wall_s: float
-    processor_s: float
-
-
-class Stopwatch:
-    """Begins with its construction."""
-
-    def __init__(self) -> None:
-        self._begin = Spent(time.monotonic(), time.process_time())
-
-    def read(self) -> Spent:
-        """Return what was spent since the beginning."""
-        wall_s = time.monotonic() - self._begin.wall_s
-        return Spent(wall_s, time.process_time() - self._begin.processor_s)
+        self.paused_s += (time.monotonic() - begin_s) / self.slower

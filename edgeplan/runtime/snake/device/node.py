@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -12,8 +11,14 @@ import torch
 
 from edgeplan.models.layer_assignment.instance import Training
 from edgeplan.models.layer_assignment.serial import earliest_start_s
-from edgeplan.runtime.snake.device.clock import RoundClock, Stopwatch
-from edgeplan.runtime.snake.device.link import Shape
+from edgeplan.runtime.emulation.holding import held
+from edgeplan.runtime.emulation.links import Shape
+from edgeplan.runtime.emulation.modes import NONE, PROCESS
+from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
+from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
+from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
 from edgeplan.runtime.snake.device.watch import ParameterWatch
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
@@ -39,8 +44,8 @@ class NodeProcess:
         The network; its parameters are this node's copy.
     shard
         Training images; None for a server.
-    slowdown
-        Seconds of training on the node for a second of processor time here; None does not imitate it.
+    pace
+        How fast the node trains here.
     events
         What happened, in order.
     """
@@ -49,7 +54,7 @@ class NodeProcess:
     rank: int
     workload: Workload
     shard: Shard | None
-    slowdown: float | None = None
+    pace: Pace = MACHINE
     events: list[Event] = field(default_factory=list)
 
     @classmethod
@@ -64,12 +69,15 @@ class NodeProcess:
         """The instance's training section."""
         return self.job.problem.instance.training
 
+    def starting_clock(self) -> RoundClock:
+        """Begin a round."""
+        return RoundClock.starting_now(self.job.slower)
+
     def shape(self, source: int, target: int) -> Shape | None:
-        """Return the link to be imitated between two ranks; None when the run is not shaped."""
-        if not self.job.settings.shape:
+        """Return the link that processes imitate between two ranks; None where they do not."""
+        if self.job.settings.emulation != PROCESS:
             return None
-        network = self.job.problem.instance.network
-        return Shape(*network.latency_and_rate(self.job.node_of(source), self.job.node_of(target)))
+        return self.job.links.between(source, target)
 
     def optimizer(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer | None:
         """Return a fresh optimizer: its state stays on the node and begins anew with every visit."""
@@ -94,13 +102,37 @@ class NodeProcess:
         optimizer = self.optimizer(self.workload.train_only(layers))
         return train(self.workload.module, optimizer, self.batches(round_number - 1))
 
-    def _train_at_its_speed(self, layers: Collection[str], round_number: int) -> float:
-        stopwatch = Stopwatch()
-        loss = self.train(layers, round_number)
-        if self.slowdown is not None:
-            spent = stopwatch.read()
-            time.sleep(max(0.0, self.slowdown * spent.processor_s - spent.wall_s))
-        return loss
+    def time_full_step(self, pace: Pace = MACHINE, *, step_s: float = 0.0) -> Spent:
+        """Time steps of the whole network at a pace, about as many as a slow node has time for."""
+        batches = self.batches(0)
+        return time_full_step(
+            self.workload,
+            visit_of(batches, step_s) if step_s else batches,
+            optimizer_bytes=self.training.optimizer_bytes,
+            learning_rate=self.job.settings.learning_rate,
+            pace=pace,
+        )
+
+    def hold(self, full_step: Spent) -> None:
+        """Find the quota with which the node has its speed."""
+        group = own_group()
+        assert group is not None
+        wanted_s = self.job.slower * self._slowdown(full_step.wall_s) * full_step.wall_s
+        holding = held(
+            group,
+            lambda pace: self.time_full_step(pace, step_s=wanted_s),
+            free=full_step,
+            wanted_s=wanted_s,
+        )
+        self.pace = holding.pace
+        self.events.append({"event": "held", "stage": self.rank} | holding.to_document(self.job.slower))
+
+    def stretch(self, full_step: Spent) -> None:
+        """Let visits take as long as on the node, by sleep."""
+        self.pace = Stretched(self._slowdown(full_step.processor_s))
+
+    def _slowdown(self, full_step_s: float) -> float:
+        return slowdown_of(self.job.problem, self.job.node_of(self.rank), full_step_s)
 
     def visit(self, round_number: int, clock: RoundClock) -> None:
         """Train the node's layers, and check that the others keep every bit."""
@@ -112,7 +144,8 @@ class NodeProcess:
             )
         missed = self._wait_for_window(planned, clock)
         start_s = clock.now_s()
-        loss = self._train_at_its_speed(planned.trained, round_number)
+        with self.pace.kept():
+            loss = self.train(planned.trained, round_number)
         end_s = clock.now_s()
         with clock.paused():
             verdict = watch.verdict()
@@ -122,7 +155,7 @@ class NodeProcess:
 
     def _wait_for_window(self, planned: PlannedVisit, clock: RoundClock) -> bool:
         """Wait for the window that the predicted compute time fits; True if none is left."""
-        if not self.job.settings.shape:
+        if self.job.settings.emulation == NONE:
             return False
         node = self.job.problem.instance.network.nodes[planned.predicted.visit.node]
         start_s = earliest_start_s(node, clock.now_s(), planned.predicted.compute_s)

@@ -12,8 +12,9 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from edgeplan.runtime.emulation.probing import exactness, speed_entry
+from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import full_step_flops
-from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.records import Event
@@ -60,6 +61,7 @@ def run_report(
             "torch": torch_version,
             "calibrated_flops_per_s": full_step_flops(job.problem) / full_step.wall_s,
         },
+        "emulation": _emulation(job, events),
         "notes": notes_on(job, rounds, full_step, buffers),
         "nodes": [_node_entry(job, events, rank) for rank in range(job.world_size)],
         "stages": [_stage_entry(visit, events, rounds) for visit in job.visits],
@@ -67,6 +69,18 @@ def run_report(
         "totals": _totals(job, rounds),
         "baseline": _baseline(job, events, rounds),
     }
+
+
+def _emulation(job: Job, events: Events) -> JsonObject:
+    """Return how nodes and links were imitated, and how exactly."""
+    links = []
+    for source, target in job.hops:
+        probed = events.get("probed", source=source, target=target)
+        ends = {"source": job.node_of(source), "target": job.node_of(target)}
+        links.append(ends | exactness(job.links.between(source, target), probed))
+    holdings = ((visit, events.find("held", stage=visit.stage)) for visit in job.visits)
+    speeds = [speed_entry(visit.node, held) for visit, held in holdings if held is not None]
+    return {"mode": job.settings.emulation, "slower": job.slower, "links": links, "speeds": speeds}
 
 
 def _failures(rounds: Sequence[JsonObject]) -> Iterable[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from edgeplan.runtime.emulation.modes import KERNEL, NONE
+from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import slowdown_of
-from edgeplan.runtime.snake.device.clock import Spent
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
@@ -15,7 +16,7 @@ FLOAT32_BYTES = 4
 def notes_on(job: Job, rounds: Sequence[JsonObject], full_step: Spent, buffers: Sequence[str]) -> list[str]:
     """Return the notes, one sentence each."""
     return [
-        *_on_shaping(job, rounds, full_step),
+        *_on_emulation(job, rounds, full_step),
         *_on_memory(job),
         *_on_bytes(job, buffers),
         *_on_samples(job),
@@ -23,14 +24,20 @@ def notes_on(job: Job, rounds: Sequence[JsonObject], full_step: Spent, buffers: 
     ]
 
 
-def _on_shaping(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> Iterator[str]:
-    if not job.settings.shape:
+def _on_emulation(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> Iterator[str]:
+    if job.settings.emulation == NONE:
         yield "links, speeds and windows were not imposed: measured times are this machine's own"
         return
-    yield (
-        "links, speeds and windows were imposed by waiting inside the processes; a visit is "
-        "stretched by one calibrated factor, so its time still tests equation (5)"
-    )
+    if job.settings.emulation == KERNEL:
+        yield (
+            "every node was a network namespace with a shaped link, and held to its speed by a quota of the "
+            "processor while it trained"
+        )
+    else:
+        yield (
+            "links, speeds and windows were imposed by waiting inside the processes; a visit is "
+            "stretched by one calibrated factor, so its time still tests equation (5)"
+        )
     for visit in job.visits:
         slowdown = slowdown_of(job.problem, visit.node, full_step.wall_s)
         if 0.0 < slowdown < 1.0:
@@ -57,7 +64,7 @@ def _on_memory(job: Job) -> Iterator[str]:
 
 
 def _on_bytes(job: Job, buffers: Sequence[str]) -> Iterator[str]:
-    yield "a header of 24 bytes (clock and moment of sending) precedes every transfer and is not counted"
+    yield "a header of 32 bytes (clock and moment of sending) precedes every transfer and is not counted"
     if buffers:
         yield (
             f"{len(buffers)} buffers such as {buffers[0]} are no parameters: they stay on their node and do "

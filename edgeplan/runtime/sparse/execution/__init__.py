@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.processes.supervision import Progress as Progress
 from edgeplan.runtime.processes.supervision import supervise as supervise
 from edgeplan.runtime.sparse.execution.job import Job as Job
 from edgeplan.runtime.sparse.execution.job import prepare as prepare
 from edgeplan.runtime.sparse.execution.report.table import render as render
 from edgeplan.runtime.sparse.execution.settings import RunSettings as RunSettings
+from edgeplan.runtime.sparse.execution.slowing import slowed
 
 
 def run(
@@ -70,5 +72,6 @@ def run(
     RunError
         When a process failed, or replicas came to differ.
     """
-    job = prepare(problem, plan, notes, settings, out=out)
-    return supervise(job.crew, on_progress)
+    job = slowed(prepare(problem, plan, notes, settings, out=out))
+    with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
+        return supervise(job.crew, on_progress, place)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.models.network import Network
+from edgeplan.models.sparse_update import SparsePlan, SparseUpdate, SparseUpdateInstance
 from edgeplan.models.sparse_update.plan_cost import PlanCost
+from edgeplan.runtime.emulation.links import Links
+from edgeplan.runtime.emulation.modes import chosen_mode
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN, Phase, dense_cost
@@ -67,6 +70,22 @@ class Job:
         names = tuple(f"device {name}" for name in self.names)
         return Crew(PROGRAM, self.path, names, self.settings.threads)
 
+    @property
+    def slower(self) -> float:
+        """Seconds here for a second of the instance."""
+        return self.settings.slower or 1.0
+
+    @cached_property
+    def links(self) -> Links:
+        """What joins the devices."""
+        return links_of(self.problem.instance)
+
+    @property
+    def hops(self) -> tuple[tuple[int, int], ...]:
+        """Ranks whose links are tried, as sender and receiver: every device and the next."""
+        num = len(self.names)
+        return tuple((rank, (rank + 1) % num) for rank in range(num)) if num > 1 else ()
+
     @cached_property
     def phases(self) -> tuple[Phase, ...]:
         """What is run, one after the other."""
@@ -83,7 +102,7 @@ class Job:
     def timeout_s(self) -> float:
         """Longest wait of one process for another, in seconds."""
         longest_s = max(self.round_s(phase.cost) for phase in self.phases)
-        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * longest_s)
+        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * self.slower * longest_s)
 
     def write(self) -> None:
         """Write the job file."""
@@ -115,6 +134,14 @@ class Job:
         )
 
 
+def links_of(instance: SparseUpdateInstance) -> Links:
+    """Return what joins the devices, in their order."""
+    network, names = instance.network, [device.id for device in instance.devices]
+    if isinstance(network, Network):
+        return Links.of(network, names)
+    return Links.shared(network.latency_s, network.bit_per_s, len(names))
+
+
 def prepare(
     problem: SparseUpdate, plan: SparsePlan, notes: Mapping[str, Any], settings: RunSettings, *, out: Path
 ) -> Job:
@@ -136,6 +163,7 @@ def prepare(
     InvalidInputError
         With every fault of the note.
     """
+    settings = replace(settings, emulation=chosen_mode(settings.emulation))
     workload = Workload(settings_in(notes))
     validate(problem, plan, workload, settings)
     workload.prepare()

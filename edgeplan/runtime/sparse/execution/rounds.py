@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
+import statistics
 
 import torch
-import torch.distributed as dist
 
+from edgeplan.models.sparse_update.plan_cost import device_cost
+from edgeplan.runtime.emulation.holding import held
+from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.processes.records import progress_path, write_json
-from edgeplan.runtime.sparse.execution.device.calibration import time_steps, timed_step
+from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps, timed_step
 from edgeplan.runtime.sparse.execution.device.memory import measure
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.device.replica import Replica
@@ -18,15 +20,28 @@ from edgeplan.runtime.sparse.execution.job import parameters_path
 from edgeplan.runtime.sparse.execution.phases import PLAN, Phase, largest_update
 
 REHEARSALS = 3
-CALIBRATION_BATCHES = 4
 
 
 def calibrate(device: DeviceProcess) -> None:
     """Time the largest update on offer, on all devices at once, as the rounds are."""
-    largest = largest_update(device.job.problem.instance)[device.rank]
-    batches = [device.material.batch(device.rank, step) for step in range(CALIBRATION_BATCHES)]
-    dist.barrier()
-    device.note("calibrated", processor_s=time_steps(device.material, largest, batches))
+    instance = device.job.problem.instance
+    largest = largest_update(instance)[device.rank]
+    batches = calibration_batches(device.material, device.rank)
+    device.meeting.wait()
+    free = time_steps(device.material, largest, batches)
+    device.note("calibrated", processor_s=free.processor_s)
+    group = own_group()
+    if group is not None:
+        wanted_s = device.job.slower * device_cost(instance, device.rank, largest).step_s
+        device.meeting.wait()
+        holding = held(
+            group,
+            lambda pace: time_steps(device.material, largest, batches, pace),
+            free=free,
+            wanted_s=wanted_s,
+        )
+        device.pace = holding.pace
+        device.note("held", **holding.to_document(device.job.slower))
 
 
 def run_phase(device: DeviceProcess, phase: Phase) -> None:
@@ -56,33 +71,43 @@ def _rehearse(device: DeviceProcess, phase: Phase, aggregation: Aggregation, rep
         for index in range(len(phase.cost.collectives)):
             takes_part = index in aggregation.sequence
             vectors = aggregation.pack(index, replica) if takes_part else []
-            dist.barrier()
+            device.meeting.wait()
             if takes_part:
-                begin_s = time.monotonic()
+                begin_s = device.now_s()
                 aggregation.communicate(index, vectors, device.way)
                 place = {"phase": phase.name, "collective": index, "repeat": repeat}
-                device.note("rehearsed", **place, begin_s=begin_s, end_s=time.monotonic())
+                device.note("rehearsed", **place, begin_s=begin_s, end_s=device.now_s())
 
 
 def _train(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -> None:
     steps = device.job.settings.local_steps
-    losses, processor_s = [], 0.0
-    for step in range((number - 1) * steps, number * steps):
-        batch = device.material.batch(device.rank, step, device.job.settings.seed)
-        loss, spent = timed_step(replica, batch)
-        losses.append(loss)
-        processor_s += spent.processor_s
-    mean = finite(sum(losses) / steps)
-    device.note("trained", phase=phase.name, round=number, loss=mean, processor_s=processor_s / steps)
+    batches = [
+        device.material.batch(device.rank, step, device.job.settings.seed)
+        for step in range((number - 1) * steps, number * steps)
+    ]
+    device.meeting.wait()
+    begin_s = device.now_s()
+    with device.pace.kept():
+        taken = [timed_step(replica, batch) for batch in batches]
+    end_s = device.now_s()
+    device.note(
+        "trained",
+        phase=phase.name,
+        round=number,
+        loss=finite(statistics.fmean(loss for loss, _ in taken)),
+        begin_s=begin_s,
+        end_s=end_s,
+        processor_s=statistics.fmean(spent.processor_s for _, spent in taken),
+    )
 
 
 def _aggregate(
     device: DeviceProcess, phase: Phase, aggregation: Aggregation, replica: Replica, number: int
 ) -> None:
-    dist.barrier()
-    sent_before, begin_s = device.way.sent_bytes, time.monotonic()
+    device.meeting.wait()
+    sent_before, begin_s = device.way.sent_bytes, device.now_s()
     buffers = [[index, aggregation.run(index, replica, device.way)] for index in aggregation.sequence]
-    end_s, sent = time.monotonic(), device.way.sent_bytes
+    end_s, sent = device.now_s(), device.way.sent_bytes
     device.note(
         "aggregated",
         phase=phase.name,

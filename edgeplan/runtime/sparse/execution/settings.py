@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
 
 DENSE, NONE = "dense", "none"
@@ -25,8 +26,12 @@ class RunSettings:
         the instance.
     collectives
         ``emulated`` as messages on the instance's network, or ``gloo`` by torch.distributed.
-    shape
-        Whether emulated messages take the time that the instance's network gives them.
+    emulation
+        How the instance's network and speeds are imposed: ``kernel``, by namespaces and quotas; ``process``,
+        by waiting, the network alone; ``none``; or ``auto``, the first of kernel and process that works.
+    slower
+        With the kernel's emulation, seconds here for a second of the instance; None is as few as this
+        machine's processors allow. The report is in seconds of the instance.
     baseline
         ``dense`` for dense data parallelism after the run, or ``none``.
     score_every
@@ -46,7 +51,8 @@ class RunSettings:
     local_steps: int = 1
     seed: int = 0
     collectives: str = EMULATED
-    shape: bool = True
+    emulation: str = PROCESS
+    slower: float | None = None
     baseline: str = DENSE
     score_every: int = 5
     threads: int = 1

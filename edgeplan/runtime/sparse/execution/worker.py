@@ -17,6 +17,7 @@ from edgeplan.runtime.processes.records import events_path, read_json, report_pa
 from edgeplan.runtime.snake.device.memory import process_peak_bytes
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import Job
+from edgeplan.runtime.sparse.execution.probing import probe_links
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
 from edgeplan.runtime.sparse.execution.rounds import calibrate, run_phase
 
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> None:
 
 def _take_part(device: DeviceProcess) -> None:
     calibrate(device)
+    probe_links(device)
     for phase in device.job.phases:
         run_phase(device, phase)
     device.note("ended", process_peak_bytes=process_peak_bytes())

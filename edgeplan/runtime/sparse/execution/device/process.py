@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import time
 from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
 
 from edgeplan.errors import RunError
-from edgeplan.models.network import Network
-from edgeplan.models.sparse_update import SparseUpdateInstance
 from edgeplan.models.sparse_update.order import order_faults
+from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import Event
-from edgeplan.runtime.snake.device.link import Shape
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, ranks_of
-from edgeplan.runtime.sparse.execution.exchange.link import ShapeOf, unshaped
+from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO, Emulated, Gloo, Groups, Way
 from edgeplan.runtime.sparse.execution.job import Job
 
@@ -35,6 +35,10 @@ class DeviceProcess:
         What is trained.
     way
         Runs collectives.
+    meeting
+        Of all processes.
+    pace
+        How fast it trains here.
     events
         What happened, in order.
     """
@@ -43,6 +47,8 @@ class DeviceProcess:
     rank: int
     material: Material
     way: Way
+    meeting: Meeting
+    pace: Pace = MACHINE
     events: list[Event] = field(default_factory=list)
 
     @classmethod
@@ -54,9 +60,17 @@ class DeviceProcess:
         if job.settings.collectives == GLOO:
             way: Way = Gloo(groups)
         else:
-            shape_of = network_of(instance) if job.settings.shape else unshaped
-            way = Emulated(rank, groups, shape_of, flat=instance.broadcast == "flat")
-        return cls(job, rank, Material.of(job.workload, instance.training.batch_size), way)
+            way = Emulated(rank, groups, shapes_of(job), flat=instance.broadcast == "flat")
+        material = Material.of(job.workload, instance.training.batch_size)
+        return cls(job, rank, material, way, Meeting(job.timeout_s))
+
+    def link(self) -> GlooLink:
+        """Return links to all devices, for what belongs to no collective."""
+        return GlooLink(self.rank, None, Uplink(), shapes_of(self.job))
+
+    def now_s(self) -> float:
+        """Seconds of the instance, from some moment that all processes have in common."""
+        return time.monotonic() / self.job.slower
 
     def note(self, kind: str, **members: object) -> None:
         """Keep an event."""
@@ -91,14 +105,9 @@ class DeviceProcess:
         refuse_different([bytes(digest.tolist()) for digest in told], self.job.names, place)
 
 
-def network_of(instance: SparseUpdateInstance) -> ShapeOf:
-    """Return the links between ranks as the instance has them."""
-    network = instance.network
-    if not isinstance(network, Network):
-        shared = Shape(network.latency_s, network.bit_per_s or math.inf)
-        return lambda _source, _target: shared
-    ids = [device.id for device in instance.devices]
-    return lambda source, target: Shape(*network.latency_and_rate(ids[source], ids[target]))
+def shapes_of(job: Job) -> ShapeOf:
+    """Return the links that processes imitate between ranks."""
+    return job.links.between if job.settings.emulation == PROCESS else unshaped
 
 
 def refuse_different(digests: list[bytes], names: tuple[str, ...], place: str) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -19,13 +20,29 @@ import torch.distributed as dist
 from torch import Tensor
 
 from edgeplan.errors import RunError
-from edgeplan.runtime.snake.device.link import Shape
+from edgeplan.runtime.emulation.links import Shape
 
 STAMP_ELEMENTS = 2
 """Float32 elements that have the bytes of a float64."""
 
 ShapeOf = Callable[[int, int], Shape]
 """Latency and rate from a rank to another."""
+
+
+def of_moment(moment_s: float) -> Tensor:
+    """Return a moment as float32 elements, bit for bit."""
+    return torch.tensor([moment_s], dtype=torch.float64).view(torch.float32)
+
+
+def to_moment(message: Tensor) -> float:
+    """Return the moment that a message begins with.
+
+    Examples
+    --------
+    >>> to_moment(torch.cat([of_moment(0.1), torch.ones(3)]))
+    0.1
+    """
+    return float(message[:STAMP_ELEMENTS].view(torch.float64))
 
 
 def unshaped(_source: int, _target: int) -> Shape:
@@ -41,6 +58,9 @@ class Link(Protocol):
 
     def receive(self, count: int, source: int) -> Tensor:
         """Wait for so many values."""
+
+    def receive_all(self, counts: Sequence[int], source: int) -> Iterator[Tensor]:
+        """Wait for one message after another, all of them expected at once."""
 
     def finish(self) -> None:
         """Wait until everything has been handed over."""
@@ -96,18 +116,30 @@ class GlooLink:
         """Begin to send; the values may be changed after."""
         shape = self._shape_of(self._rank, target)
         arrival_s = self._uplink.arrival_s(time.monotonic(), values.nbytes, shape)
-        stamp = torch.tensor([arrival_s], dtype=torch.float64).view(torch.float32)
-        message = torch.cat([stamp, values])
+        message = torch.cat([of_moment(arrival_s), values])
         work = _named(target, lambda: dist.isend(message, target, group=self._group))
         self._sending.append((target, work, message))  # gloo reads the message until it is gone
 
     def receive(self, count: int, source: int) -> Tensor:
         """Wait for so many values, and for the moment when they arrive."""
-        message = torch.empty(STAMP_ELEMENTS + count)
-        _named(source, lambda: dist.recv(message, source, group=self._group))
-        arrival_s = float(message[:STAMP_ELEMENTS].view(torch.float64))
-        time.sleep(max(0.0, arrival_s - time.monotonic()))
-        return message[STAMP_ELEMENTS:]
+        return next(self.receive_all([count], source))
+
+    def receive_all(self, counts: Sequence[int], source: int) -> Iterator[Tensor]:
+        """Wait for one message after another, all of them expected at once.
+
+        Gloo sends a message when the receiver has told that it expects it, which takes the latency once more.
+        """
+        messages = [torch.empty(STAMP_ELEMENTS + count) for count in counts]
+        expected = [
+            _named(source, partial(dist.irecv, message, source, group=self._group)) for message in messages
+        ]
+        return self._arriving(messages, expected, source)
+
+    def _arriving(self, messages: Sequence[Tensor], expected: Sequence[Any], source: int) -> Iterator[Tensor]:
+        for message, work in zip(messages, expected, strict=True):
+            _named(source, work.wait)
+            time.sleep(max(0.0, to_moment(message) - time.monotonic()))
+            yield message[STAMP_ELEMENTS:]
 
     def finish(self) -> None:
         """Wait until everything has been handed over."""

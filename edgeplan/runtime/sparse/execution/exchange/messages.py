@@ -32,10 +32,11 @@ def ring_all_reduce(link: Link, buffer: Tensor, members: Sequence[int], rank: in
     place = members.index(rank)
     after, before = members[(place + 1) % g], members[(place - 1) % g]
     chunks = torch.tensor_split(buffer, g)
-    for step in range(2 * (g - 1)):
+    into = [chunks[(place - step - 1) % g] for step in range(2 * (g - 1))]
+    stream = link.receive_all([own.numel() for own in into], before)
+    for step, own in enumerate(into):
         link.send(chunks[(place - step) % g], after)
-        own = chunks[(place - step - 1) % g]
-        coming = link.receive(own.numel(), before)
+        coming = next(stream)
         own.copy_(own + coming if step < g - 1 else coming)
         link.finish()
 

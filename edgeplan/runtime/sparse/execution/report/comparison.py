@@ -6,6 +6,7 @@ import os
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
+from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.sparse.execution.device.calibration import flops_of
 from edgeplan.runtime.sparse.execution.job import Job
@@ -46,6 +47,7 @@ def run_report(
         "settings": job.settings.to_document(),
         "workload": job.workload.settings.to_document(),
         "machine": _machine(job, seen, torch_version),
+        "emulation": _emulation(job, seen),
         "notes": notes_on(job, plan.rounds),
         "nodes": [
             {"node": name, "rank": rank, "process_peak_bytes": ended["process_peak_bytes"]}
@@ -54,6 +56,18 @@ def run_report(
         **plan.to_document(),
         "baseline": _baseline(job, others[0]) if others else None,
     }
+
+
+def _emulation(job: Job, seen: Seen) -> JsonObject:
+    """Return how devices and links were imitated, and how exactly."""
+    probed = {(event["source"], event["target"]): event for event in seen.all("probed")}
+    links = [
+        {"source": job.names[source], "target": job.names[target]}
+        | exactness(job.links.between(source, target), probed[source, target])
+        for source, target in job.hops
+    ]
+    speeds = [speed_entry(job.names[event["rank"]], event) for event in seen.all("held")]
+    return {"mode": job.settings.emulation, "slower": job.slower, "links": links, "speeds": speeds}
 
 
 def _over_limit(plan: PhaseFigures) -> Iterator[str]:

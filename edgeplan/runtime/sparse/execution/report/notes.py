@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from edgeplan.models.network import Network
+from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN
@@ -30,7 +31,7 @@ def _on_collectives(job: Job) -> Iterator[str]:
         f"collectives emulated: a ring all-reduce and a {broadcast} broadcast, of messages between two "
         "devices by gloo; a stamp of 8 bytes before each message is not counted"
     )
-    if not job.settings.shape:
+    if job.settings.emulation == NO_EMULATION:
         yield "the network was not imposed: seconds of aggregation are this machine's own"
         return
     yield (

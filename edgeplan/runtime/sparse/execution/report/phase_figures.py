@@ -1,9 +1,9 @@
 """The figures of one phase: device by device, collective by collective, round by round.
 
-Steps are told in seconds of the instance's devices: processor time here, stretched by what the largest
-update takes there over what it takes here. Times of a device are medians over the rounds, a collective's
-over its rehearsals. An aggregation lasts from the begin of the first device to the end of the last one. A
-round is the slowest device's steps and the aggregation after them.
+Steps are told in seconds of the instance's devices: with the kernel's emulation as they were, else processor
+time here, stretched by what the largest update takes there over what it takes here. Times of a device are
+medians over the rounds, a collective's over its rehearsals. An aggregation lasts from the begin of the first
+device to the end of the last one. A round is the slowest device's steps and the aggregation after them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from edgeplan.models.sparse_update.collectives import cost_of, key_of
 from edgeplan.models.sparse_update.network import CollectiveCost
 from edgeplan.models.sparse_update.plan import Collective
 from edgeplan.models.sparse_update.plan_cost import device_cost
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.sparse.arithmetic import saved_bytes
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import Phase, largest_update
@@ -115,11 +116,19 @@ class PhaseFigures:
                 "memory_bytes": memory["peak_bytes"],
                 "saved_bytes": memory["saved_bytes"],
                 "eager_saved_bytes": memory["eager_saved_bytes"],
-                "step_s": processor_s * self._slowdowns[rank],
+                "step_s": self._step_s(steps, rank),
                 "processor_s": processor_s,
                 "sent_bytes_per_round": same(sent),
             },
         }
+
+    def _step_s(self, trained: Sequence[JsonObject], rank: int) -> float:
+        """Seconds of a step on the device: as they were, or as they follow from processor time."""
+        if self.job.settings.emulation == KERNEL:
+            lasted_s = (event["end_s"] - event["begin_s"] for event in trained)
+            return float(statistics.median(lasted_s)) / self.job.settings.local_steps
+        processor_s = (event["processor_s"] for event in trained)
+        return self._slowdowns[rank] * float(statistics.median(processor_s))
 
     def _predicted(self, one: Collective) -> CollectiveCost:
         return cost_of(self.job.problem.instance, [one], self.phase.cost.updated)
@@ -153,7 +162,7 @@ class PhaseFigures:
         aggregated = self.seen.all("aggregated", self.phase.name, number)
         scored = self.seen.all("scored", self.phase.name, number)
         score = scored[0] if scored else {"loss": None, "accuracy": None}
-        slowest_s = max(step["processor_s"] * self._slowdowns[step["rank"]] for step in trained)
+        slowest_s = max(self._step_s([event], event["rank"]) for event in trained)
         aggregation_s = max(e["end_s"] for e in aggregated) - min(e["begin_s"] for e in aggregated)
         return {
             "round": number,

@@ -1,0 +1,104 @@
+"""The quota with which work takes as long on a node as it should.
+
+A share is not quite a speed: work that is interrupted finds colder caches, and takes more of the processor.
+So the quota follows from the processor time that the work takes under it. Its time on the wall is then what
+is measured, and depends on other load besides.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from edgeplan.runtime.emulation.pace import MACHINE, Held, Pace
+from edgeplan.runtime.emulation.quotas import ControlGroup
+from edgeplan.runtime.processes.stopwatch import Spent
+
+_CORRECTIONS = 2
+_USED = 0.9  # of every processor at most: the network and the system need some
+
+
+@dataclass(frozen=True)
+class Holding:
+    """How a node is held to its speed.
+
+    Parameters
+    ----------
+    pace
+        With its quota, or the machine's own where the node is not slower than that.
+    wanted_s, step_s
+        Seconds that a step should take, and those that it takes.
+    """
+
+    pace: Pace
+    wanted_s: float
+    step_s: float
+
+    @property
+    def share(self) -> float | None:
+        """Of a processor; None without a quota."""
+        return self.pace.share if isinstance(self.pace, Held) else None
+
+    def to_document(self, slower: float) -> dict[str, Any]:
+        """Return the figures as plain JSON values, in seconds of a run that is so many times slower."""
+        return {
+            "share": self.share,
+            "wanted_s": self.wanted_s / slower,
+            "step_s": self.step_s / slower,
+        }
+
+
+def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent, wanted_s: float) -> Holding:
+    """Find the quota for a node.
+
+    Parameters
+    ----------
+    group
+        The node's control group.
+    time_step
+        Times a step at a pace.
+    free
+        What it takes without a quota.
+    wanted_s
+        Seconds that it should take.
+    """
+    share = free.processor_s / wanted_s
+    for _ in range(_CORRECTIONS):
+        if share >= 1:
+            return Holding(MACHINE, wanted_s, free.wall_s)
+        share = time_step(Held(group, share)).processor_s / wanted_s
+    pace = Held(group, min(1.0, share))
+    return Holding(pace, wanted_s, time_step(pace).wall_s)
+
+
+@contextmanager
+def on_trial(threads: int) -> Iterator[None]:
+    """Time work inside with so many threads, as the processes of a run have them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def slower_for(shares: Sequence[float]) -> float:
+    """How many times slower everything must be, for nodes that work at once to have these shares.
+
+    Parameters
+    ----------
+    shares
+        Of a processor, that the nodes would need to be as fast as they should; more than 1 is possible.
+
+    Examples
+    --------
+    >>> slower_for([0.25, 0.5])
+    1.0
+    """
+    processors = _USED * len(os.sched_getaffinity(0))
+    return max(1.0, sum(shares) / processors, max(shares, default=0.0) / _USED)

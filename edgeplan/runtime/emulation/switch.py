@@ -1,0 +1,182 @@
+"""The network between the nodes of a run: ``python -m edgeplan.runtime.emulation.switch SPEC.json``.
+
+Every node has a TAP device in its namespace, whose other end is here. A frame from node to node leaves when
+the sender's uplink has let it through, travels for the latency, and arrives when the receiver's downlink has
+let it through; a pair with a link of its own has a queue of its own. Rates are of payload: what a frame's
+headers add takes no time. Nothing is lost, for the queues hold whatever TCP has under way.
+
+The kernel hands over segments of a stream as one large frame where the stream is fast, so that few frames
+are moved; they go on to the receiver just so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import heapq
+import json
+import math
+import os
+import select
+import struct
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgeplan.runtime.emulation.links import Links
+from edgeplan.runtime.emulation.namespaces import inside
+
+DEVICE = "data0"
+READY = b"ready\n"
+
+_TUN = "/dev/net/tun"
+_SET_DEVICE, _SET_OFFLOAD = 0x400454CA, 0x400454D0  # TUNSETIFF, TUNSETOFFLOAD
+_TAP = 0x0002 | 0x1000 | 0x4000  # IFF_TAP, IFF_NO_PI, IFF_VNET_HDR
+_SEGMENTS = 0x01 | 0x02  # TUN_F_CSUM, TUN_F_TSO4
+_HEADER = struct.Struct("=BBHHHH")  # virtio_net_hdr
+_ETHERNET = 14
+_LARGEST = _HEADER.size + _ETHERNET + (1 << 16)
+_AT_ONCE = 64
+_MAC = struct.Struct("!6s6s")
+_PREFIX = b"\x02\x00\x00\x00"
+
+
+def mac_of(node: int) -> str:
+    """Address of a node's device.
+
+    Examples
+    --------
+    >>> mac_of(258)
+    '02:00:00:00:01:02'
+    """
+    return (_PREFIX + node.to_bytes(2, "big")).hex(":")
+
+
+def payload_of(frame: bytes) -> int:
+    """Bytes of TCP payload in a frame that a TAP device gave, however many segments it has; 0 for others."""
+    start = _HEADER.size + _ETHERNET
+    if len(frame) < start + 40 or frame[_HEADER.size + 12 : start] != b"\x08\x00" or frame[start + 9] != 6:
+        return 0
+    internet = 4 * (frame[start] & 15)
+    total = int.from_bytes(frame[start + 2 : start + 4], "big")
+    return max(0, total - internet - 4 * (frame[start + internet + 12] >> 4))
+
+
+@dataclass
+class Schedule:
+    """When frames arrive: what every link has still to let through.
+
+    Parameters
+    ----------
+    links
+        The links.
+
+    Examples
+    --------
+    >>> schedule = Schedule(Links((8e3, 8e3), (8e3, 4e3), (0.0, 0.5), {}))
+    >>> schedule.arrival_s(0, 1, 1000, now_s=0.0), schedule.arrival_s(0, 1, 1000, now_s=0.0)
+    (2.5, 4.5)
+    """
+
+    links: Links
+    _sent_s: dict[object, float] = field(default_factory=dict)
+    _arrived_s: dict[int, float] = field(default_factory=dict)
+
+    def arrival_s(self, source: int, target: int, num_bytes: int, *, now_s: float) -> float:
+        """Moment at which a frame with so much payload has arrived."""
+        own = self.links.pairs.get((source, target))
+        key: object = source if own is None else (source, target)
+        rate = self.links.uplink_bit_per_s[source] if own is None else own.bit_per_s
+        begin_s = max(now_s, self._sent_s.get(key, -math.inf))
+        self._sent_s[key] = sent_s = begin_s + 8 * num_bytes / rate
+        if own is not None:
+            return sent_s + own.latency_s
+        latency_s = self.links.latency_s[source] + self.links.latency_s[target]
+        begin_s = max(begin_s + latency_s, self._arrived_s.get(target, -math.inf))  # of its first bit
+        arrived_s = max(sent_s + latency_s, begin_s + 8 * num_bytes / self.links.downlink_bit_per_s[target])
+        self._arrived_s[target] = arrived_s
+        return arrived_s
+
+
+class Switch:
+    """Moves frames between open TAP devices.
+
+    Parameters
+    ----------
+    devices
+        Open TAP devices of the nodes.
+    links
+        What joins them.
+    """
+
+    def __init__(self, devices: Sequence[int], links: Links) -> None:
+        self._devices = devices
+        self._schedule = Schedule(links)
+        self._node_of = {device: node for node, device in enumerate(devices)}
+        self._due: list[tuple[float, int, int, bytes]] = []
+        self._number = 0
+
+    def run(self, until: int) -> None:
+        """Move frames until something can be read from a handle, or it is closed."""
+        handles = [*self._devices, until]
+        while True:
+            ready, _, _ = select.select(handles, (), (), self._deliver())  # epoll counts in milliseconds
+            if until in ready:
+                return
+            for device in ready:
+                self._take(device)
+
+    def _deliver(self) -> float | None:
+        """Hand over what is due; return the seconds until more is, None if nothing is on its way."""
+        now_s = time.monotonic()
+        while self._due and self._due[0][0] <= now_s:
+            _, _, device, frame = heapq.heappop(self._due)
+            try:
+                os.write(device, frame)
+            except OSError:  # the node is gone, or its device is full: a frame is lost, TCP sends it again
+                continue
+        return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
+
+    def _take(self, device: int) -> None:
+        source = self._node_of[device]
+        for _ in range(_AT_ONCE):
+            try:
+                frame = os.read(device, _LARGEST)
+            except BlockingIOError:
+                return
+            address = frame[_HEADER.size : _HEADER.size + 6]
+            target = int.from_bytes(address[4:], "big")
+            if address[:4] == _PREFIX and target < len(self._devices):
+                arrival_s = self._schedule.arrival_s(
+                    source, target, payload_of(frame), now_s=time.monotonic()
+                )
+                self._number += 1
+                heapq.heappush(self._due, (arrival_s, self._number, self._devices[target], frame))
+
+
+def open_device(namespace: str) -> int:
+    """Make a TAP device in a namespace and return its handle."""
+
+    def make() -> int:
+        handle = os.open(_TUN, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(handle, _SET_DEVICE, struct.pack("16sH22x", DEVICE.encode(), _TAP))
+        fcntl.ioctl(handle, _SET_OFFLOAD, _SEGMENTS)
+        return handle
+
+    return inside(namespace, make)
+
+
+def main(arguments: list[str]) -> None:
+    """Open the devices, say that they are there, and move frames until standard input closes."""
+    spec = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    devices = [open_device(name) for name in spec["namespaces"]]
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # frames wait for no training step
+    os.write(1, READY)
+    Switch(devices, Links.from_document(spec["links"])).run(until=0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+pytest.importorskip("torch")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeplan.models.network import Link, Network, Node
+from edgeplan.runtime.emulation.links import Links, Shape
+from edgeplan.runtime.emulation.switch import Schedule, payload_of
+
+IDS = ["a", "b", "c"]
+
+
+def network() -> Network:
+    rates = [(1e6, None), (2e6, 4e6), (None, 3e6)]
+    nodes = tuple(
+        Node(
+            id=name, flops_per_s=1, memory_bytes=1, uplink_bit_per_s=up, downlink_bit_per_s=down, latency_s=s
+        )
+        for name, (up, down), s in zip(IDS, rates, (0.1, 0.0, 0.2), strict=True)
+    )
+    return Network(nodes=nodes, links=(Link(source="a", target="c", bit_per_s=5e6, latency_s=0.7),))
+
+
+def test_links_are_those_of_the_network() -> None:
+    links = Links.of(network(), IDS)
+    for source, one in enumerate(IDS):
+        for target, other in enumerate(IDS):
+            if source != target:
+                assert links.between(source, target) == Shape(*network().latency_and_rate(one, other))
+
+
+def test_links_go_to_json_and_back() -> None:
+    links = Links.of(network(), IDS)
+    assert Links.from_document(links.to_document()) == links
+    assert links.to_document()["uplink_bit_per_s"] == [1e6, 2e6, None]
+
+
+def test_on_slower_links_everything_takes_as_many_times_as_long() -> None:
+    links, slower = Links.of(network(), IDS), Links.of(network(), IDS).slower(3)
+    for pair in ((0, 1), (0, 2), (1, 0), (2, 1)):
+        expected = 3 * links.between(*pair).transfer_s(10**6)
+        assert slower.between(*pair).transfer_s(10**6) == pytest.approx(expected)
+
+
+sizes = st.lists(st.integers(0, 100_000), min_size=1, max_size=20)
+
+
+@given(sizes, st.sampled_from([(0, 1), (0, 2), (1, 2), (2, 1)]))
+def test_frames_sent_at_once_arrive_as_one_transfer_of_their_bytes(
+    frames: list[int], pair: tuple[int, int]
+) -> None:
+    links = Links.of(network(), IDS)
+    schedule = Schedule(links)
+    arrivals = [schedule.arrival_s(*pair, size, now_s=5.0) for size in frames]
+    assert arrivals == sorted(arrivals)
+    assert arrivals[-1] - 5.0 == pytest.approx(links.between(*pair).transfer_s(sum(frames)))
+
+
+def test_frames_to_several_nodes_share_the_uplink_and_frames_to_one_its_downlink() -> None:
+    links = Links((8e3, 8e3, 8e3), (math.inf, math.inf, 8e3), (0.0, 0.0, 0.0), {})
+    schedule = Schedule(links)
+    assert [schedule.arrival_s(0, target, 1000, now_s=0.0) for target in (1, 2)] == [1.0, 2.0]
+    assert schedule.arrival_s(1, 2, 1000, now_s=0.0) == 3.0
+
+
+def test_a_pair_with_a_link_of_its_own_shares_it_with_nobody() -> None:
+    links = Links((8e3, 8e3), (8e3, 8e3), (0.0, 0.0), {(0, 1): Shape(0.5, 16e3)})
+    schedule = Schedule(links)
+    assert schedule.arrival_s(0, 1, 1000, now_s=0.0) == 1.0
+    assert schedule.arrival_s(1, 0, 1000, now_s=0.0) == 1.0
+
+
+def test_only_payload_counts() -> None:
+    ethernet = bytes(12) + b"\x08\x00"
+    internet = bytes([0x45, 0]) + (52 + 1448).to_bytes(2, "big") + bytes(5) + bytes([6]) + bytes(10)
+    transport = bytes(12) + bytes([0x80]) + bytes(19)
+    assert payload_of(bytes(10) + ethernet + internet + transport + bytes(1448)) == 1448
+    datagram = internet[:9] + bytes([17]) + internet[10:]
+    assert payload_of(bytes(10) + ethernet + datagram + transport + bytes(1448)) == 0
+    assert payload_of(bytes(10)) == 0
