@@ -78,7 +78,8 @@ class Bundles:
         shared = instance.collectives == "canonical" and not isinstance(instance.network, Network)
         if not shared or not instance.fuse or instance.nested or len(instance.devices) < _LEAST_DEVICES:
             return False
-        return bool(SizePrices.of(instance).fixed.any() and cluster.slice_bytes.any())
+        paid = SizePrices.of(instance).fixed.any() and cluster.slice_bytes.any()
+        return bool(paid and cluster.gain.any())
 
     def picked(self, bundle: Array) -> Picks:
         """Let classes pick among given bundles."""

@@ -52,16 +52,25 @@ class Tables:
 
         What a class may not do, and what it must, counts more than all that it brings.
         """
-        scope = Scope.of(self.cluster)
         of_weights = steps(self.cluster.gain, self.cluster.first)
         of_biases = np.diff(self._of_depths, axis=1)[:, ::-1]
-        barred = ~scope.may_update * self._penalty - ~scope.may_leave * self._penalty
-        return np.asarray(np.concatenate([of_weights, of_biases], axis=1) - barred)
+        worth = np.concatenate([of_weights, of_biases], axis=1)
+        return np.asarray(worth + self._penalty * (1.0 * self._must - ~self._scope.may_update))
 
     @cached_property
     def without(self) -> float:
-        """What the cluster brings without any update."""
-        return float(self.cluster.count @ self._of_depths[:, 0])
+        """What the cluster brings without any update, less a penalty for those that it must make."""
+        missed = self._penalty * self._must.sum(axis=1)
+        return float(self.cluster.count @ (self._of_depths[:, 0] - missed))
+
+    @cached_property
+    def _scope(self) -> Scope:
+        return Scope.of(self.cluster)
+
+    @property
+    def _must(self) -> Array:
+        """Whether classes (rows) have to update slices (columns)."""
+        return ~self._scope.may_leave
 
     @cached_property
     def by_kind(self) -> Array:
