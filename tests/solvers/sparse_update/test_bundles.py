@@ -1,4 +1,4 @@
-"""Bundles of slices come to what is said of them, keep all limits, and find groups that classes alone miss."""
+"""Bundles of slices come to what is said of them, keep limits, and find groups that classes alone miss."""
 
 from __future__ import annotations
 

@@ -75,7 +75,8 @@ static void move_several(Search *s, uint64_t *random, int32_t slice, int32_t to)
 static void shift(Search *s, uint64_t *random, int32_t to)
 {
     const Bundled *g = s->at->given;
-    int32_t first = below(random, g->num_layers), end = g->num_layers, from = s->at->bundle[g->order[first]];
+    int32_t first = below(random, g->num_layers), end = g->num_layers;
+    int32_t from = s->at->bundle[g->order[first]];
     int32_t towards = share(random) < 0.5 ? 1 : -1, beside = first + towards;
     int32_t other = beside < 0 || beside == g->num_layers ? -1 : s->at->bundle[g->order[beside]];
     if (other >= 0 && other != from) {

@@ -1,5 +1,5 @@
-/* Bundles are slices that one group of devices updates. Given bundles, every class picks those that bring it most,
-   as if the price of a group were linear in its size; then groups pay what they cost. */
+/* Bundles are slices that one group of devices updates. Given bundles, every class picks those that bring it
+   most, as if the price of a group were linear in its size; then groups pay what they cost. */
 
 #include "bundles.h"
 
@@ -47,10 +47,12 @@ static void sum_up(Bundles *s)
         s->memory[b] = s->flops[b] = s->sent[b] = 0;
         s->needs[b] = 0;
     }
+    s->filled = 0;
     for (int32_t i = 0; i < g->num_slices; i++) {
         int32_t b = s->bundle[i];
         if (b < 0)
             continue;
+        s->filled |= 1 << b;
         s->memory[b] += g->memory[i];
         s->flops[b] += g->flops[i];
         s->sent[b] += g->sent[i];
@@ -64,7 +66,7 @@ static void sum_up(Bundles *s)
 /* Put bundles that need each other together, everyone behind those that it needs. */
 static void order_units(Bundles *s)
 {
-    int32_t num = s->num_bundles, *needs = s->needs, done = 0;
+    int32_t num = s->num_bundles, *needs = s->needs, done = ~s->filled;
     for (int32_t k = 0; k < num; k++)
         for (int32_t b = 0; b < num; b++)
             if (needs[b] >> k & 1)

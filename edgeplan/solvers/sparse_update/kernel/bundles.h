@@ -30,7 +30,7 @@ typedef struct {
     int32_t *fits;   /* [kinds][PLACES + 1] first class of that much memory, or the last */
     double most;     /* memory of any class */
     double memory[MOST_BUNDLES], flops[MOST_BUNDLES], sent[MOST_BUNDLES], worth[MOST_BUNDLES];
-    int32_t needs[MOST_BUNDLES]; /* bundles, as bits */
+    int32_t needs[MOST_BUNDLES], filled; /* bundles, as bits */
     Unit unit[MOST_BUNDLES];
     Closed closed[MOST_CLOSED];
 } Bundles;

@@ -36,11 +36,11 @@ typedef struct {
 
 void best_choice(const Layers *layers, const Device *device, double above, Choice *choice, int32_t *option);
 
-/* Slices and classes of devices, for groups that many slices share. Kinds of classes differ by what slices are
-   worth to them and by FLOPs; classes of a kind stand together, from little memory to much. */
+/* Slices and classes of devices, for groups that many slices share. Kinds of classes differ by what slices
+   are worth to them and by FLOPs; classes of a kind stand together, from little memory to much. */
 typedef struct {
     int32_t num_slices, num_layers, num_kinds;
-    const int32_t *order;       /* [slices] every slice behind the one that it needs; first the layers' biases */
+    const int32_t *order;       /* [slices] each behind the one that it needs; first the biases */
     const int32_t *needs;       /* [slices] -1: none */
     const int32_t *layer;       /* [slices] */
     const double *memory;       /* [slices] bytes on a device */
