@@ -115,8 +115,8 @@ class Bundles:
 
     def _stretches(self, evaluations: int, heat: float) -> Iterator[Stretch]:
         """Cool down evenly by ratio, with looks at the time."""
-        num = max(1, evaluations * self._tables.bundled.num_kinds // _AT_ONCE)
-        each = max(1, evaluations // num)
+        each = max(1, min(evaluations, _AT_ONCE // self._tables.bundled.num_kinds))
+        num = -(-evaluations // each)
         return ((each, *both) for both in pairwise(np.geomspace(heat, _COOLED * heat, num + 1).tolist()))
 
     def _run(

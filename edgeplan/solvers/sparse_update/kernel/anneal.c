@@ -85,7 +85,7 @@ static void shift(Search *s, uint64_t *random, int32_t to)
         first -= towards > 0 ? below(random, MOST_AT_ONCE) : 0;
     }
     int32_t low = g->num_layers - end, high = g->num_layers - 1 - first;
-    int32_t num = from < 0 ? g->num_layers : g->num_slices; /* to layers out of reach comes their bias alone */
+    int32_t num = from < 0 ? g->num_layers : g->num_slices; /* out of reach: biases alone */
     for (int32_t j = 0; j < num; j++) {
         int32_t i = g->order[j];
         if (s->before[i] == from && g->layer[i] >= low && g->layer[i] <= high)

@@ -30,7 +30,7 @@ _SHARE = 0.25  # of the time that is left, for all coarse clusters
 _STEPS = 300
 _GAINED = 1e-5  # relative: a descent that lowers the bound by less was the last
 _OFTEN = 40  # answers of which one is improved
-_EVALUATIONS = 100_000  # of bundles in every first search; twice as many in the next ones, and so on
+_EVALUATIONS = 400  # of bundles for every slice at first; then twice as many, and so on
 _FRUITLESS = 2  # searches in a row that end it, once one has found something
 
 
@@ -92,13 +92,14 @@ class AtSize(Method):
 
     def _by_bundles(self) -> None:
         """Plan by bundles, longer and longer, while that finds better plans."""
-        bundles, left = Bundles(self.cluster), 1
+        bundles, left, first = Bundles(self.cluster), 1, _EVALUATIONS * self.cluster.num_slices
         for seed in count():
             if not left or self.until():
                 return
             before = self.best
-            for picks in bundles.found(seed, _EVALUATIONS << seed, self.until):
-                self._offer(self.improvement.improved(picks.choices))
+            for picks in bundles.found(seed, first << seed, self.until):
+                late = self.until()
+                self._offer(picks.choices if late else self.improvement.improved(picks.choices))
             left = _FRUITLESS if self.best > before else left - 1
 
     def _coarse(self, num: int) -> tuple[Cluster, Array]:
