@@ -36,4 +36,36 @@ typedef struct {
 
 void best_choice(const Layers *layers, const Device *device, double above, Choice *choice, int32_t *option);
 
+/* Slices and classes of devices, for groups that many slices share. Kinds of classes differ by what slices
+   are worth to them and by FLOPs; classes of a kind stand together, from little memory to much. */
+typedef struct {
+    int32_t num_slices, num_layers, num_kinds;
+    const int32_t *order;       /* [slices] each behind the one that it needs; first the biases */
+    const int32_t *needs;       /* [slices] -1: none */
+    const int32_t *layer;       /* [slices] */
+    const double *memory;       /* [slices] bytes on a device */
+    const double *flops;        /* [slices] per sample */
+    const double *sent;         /* [slices] bytes on their way */
+    const double *worth;        /* [kinds][slices] to one device, before it pays for aggregation */
+    const double *budget_flops; /* [kinds] */
+    const int32_t *first;       /* [kinds + 1] classes of kind k are first[k] .. first[k + 1] - 1 */
+    const double *count;        /* [classes] devices */
+    const double *budget;       /* [classes] bytes */
+    const double *fixed, *per_byte; /* [devices + 1] price of a group by size */
+    double fixed_joining, per_byte_joining; /* what about one more device adds to them */
+} Bundled;
+
+/* Which slices are updated by the same group: in and out. */
+typedef struct {
+    double value;               /* of the best */
+    uint64_t random;            /* state */
+    int32_t *bundle;            /* [slices] where the search stands; -1: nobody updates the slice */
+    int32_t *best;              /* [slices] */
+    int32_t *joined;            /* [classes] of the best, a bit for every bundle */
+} Annealed;
+
+/* Move slices between so many bundles, 24 at most; from evaluation to evaluation a move may lose less. */
+void anneal(const Bundled *given, Annealed *state, int32_t num_bundles, int32_t evaluations, double hot,
+            double cold);
+
 #endif

@@ -1,7 +1,8 @@
-"""Many devices: prices from a coarse cluster, a descent with groups by size, and plans on the way.
+"""Many devices: prices from a coarse cluster, a descent with groups by size, and plans on the way and after.
 
 Classes of like memory are put together into a few, for which the linear relaxation is small. Its shares,
-carried back by memory, are where the descent for all classes begins.
+carried back by memory, are where the descent for all classes begins. Where a gap is left, plans of few
+groups are looked for.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
+from edgeplan.solvers.sparse_update.bundles.bundles import Bundles
 from edgeplan.solvers.sparse_update.choices.cluster import Array, Choices, Cluster
 from edgeplan.solvers.sparse_update.prices.descent import descend
 from edgeplan.solvers.sparse_update.prices.dual import Answer, Dual, Part
@@ -27,6 +30,8 @@ _SHARE = 0.25  # of the time that is left, for all coarse clusters
 _STEPS = 300
 _GAINED = 1e-5  # relative: a descent that lowers the bound by less was the last
 _OFTEN = 40  # answers of which one is improved
+_EVALUATIONS = 400  # of bundles for every slice at first; then twice as many, and so on
+_FRUITLESS = 2  # searches in a row that end it, once one has found something
 
 
 @dataclass
@@ -62,8 +67,10 @@ class AtSize(Method):
             )
             self.on_bound(found.bound)
             if not found.bound < before - _GAINED * abs(before):
-                return False
+                break
             before, prices = found.bound, found.prices
+        if Bundles.suit(self.cluster):
+            self._by_bundles()
         return False
 
     def _by_coarse_clusters(self, until: float) -> Array | None:
@@ -82,6 +89,18 @@ class AtSize(Method):
                 self._offer(self.improvement.improved(_spread(choices, coarse_of)))
             share = self._carried(coarse, prices.share)
         return share
+
+    def _by_bundles(self) -> None:
+        """Plan by bundles, longer and longer, while that finds better plans."""
+        bundles, left, first = Bundles(self.cluster), 1, _EVALUATIONS * self.cluster.num_slices
+        for seed in count():
+            if not left or self.until():
+                return
+            before = self.best
+            for picks in bundles.found(seed, first << seed, self.until):
+                late = self.until()
+                self._offer(picks.choices if late else self.improvement.improved(picks.choices))
+            left = _FRUITLESS if self.best > before else left - 1
 
     def _coarse(self, num: int) -> tuple[Cluster, Array]:
         """Put classes of like memory together, as many devices each; the least memory speaks for all."""

@@ -1,0 +1,1 @@
+"""Plans of few groups: slices that the same devices update, moved together."""
