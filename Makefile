@@ -39,6 +39,7 @@ bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.segment_speed
 	$(BIN)/python -m benchmarks.segment_baselines
 	$(BIN)/python -m benchmarks.segment_tradeoff
+	$(BIN)/python -m benchmarks.sparse_solving
 	$(BIN)/python -m benchmarks.sparse_rivals
 	$(BIN)/python -m benchmarks.sparse_executed
 
