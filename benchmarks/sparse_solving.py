@@ -1,7 +1,7 @@
 """How near plans of sparse_update are to the best: ``python -m benchmarks.sparse_solving``.
 
-MCUNetV3's network with its measured contributions (51 layers, 4 ratios) on 7 devices and on many, of 50 to 140
-KB. The dearer a second of aggregation, the more devices have to agree, and the harder the problem. Prints
+MCUNetV3's network with its measured contributions (51 layers, 4 ratios) on 7 devices and on many, of 50 to
+140 KB. The dearer a second of aggregation, the more devices have to agree, and the harder the problem. Prints
 Markdown.
 """
 
