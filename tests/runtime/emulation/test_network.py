@@ -11,6 +11,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from kernel_emulation import require_kernel
+
 from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.emulation import modes
 from edgeplan.runtime.emulation.links import Links
@@ -56,8 +58,8 @@ def left_over() -> list[str]:
     return [path.name for root in (FOLDER, folder) for path in root.glob("edgeplan-*")]
 
 
-def test_nodes_reach_each_other_and_nothing_else(kernel_mode: str, tmp_path: Path) -> None:
-    assert kernel_mode
+def test_nodes_reach_each_other_and_nothing_else(tmp_path: Path) -> None:
+    require_kernel()
     with emulated_network(Links.shared(0.001, 1e8, 2), tmp_path) as network:
         with subprocess.Popen(inside(network.nodes[1], SERVER), stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
@@ -72,10 +74,8 @@ def test_nodes_reach_each_other_and_nothing_else(kernel_mode: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_of_a_run_that_was_ended(
-    kernel_mode: str, tmp_path: Path, signal_number: int
-) -> None:
-    assert kernel_mode
+def test_nothing_is_left_of_a_run_that_was_ended(tmp_path: Path, signal_number: int) -> None:
+    require_kernel()
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -96,8 +96,8 @@ def test_nothing_is_left_of_a_run_that_was_ended(
     assert not [name for name in left_over() if name in own]
 
 
-def test_the_switch_ends_with_its_run(kernel_mode: str, tmp_path: Path) -> None:
-    assert kernel_mode
+def test_the_switch_ends_with_its_run(tmp_path: Path) -> None:
+    require_kernel()
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
@@ -137,8 +137,9 @@ def test_where_the_kernel_refuses_auto_waits_in_the_processes(monkeypatch: pytes
         chosen_mode(KERNEL)
 
 
-def test_the_environment_of_a_node_names_its_device_and_group(kernel_mode: str, tmp_path: Path) -> None:
-    with placed(kernel_mode, Links.shared(0.0, None, 2), tmp_path) as place:
+def test_the_environment_of_a_node_names_its_device_and_group(tmp_path: Path) -> None:
+    require_kernel()
+    with placed(KERNEL, Links.shared(0.0, None, 2), tmp_path) as place:
         environment = place.environment(1)
         assert environment["GLOO_SOCKET_IFNAME"] == "data0"
         program = "import os; print(open('/proc/net/dev').read(), open('/proc/self/cgroup').read())"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,13 @@ pytest.importorskip("torch")
 
 import torch
 from conftest import Finished
+from kernel_emulation import require_kernel
 from torch import nn
 from torch.nn import functional
 
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.profiling import build
-from edgeplan.runtime.snake import Job
+from edgeplan.runtime.snake import Job, run
 from edgeplan.runtime.snake.data.shards import sample_order
 
 
@@ -127,3 +131,20 @@ def test_every_image_is_on_one_node_and_every_node_has_a_batch(by_peers: Finishe
     nodes = by_peers.report["nodes"]
     assert sum(node["samples"] for node in nodes) == 1797 - 359
     assert all(node["samples"] == sum(node["label_counts"]) >= 16 for node in nodes)
+
+
+def test_nodes_made_by_the_kernel_train_the_same_parameters(by_peers: Finished, tmp_path: Path) -> None:
+    require_kernel()
+    document = by_peers.job.problem.to_document()
+    for node in document["network"]["nodes"]:
+        node |= {"flops_per_s": 1e8, "uplink_bit_per_s": 2e7, "latency_s": 0.002}
+    settings = replace(by_peers.job.settings, emulation=KERNEL, baseline="none")
+    given = by_peers.job.problem.replace(network=document["network"])
+    report = run(given, by_peers.job.plan, settings, out=tmp_path)
+    assert report["passed"]
+    emulation = report["emulation"]
+    assert (emulation["mode"], len(emulation["links"]), len(emulation["speeds"])) == (KERNEL, 3, 3)
+    assert all(link["configured_bit_per_s"] == 2e7 for link in emulation["links"])
+    assert all(link["achieved_latency_s"] > 0.004 for link in emulation["links"])
+    trained, expected = (np.load(f / "parameters.npy") for f in (tmp_path, by_peers.job.folder))
+    assert trained.tolist() == expected.tolist()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_emulation import require_kernel
 from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, free_plan, problem
 from tiny_workloads import tiny_workload
 
@@ -23,6 +24,7 @@ from torch.testing import assert_close
 
 from edgeplan.errors import RunError
 from edgeplan.models.sparse_update.plan import Slice
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.processes.records import events_path, read_json
 from edgeplan.runtime.sparse import PrunedNetwork, prune
 from edgeplan.runtime.sparse.execution import render
@@ -249,3 +251,15 @@ def test_a_killed_process_is_named_and_no_process_stays(tmp_path: Path) -> None:
         finished(tmp_path, problem(), canonical_plan(), ENDLESS, on_progress=kill)
     assert processes_of(tmp_path) == {}
     assert not (tmp_path / "run.json").exists()
+
+
+def test_devices_made_by_the_kernel_train_the_same_parameters(canonical: FinishedRun, tmp_path: Path) -> None:
+    require_kernel()
+    settings = replace(PLAIN, emulation=KERNEL, baseline="none")
+    run = finished(tmp_path, canonical.job.problem, canonical.job.plan, settings)
+    assert run.report["passed"]
+    emulation = run.report["emulation"]
+    assert (emulation["mode"], len(emulation["links"]), len(emulation["speeds"])) == (KERNEL, 3, 3)
+    assert emulation["slower"] >= 1.0
+    assert all(link["achieved_latency_s"] > link["configured_latency_s"] for link in emulation["links"])
+    assert_close(run.parameters(), canonical.parameters(), rtol=0, atol=0)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgeplan.runtime.report_table import equal_bytes, figure, pair, remarks, titled
+from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
 YES, NO = Text("yes", style="green"), Text("no", style="bold red")
@@ -31,6 +31,7 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
     yield _rounds(report)
     if report["baseline"] is not None:
         yield _baseline(report)
+    yield imitation(report["emulation"])
     yield from remarks(report)
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from edgeplan.models.network import Network
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO
 from edgeplan.runtime.sparse.execution.job import Job
@@ -34,10 +35,16 @@ def _on_collectives(job: Job) -> Iterator[str]:
     if job.settings.emulation == NO_EMULATION:
         yield "the network was not imposed: seconds of aggregation are this machine's own"
         return
+    if job.settings.emulation == KERNEL:
+        yield "every device was a network namespace, with a link of the instance's rate and latency"
+    else:
+        yield (
+            "a message leaves its device at the instance's rate after those before it, and arrives by the "
+            "latency later"
+        )
     yield (
-        "a message leaves its device at the instance's rate after those before it, and arrives by the "
-        "latency later; predicted is equation (7), one collective after another, while here a device goes on "
-        "to its next collective at once: the same collectives were also run each alone"
+        "predicted is equation (7), one collective after another, while here a device goes on to its next "
+        "collective at once: the same collectives were also run each alone"
     )
     yield (
         f"an aggregation includes filling buffers and emptying them, while {len(job.names)} processes share "
@@ -48,11 +55,17 @@ def _on_collectives(job: Job) -> Iterator[str]:
 
 
 def _on_steps(job: Job) -> Iterator[str]:
-    yield (
-        "seconds of a step are processor time here, stretched by one factor a device: what the largest "
-        "update on offer takes by equation (2) over what it takes here; a round is put together from the "
-        "slowest device's steps and the measured aggregation"
-    )
+    if job.settings.emulation == KERNEL:
+        yield (
+            "while it trained, a device had a quota of the processor with which the largest update on offer "
+            "takes as long as equation (2) says; a round is the slowest device's steps and the aggregation"
+        )
+    else:
+        yield (
+            "seconds of a step are processor time here, stretched by one factor a device: what the largest "
+            "update on offer takes by equation (2) over what it takes here; a round is put together from the "
+            "slowest device's steps and the measured aggregation"
+        )
     yield (
         "memory is the peak of live tensors in a step, buffers of an aggregation left out; eager is the "
         "network as it is, in evaluation mode, with the same biases and the whole weights of the same layers "

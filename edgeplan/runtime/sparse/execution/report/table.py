@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgeplan.runtime.report_table import equal_bytes, figure, pair, remarks, titled
+from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject
 
 MIB = 2**20
@@ -31,6 +31,7 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
         yield _collectives(report)
     yield _totals(report)
     yield _rounds(report)
+    yield imitation(report["emulation"])
     yield from remarks(report)
 
 
