@@ -20,6 +20,7 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.problem import Problem
 from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.runtime.deviations import tolerances_of
 
 _MISSED = 6
 _OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate")
@@ -93,6 +94,16 @@ Slower = Annotated[
     ),
 ]
 
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assert",
+        metavar="NAME=SHARE",
+        help="How far a figure may be from its prediction: bytes, memory, transfer, compute or round, such "
+        "as round=10%. A run that misses it ends with exit code 6. May be repeated.",
+    ),
+]
+
 
 def run(
     instance: Annotated[Path, typer.Argument(help="Instance JSON.")],
@@ -112,19 +123,22 @@ def run(
     learning_rate: LearningRate = None,
     local_steps: LocalSteps = None,
     collectives: Collectives = None,
+    tolerances: Tolerances = None,
 ) -> None:
     """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
     shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
     averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json.
-    Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted.
+    Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted, or a figure is
+    farther from its prediction than --assert allows.
 
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
     problem, notes = _read_instance(instance)
     settings = {"seed": seed, "emulation": emulation, "threads": threads} | given(
         slower=slower,
+        tolerances=tolerances_of(tolerances) if tolerances else None,
         rounds=rounds,
         baseline=_baseline(baseline, no_baseline),
         network=network,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,9 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from snake_instances import OWN, SHARED, plan, problem, training
+from snake_instances import OWN, SHARED, Finished, plan, problem, training
 
 from edgeplan.runtime.snake import Job, RunSettings, run
-
-
-@dataclass(frozen=True)
-class Finished:
-    job: Job
-    report: dict[str, Any]
 
 
 def _finished(folder: Path, given: Any, stages: Any, settings: RunSettings) -> Finished:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.profiling import build, cut
+from edgeplan.runtime.snake import Job
 
 OWN = ("features.2", "features.5", "features.7")
 SHARED = ("features.0", "classifier")
+
+
+@dataclass(frozen=True)
+class Finished:
+    job: Job
+    report: dict[str, Any]
 
 
 def model_section(network: str = "small-vgg") -> dict[str, Any]:

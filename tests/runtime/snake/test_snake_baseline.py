@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from conftest import Finished
 from rich.console import Console
+from snake_instances import Finished
 
 from edgeplan.runtime.snake import render
 from edgeplan.runtime.snake.federated import weighted_mean

@@ -10,8 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from conftest import Finished
-from snake_instances import OWN, plan, problem
+from snake_instances import OWN, Finished, plan, problem
 from torch.distributed import TCPStore
 
 from edgeplan.errors import RunError

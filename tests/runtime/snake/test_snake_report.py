@@ -10,9 +10,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from conftest import Finished
 from rich.console import Console
-from snake_instances import document, plan
+from snake_instances import Finished, document, plan
 from snake_networks import normed
 
 from edgeplan.runtime.processes.stopwatch import Spent
@@ -52,6 +51,19 @@ def test_one_byte_off_at_either_end_of_a_hop_fails_the_run(by_server: Finished, 
     assert not report["totals"]["bytes_equal"]
     assert len(report["failures"]) == 1
     assert report["failures"][0].startswith("round 1, hub to node-0: predicted") or kind == "sent"
+
+
+def test_a_run_farther_from_its_prediction_than_allowed_fails(by_server: Finished) -> None:
+    deviations = by_server.report["deviations"]
+    assert deviations["bytes"] == 0.0
+    assert deviations["transfer"] is None  # links without limits
+    assert all(deviations[name] > 0 for name in ("memory", "compute", "round"))
+    for tolerances, passed in (({"bytes": 0.0, "round": 1e9}, True), ({"round": 0.0}, False)):
+        settings = replace(by_server.job.settings, tolerances=tolerances)
+        job = replace(by_server.job, settings=settings)
+        report = _report(replace(by_server, job=job), _events(by_server))
+        assert report["passed"] == passed
+        assert any(failure.startswith("round: ") for failure in report["failures"]) != passed
 
 
 def test_a_stage_that_trains_nothing_fails_the_run(by_server: Finished) -> None:

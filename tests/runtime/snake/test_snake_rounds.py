@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
-from conftest import Finished
 from kernel_emulation import require_kernel
+from snake_instances import Finished
 from torch import nn
 from torch.nn import functional
 

@@ -208,6 +208,14 @@ def test_a_collective_left_out_or_of_another_size_fails_the_run(
     ]
 
 
+def test_a_run_farther_from_its_prediction_than_allowed_fails(canonical: FinishedRun) -> None:
+    assert canonical.report["deviations"]["bytes"] == 0.0
+    settings = replace(canonical.job.settings, tolerances={"bytes": 0.0, "memory": 0.0})
+    report = retold(replace(canonical, job=replace(canonical.job, settings=settings)), "measured")
+    (failure,) = report["failures"]
+    assert failure.startswith("memory: ")
+
+
 def test_a_step_beyond_its_device_s_memory_fails_the_run(canonical: FinishedRun) -> None:
     limit = canonical.report["devices"][0]["limit_bytes"]
     report = retold(canonical, "measured", peak_bytes=limit + 1)

@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from edgeplan.runtime.deviations import deviation_of, missed
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import full_step_flops
@@ -46,7 +47,10 @@ def run_report(
     """
     events = Events(seen)
     rounds = [round_entry(job, events, number) for number in range(1, job.settings.rounds + 1)]
-    failures = list(_failures(rounds))
+    stages = [_stage_entry(visit, events, rounds) for visit in job.visits]
+    totals = _totals(job, rounds)
+    deviations = _deviations(stages, rounds, totals)
+    failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
     return {
         "format": "edgeplan/1",
         "kind": "run",
@@ -64,9 +68,10 @@ def run_report(
         "emulation": _emulation(job, events),
         "notes": notes_on(job, rounds, full_step, buffers),
         "nodes": [_node_entry(job, events, rank) for rank in range(job.world_size)],
-        "stages": [_stage_entry(visit, events, rounds) for visit in job.visits],
+        "stages": stages,
         "rounds": rounds,
-        "totals": _totals(job, rounds),
+        "totals": totals,
+        "deviations": deviations,
         "baseline": _baseline(job, events, rounds),
     }
 
@@ -81,6 +86,26 @@ def _emulation(job: Job, events: Events) -> JsonObject:
     holdings = ((visit, events.find("held", stage=visit.stage)) for visit in job.visits)
     speeds = [speed_entry(visit.node, held) for visit, held in holdings if held is not None]
     return {"mode": job.settings.emulation, "slower": job.slower, "links": links, "speeds": speeds}
+
+
+def _deviations(
+    stages: Sequence[JsonObject], rounds: Sequence[JsonObject], totals: JsonObject
+) -> dict[str, float | None]:
+    """Return how far the run was from its prediction: of bytes the worst hop, else medians."""
+
+    def over(*names: str) -> float | None:
+        return deviation_of(
+            (one["predicted"][name], one["measured"][name]) for one in stages for name in names
+        )
+
+    hops = (hop for entry in rounds for hop in entry["hops"])
+    return {
+        "bytes": deviation_of(((hop["predicted_bytes"], hop["received_bytes"]) for hop in hops), max),
+        "memory": over("memory_bytes"),
+        "transfer": over("transfer_in_s", "transfer_out_s"),
+        "compute": over("compute_s"),
+        "round": deviation_of([(totals["predicted_round_s"], totals["measured_round_s"])]),
+    }
 
 
 def _failures(rounds: Sequence[JsonObject]) -> Iterable[str]:

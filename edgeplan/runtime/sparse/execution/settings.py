@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgeplan.runtime.emulation.modes import PROCESS
@@ -38,6 +38,8 @@ class RunSettings:
         Rounds from one score on the held-out images to the next; the last round has one in any case.
     threads
         Threads of one process.
+    tolerances
+        By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
         Longest wait for another process, in seconds; None follows from the plan's time.
 
@@ -56,6 +58,7 @@ class RunSettings:
     baseline: str = DENSE
     score_every: int = 5
     threads: int = 1
+    tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
 
     def to_document(self) -> dict[str, Any]:

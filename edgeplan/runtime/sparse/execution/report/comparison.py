@@ -6,6 +6,7 @@ import os
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
+from edgeplan.runtime.deviations import missed
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.sparse.execution.device.calibration import flops_of
@@ -35,7 +36,12 @@ def run_report(
     """
     seen = Seen(events)
     plan, *others = (PhaseFigures(job, phase, layers, seen) for phase in job.phases)
-    failures = [*_over_limit(plan), *(failure for one in (plan, *others) for failure in one.failures())]
+    deviations = plan.deviations()
+    failures = [
+        *_over_limit(plan),
+        *(failure for one in (plan, *others) for failure in one.failures()),
+        *missed(deviations, job.settings.tolerances),
+    ]
     return {
         "format": "edgeplan/1",
         "kind": "run",
@@ -54,6 +60,7 @@ def run_report(
             for rank, (name, ended) in enumerate(zip(job.names, seen.all("ended"), strict=True))
         ],
         **plan.to_document(),
+        "deviations": deviations,
         "baseline": _baseline(job, others[0]) if others else None,
     }
 

@@ -19,6 +19,7 @@ from edgeplan.models.sparse_update.collectives import cost_of, key_of
 from edgeplan.models.sparse_update.network import CollectiveCost
 from edgeplan.models.sparse_update.plan import Collective
 from edgeplan.models.sparse_update.plan_cost import device_cost
+from edgeplan.runtime.deviations import deviation_of
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.sparse.arithmetic import saved_bytes
 from edgeplan.runtime.sparse.execution.job import Job
@@ -73,6 +74,22 @@ class PhaseFigures:
     def rounds(self) -> list[JsonObject]:
         """What every round took, moved and reached."""
         return [self._round(number) for number in range(1, self.job.settings.rounds + 1)]
+
+    def deviations(self) -> dict[str, float | None]:
+        """Return how far the phase was from its prediction: of bytes the worst round, else medians."""
+
+        def over(some: Sequence[JsonObject], name: str) -> float | None:
+            return deviation_of((one["predicted"][name], one["measured"][name]) for one in some)
+
+        moved = ((entry["predicted_bytes_moved"], entry["bytes_moved"]) for entry in self.rounds)
+        totals = self._totals()
+        return {
+            "bytes": deviation_of(moved, max),
+            "memory": over(self.devices, "memory_bytes"),
+            "transfer": over(self.collectives, "seconds"),
+            "compute": over(self.devices, "step_s"),
+            "round": deviation_of([(totals["predicted_round_s"], totals["measured_round_s"])]),
+        }
 
     def failures(self) -> Iterator[str]:
         """Yield what did not go as predicted and had to."""
