@@ -72,8 +72,9 @@ def aggregated(given: SparseUpdate, plan: dict[str, Any]) -> tuple[list[SlicedVe
 
     def play(rank: int) -> None:
         way = ThreadWay(network.link(rank))
-        for index in parts[rank].sequence:
-            parts[rank].run(index, replicas[rank], way)
+        expected = [(index, parts[rank].expect(index, replicas[rank], way)) for index in parts[rank].sequence]
+        for index, ready in expected:
+            parts[rank].run(index, replicas[rank], ready)
 
     on_every(range(4), play)
     return replicas, parts

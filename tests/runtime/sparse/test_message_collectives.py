@@ -32,10 +32,7 @@ def played(kind: str, members: tuple[int, ...], size: int) -> tuple[dict[int, Te
 
     def part(rank: int) -> None:
         way = ThreadWay(links[rank], flat=kind != "tree")
-        if kind == "all_reduce":
-            way.all_reduce(buffers[rank], members)
-        else:
-            way.broadcast(buffers[rank], members)
+        way.expect(kind, size, members)(buffers[rank])
 
     on_every(members, part)
     return buffers, list(links.values())

@@ -16,10 +16,12 @@ from torch import Tensor
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.sparse.execution.exchange.link import Uplink
 from edgeplan.runtime.sparse.execution.exchange.messages import (
+    Ready,
     flat_broadcast,
     ring_all_reduce,
     tree_broadcast,
 )
+from edgeplan.runtime.sparse.execution.exchange.ways import ALL_REDUCE
 
 PATIENCE_S = 30.0
 UNSHAPED = Shape(0.0, float("inf"))
@@ -78,13 +80,12 @@ class ThreadWay:
     def sent_bytes(self) -> int | None:
         return self.link.uplink.sent_bytes
 
-    def all_reduce(self, buffer: Tensor, members: Sequence[int]) -> None:
-        if len(members) > 1:
-            ring_all_reduce(self.link, buffer, members, self.link.rank)
-
-    def broadcast(self, buffer: Tensor, members: Sequence[int]) -> None:
-        if len(members) > 1:
-            (flat_broadcast if self.flat else tree_broadcast)(self.link, buffer, members, self.link.rank)
+    def expect(self, kind: str, count: int, members: Sequence[int]) -> Ready:
+        if len(members) == 1:
+            return lambda _buffer: None
+        spread = flat_broadcast if self.flat else tree_broadcast
+        begin = ring_all_reduce if kind == ALL_REDUCE else spread
+        return begin(self.link, count, members, self.link.rank)
 
 
 def on_every(ranks: Sequence[int], part: Callable[[int], None]) -> None:

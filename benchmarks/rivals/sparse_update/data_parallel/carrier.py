@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.futures import Future
 
-from edgeplan.runtime.sparse.execution.exchange.ways import Way
+from edgeplan.runtime.sparse.execution.exchange.ways import ALL_REDUCE, Way
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Carrier:
     def _carry(self, buffer: Tensor, carried: Future[Tensor]) -> None:
         try:
             with torch.no_grad():
-                self._way.all_reduce(buffer, self._members)
+                self._way.expect(ALL_REDUCE, buffer.numel(), self._members)(buffer)
                 buffer.div_(len(self._members))
             self.trip.end_s = time.monotonic()
             carried.set_result(buffer)

@@ -15,7 +15,7 @@ from edgeplan.runtime.sparse.execution.device.calibration import calibration_bat
 from edgeplan.runtime.sparse.execution.device.memory import measure
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.device.replica import Replica
-from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation
+from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, joined
 from edgeplan.runtime.sparse.execution.job import parameters_path
 from edgeplan.runtime.sparse.execution.phases import PLAN, Phase, largest_update
 
@@ -69,14 +69,16 @@ def _rehearse(device: DeviceProcess, phase: Phase, aggregation: Aggregation, rep
     """Run each collective alone, between barriers: in the rounds the next may begin before one has ended."""
     for repeat in range(REHEARSALS):
         for index in range(len(phase.cost.collectives)):
-            takes_part = index in aggregation.sequence
-            vectors = aggregation.pack(index, replica) if takes_part else []
+            if index not in aggregation.sequence:
+                device.meeting.wait()
+                continue
+            buffer = joined(aggregation.pack(index, replica))
+            ready = aggregation.expect(index, replica, device.way)
             device.meeting.wait()
-            if takes_part:
-                begin_s = device.now_s()
-                aggregation.communicate(index, vectors, device.way)
-                place = {"phase": phase.name, "collective": index, "repeat": repeat}
-                device.note("rehearsed", **place, begin_s=begin_s, end_s=device.now_s())
+            begin_s = device.now_s()
+            ready(buffer)
+            place = {"phase": phase.name, "collective": index, "repeat": repeat}
+            device.note("rehearsed", **place, begin_s=begin_s, end_s=device.now_s())
 
 
 def _train(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -> None:
@@ -104,9 +106,10 @@ def _train(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -
 def _aggregate(
     device: DeviceProcess, phase: Phase, aggregation: Aggregation, replica: Replica, number: int
 ) -> None:
+    expected = [(index, aggregation.expect(index, replica, device.way)) for index in aggregation.sequence]
     device.meeting.wait()
     sent_before, begin_s = device.way.sent_bytes, device.now_s()
-    buffers = [[index, aggregation.run(index, replica, device.way)] for index in aggregation.sequence]
+    buffers = [[index, aggregation.run(index, replica, ready)] for index, ready in expected]
     end_s, sent = device.now_s(), device.way.sent_bytes
     device.note(
         "aggregated",

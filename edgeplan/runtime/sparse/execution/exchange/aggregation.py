@@ -7,7 +7,7 @@ in, and its sum is divided by the number of those that do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from edgeplan.models.sparse_update.collectives import Key, key_of
 from edgeplan.models.sparse_update.order import sequence_of
 from edgeplan.models.sparse_update.plan import Collective, Slice
 from edgeplan.models.sparse_update.plan_cost import PlanCost
+from edgeplan.runtime.sparse.execution.exchange.messages import Ready
 from edgeplan.runtime.sparse.execution.exchange.ways import Way
 
 
@@ -45,6 +46,7 @@ class Aggregation:
 
     cost: PlanCost
     rank: int
+    _counts: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def sequence(self) -> tuple[int, ...]:
@@ -55,11 +57,19 @@ class Aggregation:
     def _training(self) -> dict[Key, tuple[int, ...]]:
         return {key_of(one.slice): one.members for one in self.cost.updated}
 
-    def run(self, index: int, replica: Sliced, way: Way) -> int:
+    def expect(self, index: int, replica: Sliced, way: Way) -> Ready:
+        """Tell that a collective is going to be run."""
+        collective = self.cost.collectives[index]
+        if index not in self._counts:
+            self._counts[index] = sum(replica.read(part).numel() for part in collective.slices)
+        return way.expect(collective.kind, self._counts[index], ranks_of(self.cost, collective))
+
+    def run(self, index: int, replica: Sliced, ready: Ready) -> int:
         """Run one collective and keep its outcome; return the bytes of its buffer."""
         collective = self.cost.collectives[index]
         vectors = self.pack(index, replica)
-        buffer = self.communicate(index, vectors, way)
+        buffer = joined(vectors)
+        ready(buffer)
         sizes = [vector.numel() for vector in vectors]
         for part, values in zip(collective.slices, torch.split(buffer, sizes), strict=True):
             divisor = len(self._training[key_of(part)]) if collective.kind == "all_reduce" else 1
@@ -71,22 +81,16 @@ class Aggregation:
         collective = self.cost.collectives[index]
         return [self._given(collective, part, replica) for part in collective.slices]
 
-    def communicate(self, index: int, vectors: Sequence[Tensor], way: Way) -> Tensor:
-        """Run one collective on what is given, and return its buffer."""
-        collective = self.cost.collectives[index]
-        buffer = torch.cat([*vectors]) if vectors else torch.empty(0)
-        members = ranks_of(self.cost, collective)
-        if collective.kind == "all_reduce":
-            way.all_reduce(buffer, members)
-        else:
-            way.broadcast(buffer, members)
-        return buffer
-
     def _given(self, collective: Collective, part: Slice, replica: Sliced) -> Tensor:
         values = replica.read(part)
         if collective.kind == "all_reduce" and self.rank not in self._training[key_of(part)]:
             return torch.zeros_like(values)
         return values
+
+
+def joined(vectors: Sequence[Tensor]) -> Tensor:
+    """Return one buffer with all that is given."""
+    return torch.cat([*vectors]) if vectors else torch.empty(0)
 
 
 def ranks_of(cost: PlanCost, collective: Collective) -> tuple[int, ...]:

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink
 from edgeplan.runtime.sparse.execution.exchange.messages import (
+    Ready,
     flat_broadcast,
     ring_all_reduce,
     tree_broadcast,
 )
 
+ALL_REDUCE = "all_reduce"
 EMULATED, GLOO = "emulated", "gloo"
 
 
@@ -26,11 +28,18 @@ class Way(Protocol):
     def sent_bytes(self) -> int | None:
         """Bytes that this process has sent so far; None where nobody counts."""
 
-    def all_reduce(self, buffer: Tensor, members: Sequence[int]) -> None:
-        """Sum the buffers of all members, in place."""
+    def expect(self, kind: str, count: int, members: Sequence[int]) -> Ready:
+        """Tell that a collective is going to be run, and return what runs it.
 
-    def broadcast(self, buffer: Tensor, members: Sequence[int]) -> None:
-        """Give everybody the buffer of the first member, in place."""
+        Parameters
+        ----------
+        kind
+            ``all_reduce`` sums the buffers of all members; ``broadcast`` gives all that of the first.
+        count
+            Values of the buffer.
+        members
+            Ranks; a collective of one does nothing.
+        """
 
 
 class Groups:
@@ -81,18 +90,13 @@ class Emulated:
         """Bytes that this process has sent so far."""
         return self._uplink.sent_bytes
 
-    def all_reduce(self, buffer: Tensor, members: Sequence[int]) -> None:
-        """Sum the buffers of all members, in place."""
-        if len(members) > 1:
-            ring_all_reduce(self._link(members), buffer, members, self._rank)
-
-    def broadcast(self, buffer: Tensor, members: Sequence[int]) -> None:
-        """Give everybody the buffer of the first member, in place."""
-        if len(members) > 1:
-            self._spread(self._link(members), buffer, members, self._rank)
-
-    def _link(self, members: Sequence[int]) -> GlooLink:
-        return GlooLink(self._rank, self._groups.of(members), self._uplink, self._shape_of)
+    def expect(self, kind: str, count: int, members: Sequence[int]) -> Ready:
+        """Expect the messages of a collective, and return what runs it."""
+        if len(members) == 1:
+            return _nothing
+        link = GlooLink(self._rank, self._groups.of(members), self._uplink, self._shape_of)
+        begin = ring_all_reduce if kind == ALL_REDUCE else self._spread
+        return begin(link, count, members, self._rank)
 
 
 class Gloo:
@@ -106,12 +110,16 @@ class Gloo:
         """Nobody counts what gloo sends."""
         return None
 
-    def all_reduce(self, buffer: Tensor, members: Sequence[int]) -> None:
-        """Sum the buffers of all members, in place."""
-        if len(members) > 1:
-            dist.all_reduce(buffer, group=self._groups.of(members))
+    def expect(self, kind: str, count: int, members: Sequence[int]) -> Ready:
+        """Return what runs a collective; nothing is told before."""
+        del count
+        if len(members) == 1:
+            return _nothing
+        group = self._groups.of(members)
+        if kind == ALL_REDUCE:
+            return lambda buffer: dist.all_reduce(buffer, group=group)
+        return lambda buffer: dist.broadcast(buffer, src=members[0], group=group)
 
-    def broadcast(self, buffer: Tensor, members: Sequence[int]) -> None:
-        """Give everybody the buffer of the first member, in place."""
-        if len(members) > 1:
-            dist.broadcast(buffer, src=members[0], group=self._groups.of(members))
+
+def _nothing(_buffer: Tensor) -> None:
+    """Run a collective of one member."""
