@@ -129,7 +129,8 @@ def run(
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
     shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
-    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json.
+    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json,
+    plan and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
     Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted, or a figure is
     farther from its prediction than --assert allows.
 

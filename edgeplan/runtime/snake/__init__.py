@@ -45,8 +45,8 @@ def run(
     settings
         Network, data, rounds, shaping.
     out
-        Folder for the job, the shards, the processes' logs, the trained parameters (``parameters.npy``) and
-        the report (``run.json``).
+        Folder for the job, the shards, the processes' logs, the trained parameters (``parameters.npy``), the
+        report (``run.json``) and a trace of plan and measurement (``trace.json``) for Perfetto.
     on_progress
         Called after each scored round.
 

@@ -31,7 +31,9 @@ from edgeplan.runtime.snake.records import (
     write_json,
 )
 from edgeplan.runtime.snake.report.comparison import run_report
+from edgeplan.runtime.snake.report.spans import trace_of
 from edgeplan.runtime.snake.serial_rounds import serial_round
+from edgeplan.runtime.trace import trace_path
 
 
 def main(arguments: list[str]) -> None:
@@ -105,12 +107,11 @@ def _report(node: NodeProcess, full_step: Spent) -> None:
         ranks = range(node.job.world_size)
         events = [event for rank in ranks for event in read_json(events_path(node.job.folder, rank))]
         buffers = [name for name, _ in node.workload.module.named_buffers()]
-        write_json(
-            report_path(node.job.folder),
-            run_report(
-                node.job, events, full_step=full_step, buffers=buffers, torch_version=torch.__version__
-            ),
+        report = run_report(
+            node.job, events, full_step=full_step, buffers=buffers, torch_version=torch.__version__
         )
+        write_json(trace_path(node.job.folder), trace_of(node.job, report["rounds"]))
+        write_json(report_path(node.job.folder), report)
 
 
 if __name__ == "__main__":

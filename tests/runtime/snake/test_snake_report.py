@@ -53,6 +53,16 @@ def test_one_byte_off_at_either_end_of_a_hop_fails_the_run(by_server: Finished, 
     assert report["failures"][0].startswith("round 1, hub to node-0: predicted") or kind == "sent"
 
 
+def test_the_trace_has_what_was_planned_and_what_was_measured(by_peers: Finished) -> None:
+    events = json.loads((by_peers.job.folder / "trace.json").read_text())["traceEvents"]
+    lanes = [[one for one in events if one["pid"] == lane and one["ph"] == "X"] for lane in (0, 1)]
+    trained = [[one["args"]["round"] for one in lane if one["name"] == "train"] for lane in lanes]
+    assert trained[0] == trained[1] == [number for number in range(1, 6) for _ in range(3)]
+    measured_s = sum(one["dur"] for one in lanes[1] if one["name"] == "train") / 1e6
+    timelines = (entry["timeline"] for entry in by_peers.report["rounds"])
+    assert measured_s == pytest.approx(sum(visit["compute_s"] for visits in timelines for visit in visits))
+
+
 def test_a_run_farther_from_its_prediction_than_allowed_fails(by_server: Finished) -> None:
     deviations = by_server.report["deviations"]
     assert deviations["bytes"] == 0.0

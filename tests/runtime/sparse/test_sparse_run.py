@@ -208,6 +208,15 @@ def test_a_collective_left_out_or_of_another_size_fails_the_run(
     ]
 
 
+def test_the_trace_has_what_was_planned_and_what_was_measured(canonical: FinishedRun) -> None:
+    events = read_json(canonical.job.folder / "trace.json")["traceEvents"]
+    spans = [one for one in events if one["ph"] == "X"]
+    assert sum(one["name"] == "train" for one in spans) == 2 * 3 * PLAIN.rounds
+    assert sum(one["name"] == "aggregate" for one in spans) == 3 * PLAIN.rounds
+    members = sum(len(one.members) for one in canonical.job.phases[0].cost.collectives)
+    assert sum("collective" in one["args"] for one in spans) == members * PLAIN.rounds
+
+
 def test_a_run_farther_from_its_prediction_than_allowed_fails(canonical: FinishedRun) -> None:
     assert canonical.report["deviations"]["bytes"] == 0.0
     settings = replace(canonical.job.settings, tolerances={"bytes": 0.0, "memory": 0.0})

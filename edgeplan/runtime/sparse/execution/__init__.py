@@ -54,8 +54,8 @@ def run(
     settings
         Rounds, steps, way of the collectives.
     out
-        Folder for the job, the processes' logs, the trained parameters (``parameters.pt``) and the report
-        (``run.json``).
+        Folder for the job, the processes' logs, the trained parameters (``parameters.pt``), the report
+        (``run.json``) and a trace of plan and measurement (``trace.json``) for Perfetto.
     on_progress
         Called after each scored round.
 

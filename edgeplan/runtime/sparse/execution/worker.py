@@ -19,7 +19,10 @@ from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.probing import probe_links
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
+from edgeplan.runtime.sparse.execution.report.seen import Seen
+from edgeplan.runtime.sparse.execution.report.spans import trace_of
 from edgeplan.runtime.sparse.execution.rounds import calibrate, run_phase
+from edgeplan.runtime.trace import trace_path
 
 
 def main(arguments: list[str]) -> None:
@@ -47,6 +50,7 @@ def _take_part(device: DeviceProcess) -> None:
         ranks = range(len(device.job.names))
         events = [event for rank in ranks for event in read_json(events_path(folder, rank))]
         report = run_report(device.job, device.material.layers, events, torch_version=torch.__version__)
+        write_json(trace_path(folder), trace_of(device.job, device.job.phases[0], Seen(events)))
         write_json(report_path(folder), report)
 
 
