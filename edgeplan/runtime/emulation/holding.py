@@ -8,12 +8,9 @@ is measured, and depends on other load besides.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from edgeplan.runtime.emulation.pace import MACHINE, Held, Pace
 from edgeplan.runtime.emulation.quotas import ControlGroup
@@ -75,17 +72,6 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
         share = time_step(Held(group, share)).processor_s / wanted_s
     pace = Held(group, min(1.0, share))
     return Holding(pace, wanted_s, time_step(pace).wall_s)
-
-
-@contextmanager
-def on_trial(threads: int) -> Iterator[None]:
-    """Time work inside with so many threads, as the processes of a run have them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def slower_for(shares: Sequence[float]) -> float:

@@ -67,11 +67,6 @@ class ControlGroup:
         """Numbers of the processes in the group."""
         return [int(word) for word in (self.folder / "cgroup.procs").read_text().split()]
 
-    def throttled(self) -> tuple[int, int]:
-        """Return how many periods there were, and in how many the group was stopped."""
-        fields = dict(line.split() for line in (self.folder / "cpu.stat").read_text().splitlines())
-        return int(fields["nr_periods"]), int(fields["nr_throttled"])
-
     def remove(self) -> None:
         """End what is left in the group, and delete it."""
         until_s = time.monotonic() + _GONE_S

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgeplan.runtime.emulation.holding import on_trial, slower_for
+from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.profiling.trial import threads_limited
 from edgeplan.runtime.snake.device.calibration import slowdown_of
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
@@ -15,7 +16,7 @@ def slowed(job: Job) -> Job:
     """Settle the factor of a job whose settings leave it open, from a trial in this process."""
     if job.settings.emulation != KERNEL or job.settings.slower is not None:
         return job
-    with on_trial(job.settings.threads):
+    with threads_limited(job.settings.threads):
         full_step_s = NodeProcess.of(job, 0).time_full_step().processor_s
     slowdowns = (slowdown_of(job.problem, visit.node, full_step_s) for visit in job.visits)
     slower = slower_for([1 / min(slowdowns)])  # one node at a time trains

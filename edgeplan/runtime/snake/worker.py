@@ -15,6 +15,7 @@ import torch.distributed as dist
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
+from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
@@ -26,7 +27,6 @@ from edgeplan.runtime.snake.probing import probe_links
 from edgeplan.runtime.snake.records import (
     events_path,
     parameters_path,
-    read_json,
     report_path,
     write_json,
 )
@@ -102,10 +102,8 @@ def _keep_parameters(node: NodeProcess) -> None:
 def _report(node: NodeProcess, full_step: Spent) -> None:
     node.events.append({"event": "ended", "rank": node.rank, "process_peak_bytes": process_peak_bytes()})
     write_json(events_path(node.job.folder, node.rank), node.events)
-    dist.barrier()
-    if node.rank == 0:
-        ranks = range(node.job.world_size)
-        events = [event for rank in ranks for event in read_json(events_path(node.job.folder, rank))]
+    events = gathered(node.events, node.rank)
+    if events is not None:
         buffers = [name for name, _ in node.workload.module.named_buffers()]
         report = run_report(
             node.job, events, full_step=full_step, buffers=buffers, torch_version=torch.__version__

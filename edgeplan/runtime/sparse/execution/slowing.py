@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgeplan.models.sparse_update.plan_cost import device_cost
-from edgeplan.runtime.emulation.holding import on_trial, slower_for
+from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.profiling.trial import threads_limited
 from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.job import Job
@@ -20,7 +21,7 @@ def slowed(job: Job) -> Job:
     instance = job.problem.instance
     material = Material.of(job.workload, instance.training.batch_size)
     largest = largest_update(instance)
-    with on_trial(job.settings.threads):
+    with threads_limited(job.settings.threads):
         processor_s = time_steps(material, largest[0], calibration_batches(material, 0)).processor_s
     wanted_s = (device_cost(instance, rank, trained).step_s for rank, trained in enumerate(largest))
     slower = slower_for([processor_s / step_s for step_s in wanted_s])

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.records import events_path, read_json, report_path, write_json
+from edgeplan.runtime.processes.records import events_path, report_path, write_json
 from edgeplan.runtime.snake.device.memory import process_peak_bytes
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import Job
@@ -45,10 +45,8 @@ def _take_part(device: DeviceProcess) -> None:
     device.note("ended", process_peak_bytes=process_peak_bytes())
     folder = device.job.folder
     write_json(events_path(folder, device.rank), device.events)
-    dist.barrier()
-    if device.rank == 0:
-        ranks = range(len(device.job.names))
-        events = [event for rank in ranks for event in read_json(events_path(folder, rank))]
+    events = gathered(device.events, device.rank)
+    if events is not None:
         report = run_report(device.job, device.material.layers, events, torch_version=torch.__version__)
         write_json(trace_path(folder), trace_of(device.job, device.job.phases[0], Seen(events)))
         write_json(report_path(folder), report)
