@@ -32,12 +32,17 @@ _BROKEN = 7
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Show versions and extras, and solve a tiny instance with every solver and every MILP engine."""
+    """Show versions and extras, and solve a tiny instance with every solver and every MILP engine.
+
+    "emulation kernel" says whether edgeplan run can make nodes of its own here; where not, it waits instead.
+    """
     rows = [("python", platform.python_version(), "ok")]
     rows += [(package, version(package), "ok") for package in _CORE]
     rows += [
         _extra_row(_PACKAGE_OF_MODULE.get(module, module), extra) for module, extra in EXTRA_OF_MODULE.items()
     ]
+    if is_installed("torch"):
+        rows.append(_emulation_row())
     broken = False
     for name, solver, tiny in _solvers():
         *row, failed = _tried(name, solver, tiny)
@@ -101,6 +106,16 @@ def _tried(name: str, solver: Solver, tiny: Problem) -> tuple[str, str, str, boo
     if result.stop is Stop.ERROR or result.objective is None:
         return f"solver {name}", result.solver.version, f"{result.status}: {result.detail}", True
     return f"solver {name}", result.solver.version, f"{result.status}, objective {result.objective}", False
+
+
+def _emulation_row() -> tuple[str, str, str]:
+    """Whether nodes can be made here, as the making of one shows."""
+    from edgeplan.runtime.emulation.modes import KERNEL, chosen_mode
+
+    try:
+        return f"emulation {chosen_mode(KERNEL)}", "", "ok"
+    except EdgeplanError as error:
+        return f"emulation {KERNEL}", "", f"not here: {error}"
 
 
 def _extra_row(package: str, extra: str) -> tuple[str, str, str]:
