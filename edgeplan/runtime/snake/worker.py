@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
+from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.stopwatch import Spent
@@ -50,7 +50,8 @@ def _take_part(job: Job, rank: int) -> None:
     node = NodeProcess.of(job, rank)
     initial = flatten(node.workload.parameters(node.workload.layers))
     full_step = _calibrate(node)
-    probe_links(node)
+    if job.settings.emulation != NONE:
+        probe_links(node)
     _measure_memory(node)
     for round_number in range(1, job.settings.rounds + 1):
         serial_round(node, round_number)

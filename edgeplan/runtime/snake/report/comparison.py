@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgeplan.runtime.deviations import deviation_of, missed
+from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import full_step_flops
@@ -79,7 +80,7 @@ def run_report(
 def _emulation(job: Job, events: Events) -> JsonObject:
     """Return how nodes and links were imitated, and how exactly."""
     links = []
-    for source, target in job.hops:
+    for source, target in job.hops if job.settings.emulation != NONE else ():
         probed = events.get("probed", source=source, target=target)
         ends = {"source": job.node_of(source), "target": job.node_of(target)}
         links.append(ends | exactness(job.links.between(source, target), probed))

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> None:
 
 def _take_part(device: DeviceProcess) -> None:
     calibrate(device)
-    probe_links(device)
+    if device.job.settings.emulation != NONE:
+        probe_links(device)
     for phase in device.job.phases:
         run_phase(device, phase)
     device.note("ended", process_peak_bytes=process_peak_bytes())

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from edgeplan.runtime.deviations import missed
+from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.sparse.execution.device.calibration import flops_of
@@ -71,7 +72,7 @@ def _emulation(job: Job, seen: Seen) -> JsonObject:
     links = [
         {"source": job.names[source], "target": job.names[target]}
         | exactness(job.links.between(source, target), probed[source, target])
-        for source, target in job.hops
+        for source, target in (job.hops if job.settings.emulation != NONE else ())
     ]
     speeds = [speed_entry(job.names[event["rank"]], event) for event in seen.all("held")]
     return {"mode": job.settings.emulation, "slower": job.slower, "links": links, "speeds": speeds}
