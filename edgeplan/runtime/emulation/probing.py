@@ -9,7 +9,7 @@ from typing import Any
 
 from edgeplan.runtime.emulation.links import Shape
 
-REPEATS = 3
+_REPEATS = 3
 _LASTING_S = 0.2  # of a stream
 _LEAST_BYTES, _MOST_BYTES = 1 << 12, 1 << 25
 
@@ -34,8 +34,8 @@ def probe(transfer: Transfer, shape: Shape) -> dict[str, float]:
     {'latency_s': 0.5, 'bit_per_s': 8000000.0}
     """
     num_bytes = int(min(max(_LASTING_S * shape.bit_per_s / 8, _LEAST_BYTES), _MOST_BYTES)) // 4 * 4
-    latency_s = statistics.median(transfer(0) for _ in range(REPEATS))
-    lasted_s = statistics.median(transfer(num_bytes) for _ in range(REPEATS))
+    latency_s = statistics.median(transfer(0) for _ in range(_REPEATS))
+    lasted_s = statistics.median(transfer(num_bytes) for _ in range(_REPEATS))
     return {"latency_s": latency_s, "bit_per_s": 8 * num_bytes / max(lasted_s - latency_s, 1e-9)}
 
 

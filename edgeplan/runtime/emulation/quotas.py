@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeplan.errors import RunError
+from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.emulation.ownership import orphans
 
 ROOT = Path("/sys/fs/cgroup")
@@ -145,7 +145,17 @@ def take_down_orphans() -> list[str]:
     return left
 
 
-def own_group() -> ControlGroup | None:
-    """Return the control group that this process was put into; None if it was not."""
+def own_group() -> ControlGroup:
+    """Return the control group that this process was put into.
+
+    Raises
+    ------
+    UsageError
+        When it was not: somebody else than edgeplan started it.
+    """
     folder = os.environ.get(GROUP)
-    return None if folder is None else ControlGroup(Path(folder))
+    if folder is None:
+        raise UsageError(
+            "emulation kernel: only edgeplan run makes the nodes of a job; prepare it with emulation none"
+        )
+    return ControlGroup(Path(folder))

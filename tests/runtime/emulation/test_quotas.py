@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from kernel_emulation import require_kernel
 
-from edgeplan.errors import RunError
+from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.emulation import quotas
 from edgeplan.runtime.emulation.holding import held, slower_for
 from edgeplan.runtime.emulation.ownership import name_of
@@ -81,6 +81,12 @@ def test_what_is_left_in_a_group_ends_with_it() -> None:
         assert made.processes == [process.pid]
     assert process.wait() == -9
     assert not made.folder.exists()
+
+
+def test_a_process_that_edgeplan_did_not_start_has_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(quotas.GROUP, raising=False)
+    with pytest.raises(UsageError, match="prepare it with emulation none"):
+        quotas.own_group()
 
 
 @pytest.mark.parametrize("coldness", [1.0, 1.5])

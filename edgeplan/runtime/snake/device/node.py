@@ -116,7 +116,6 @@ class NodeProcess:
     def hold(self, full_step: Spent) -> None:
         """Find the quota with which the node has its speed."""
         group = own_group()
-        assert group is not None
         wanted_s = self.job.slower * self._slowdown(full_step.wall_s) * full_step.wall_s
         holding = held(
             group,

@@ -39,7 +39,7 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> I
             "stretched by one calibrated factor, so its time still tests equation (5)"
         )
     for visit in job.visits:
-        slowdown = slowdown_of(job.problem, visit.node, full_step.wall_s)
+        slowdown = job.slower * slowdown_of(job.problem, visit.node, full_step.wall_s)
         if 0.0 < slowdown < 1.0:
             yield (
                 f"{visit.node} is {1 / slowdown:.3g} times as fast as this machine and could not be "

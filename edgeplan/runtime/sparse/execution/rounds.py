@@ -9,6 +9,7 @@ import torch
 
 from edgeplan.models.sparse_update.plan_cost import device_cost
 from edgeplan.runtime.emulation.holding import held
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.processes.records import progress_path, write_json
 from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps, timed_step
@@ -30,8 +31,8 @@ def calibrate(device: DeviceProcess) -> None:
     device.meeting.wait()
     free = time_steps(device.material, largest, batches)
     device.note("calibrated", processor_s=free.processor_s)
-    group = own_group()
-    if group is not None:
+    if device.job.settings.emulation == KERNEL:
+        group = own_group()
         wanted_s = device.job.slower * device_cost(instance, device.rank, largest).step_s
         device.meeting.wait()
         holding = held(

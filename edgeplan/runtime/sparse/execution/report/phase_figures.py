@@ -57,7 +57,7 @@ class PhaseFigures:
             "devices": self.devices,
             "collectives": self.collectives,
             "rounds": self.rounds,
-            "totals": self._totals(),
+            "totals": self.totals,
         }
 
     @cached_property
@@ -82,13 +82,12 @@ class PhaseFigures:
             return deviation_of((one["predicted"][name], one["measured"][name]) for one in some)
 
         moved = ((entry["predicted_bytes_moved"], entry["bytes_moved"]) for entry in self.rounds)
-        totals = self._totals()
         return {
             "bytes": deviation_of(moved, max),
             "memory": over(self.devices, "memory_bytes"),
             "transfer": over(self.collectives, "seconds"),
             "compute": over(self.devices, "step_s"),
-            "round": deviation_of([(totals["predicted_round_s"], totals["measured_round_s"])]),
+            "round": deviation_of([(self.totals["predicted_round_s"], self.totals["measured_round_s"])]),
         }
 
     def failures(self) -> Iterator[str]:
@@ -205,7 +204,9 @@ class PhaseFigures:
         )
         return run == expected
 
-    def _totals(self) -> JsonObject:
+    @cached_property
+    def totals(self) -> JsonObject:
+        """Figures of a round, and what was reached in the end."""
         cost, rounds, last = self.phase.cost, self.rounds, self.rounds[-1]
         executed = {
             index
