@@ -1,6 +1,6 @@
-"""Networks of our own: VGG-11 for CIFAR-10 and two small relatives for the 8x8 digits.
+"""Networks of our own: VGG-11 for CIFAR-10, two small relatives for the 8x8 digits, a Transformer for text.
 
-Both are plain ``nn.Sequential`` chains, so a run of their modules is itself a network, and a stage of a plan
+All are plain ``nn.Sequential`` chains, so a run of their modules is itself a network, and a stage of a plan
 can be cut out by name. One layer is a module with parameters and the parameterless ones after it:
 ``features.0`` stands for the convolution, its ReLU and the pooling that follows.
 """
@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgeplan.runtime.text import VOCABULARY
 
 POOL = 0
 """Stands among channel counts for a 2x2 maximum pooling."""
@@ -18,6 +22,8 @@ POOL = 0
 VGG11 = (64, POOL, 128, POOL, 256, 256, POOL, 512, 512, POOL, 512, 512, POOL)
 SMALL_VGG = (32, 64, POOL, 64, 64, POOL)
 DIGITS_VGG = (32, 32, POOL, 64, 64, POOL, 64, 64, 64)
+CHARACTERS = 64
+"""Of a sample of the language model."""
 
 
 def vgg11(num_classes: int = 10, in_channels: int = 3) -> nn.Sequential:
@@ -100,3 +106,113 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         assert module.bias is not None
         nn.init.zeros_(module.bias)
+
+
+class CharacterEmbedding(nn.Module):
+    """Characters and their places as vectors.
+
+    Parameters
+    ----------
+    width
+        Of a vector.
+    length
+        Most characters of a sample.
+    """
+
+    def __init__(self, width: int, length: int) -> None:
+        super().__init__()
+        self.characters = nn.Embedding(VOCABULARY, width)
+        self.places = nn.Embedding(length, width)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Turn codes of shape (samples, characters) into vectors."""
+        places = torch.arange(codes.shape[1], device=codes.device)
+        embedded: Tensor = self.characters(codes) + self.places(places)
+        return embedded
+
+
+class CausalBlock(nn.Module):
+    """A Transformer's block, normalised before its parts, that sees what stands before.
+
+    Parameters
+    ----------
+    width
+        Of a vector.
+    heads
+        Of the attention; must divide `width`.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.joined = nn.Linear(width, width)
+        self.feed_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map vectors of shape (samples, characters, width)."""
+        hidden = hidden + self._attended(self.attention_norm(hidden))
+        fed: Tensor = hidden + self.feed(self.feed_norm(hidden))
+        return fed
+
+    def _attended(self, hidden: Tensor) -> Tensor:
+        by_head = self.query_key_value(hidden).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = by_head.unbind()
+        seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        attended: Tensor = self.joined(seen.transpose(1, 2).flatten(-2))
+        return attended
+
+
+class CharacterHead(nn.Module):
+    """Scores of the next character.
+
+    Parameters
+    ----------
+    width
+        Of a vector.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.scores = nn.Linear(width, VOCABULARY)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Map vectors to scores of shape (samples, characters, vocabulary)."""
+        scores: Tensor = self.scores(self.norm(hidden))
+        return scores
+
+
+def char_transformer(
+    width: int = 64, blocks: int = 4, heads: int = 4, length: int = CHARACTERS
+) -> nn.Sequential:
+    """A language model of characters: embedding, causal blocks, head.
+
+    Parameters
+    ----------
+    width
+        Of a vector.
+    blocks
+        Number of blocks.
+    heads
+        Of each block's attention.
+    length
+        Most characters of a sample.
+
+    Examples
+    --------
+    >>> network = char_transformer()
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    220672
+    >>> network(torch.zeros(2, 10, dtype=torch.int64)).shape
+    torch.Size([2, 10, 128])
+    """
+    return nn.Sequential(
+        OrderedDict(
+            embedding=CharacterEmbedding(width, length),
+            blocks=nn.Sequential(*(CausalBlock(width, heads) for _ in range(blocks))),
+            head=CharacterHead(width),
+        )
+    )

@@ -15,6 +15,7 @@ PARAMETERS = {
     "vgg11": 9_225_610,
     "small-vgg": 95_242,
     "digits-vgg": 178_346,
+    "char-transformer": 220_672,
     # torchvision's mobilenet_v2 with 1000 classes
     "mobilenetv2": 3_504_872,
     # bert-base-uncased with its masked-language-model head, decoder tied
@@ -28,7 +29,7 @@ PARAMETERS = {
 
 @cache
 def section(name: str) -> dict[str, Any]:
-    if name not in ("vgg11", "small-vgg", "digits-vgg"):
+    if name not in ("vgg11", "small-vgg", "digits-vgg", "char-transformer"):
         pytest.importorskip("transformers")
     return profile(name)
 
