@@ -30,7 +30,7 @@ fix: $(STAMP)  ## format and repair what ruff can
 	$(BIN)/ruff check --fix .
 
 test-large: $(STAMP)  ## the large tier, by hand: thousands of random instances and documents
-	EDGEPLAN_TIER=large $(BIN)/pytest -n 2 --dist loadfile tests/models tests/solvers
+	EDGEPLAN_TIER=large $(BIN)/pytest -n 2 --dist loadfile tests/models tests/solvers tests/runtime/snake/test_snake_recovery.py
 
 bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.planners
@@ -42,6 +42,7 @@ bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.sparse_solving
 	$(BIN)/python -m benchmarks.sparse_rivals
 	$(BIN)/python -m benchmarks.sparse_executed
+	$(BIN)/python -m benchmarks.failures
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache

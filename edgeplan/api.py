@@ -23,6 +23,8 @@ from edgeplan.solvers.limits import SolveLimits, check_options
 from edgeplan.solvers.registry import AUTO, solver_named
 from edgeplan.solvers.search import OnIncumbent, OnStep
 
+_REPLAN_LIMIT_S, _REPLAN_GAP = 60.0, 0.01
+
 
 def solve(
     problem: Problem,
@@ -247,7 +249,8 @@ def run(
         which `load` drops.
     settings
         Fields of `edgeplan.runtime.snake.RunSettings`, or of
-        `edgeplan.runtime.sparse.execution.RunSettings`.
+        `edgeplan.runtime.sparse.execution.RunSettings`. Where a node is lost, layer_assignment is planned
+        anew for the nodes left, and the run goes on.
 
     Returns
     -------
@@ -272,4 +275,26 @@ def run(
     from edgeplan.runtime.snake import RunSettings
     from edgeplan.runtime.snake import run as run_plan
 
-    return run_plan(assignment, plan, RunSettings(**settings), out=out)
+    return run_plan(assignment, plan, RunSettings(**settings), out=out, planner=replanned)
+
+
+def replanned(problem: LayerAssignment, old_plan: AssignmentPlan) -> AssignmentPlan | None:
+    """Return a plan for a run that goes on with other nodes; None where there is none.
+
+    Parameters
+    ----------
+    problem
+        The instance with the nodes left.
+    old_plan
+        The plan until now.
+
+    Examples
+    --------
+    >>> from edgeplan.models.layer_assignment import Plan
+    >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    >>> stages = [{"node": "gone", "layers": ["conv"]}, {"node": "slow", "layers": ["head"]}]
+    >>> [stage.node for stage in replanned(two_layers_two_nodes(), Plan(stages=stages)).stages]
+    ['fast']
+    """
+    result = replan(problem, old_plan, time_limit_s=_REPLAN_LIMIT_S, gap=_REPLAN_GAP)
+    return None if result.plan is None else problem.plan_from_document(result.plan)

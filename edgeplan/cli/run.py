@@ -5,14 +5,15 @@ from __future__ import annotations
 import json as plain_json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import RenderableType
 
-from edgeplan.cli.console import stderr
+from edgeplan.api import replanned
+from edgeplan.cli.console import stderr, stdout
 from edgeplan.cli.files import STANDARD, read_plan, write_json
-from edgeplan.cli.options import ResultPath, given, refuse
+from edgeplan.cli.options import given, refuse
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.models.document import parse
@@ -21,9 +22,10 @@ from edgeplan.models.problem import Problem
 from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.runtime.deviations import tolerances_of
+from edgeplan.runtime.processes.rehearsal import faults_of
 
 _MISSED = 6
-_OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate")
+_OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate", "spares", "patience_s", "faults")
 _OF_UPDATES = ("local_steps", "collectives")
 
 Progress = Callable[[dict[str, Any]], None]
@@ -104,10 +106,55 @@ Tolerances = Annotated[
     ),
 ]
 
+Spares = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="layer_assignment: idle nodes, the fastest, that hold images too and can take the place of a "
+        "node that is lost; 0 by default.",
+    ),
+]
+Patience = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        help="layer_assignment: seconds without a heartbeat after which a node is taken for lost; 10 by "
+        "default.",
+    ),
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar="NODE:ROUND:PHASE:KIND",
+        help="layer_assignment: rehearse a failure, such as pi-1:2:compute:kill. Phases: start-up, receive, "
+        "compute, checkpoint, send; kinds: kill, hang, and with emulation kernel unlink. May be repeated.",
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Go on with the run of layer_assignment in this folder that was ended before its end; without "
+        "INSTANCE and RESULT.",
+    ),
+]
+
+
+Prepare = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST",
+        help="Start nothing: write the job into OUT and print the torchrun command of each node, whose first "
+        "one's machine the others reach as HOST. OUT must be at the same path on all of them.",
+    ),
+]
+
 
 def run(
-    instance: Annotated[Path, typer.Argument(help="Instance JSON.")],
-    result: ResultPath,
+    instance: Annotated[Path | None, typer.Argument(help="Instance JSON.")] = None,
+    result: Annotated[Path | None, typer.Argument(help="Result JSON, or any plan.")] = None,
+    resume: Resume = None,
     out: Annotated[Path, typer.Option(help="Folder for the run's files.")] = Path("run"),
     rounds: Rounds = None,
     seed: Seed = 0,
@@ -124,6 +171,10 @@ def run(
     local_steps: LocalSteps = None,
     collectives: Collectives = None,
     tolerances: Tolerances = None,
+    spares: Spares = None,
+    patience: Patience = None,
+    fault: Faults = None,
+    prepare: Prepare = None,
 ) -> None:
     """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
@@ -131,11 +182,22 @@ def run(
     shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
     averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json,
     plan and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
+    A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
+    planned anew for the nodes left, and goes on from the last finished visit. --resume goes on with a run
+    that was killed itself.
     Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted, or a figure is
     farther from its prediction than --assert allows.
 
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
+    if resume is not None:
+        if instance is not None:
+            raise UsageError(
+                "--resume: the folder knows its instance and plan; leave INSTANCE and RESULT out"
+            )
+        _end(*_resumed(resume), json=json)
+    if instance is None or result is None:
+        raise UsageError("edgeplan run: needs INSTANCE and RESULT, or --resume DIR")
     problem, notes = _read_instance(instance)
     settings = {"seed": seed, "emulation": emulation, "threads": threads} | given(
         slower=slower,
@@ -148,17 +210,56 @@ def run(
         learning_rate=learning_rate,
         local_steps=local_steps,
         collectives=collectives,
+        spares=spares,
+        patience_s=patience,
+        faults=faults_of(fault) if fault else None,
     )
+    if prepare is not None:
+        _prepare(problem, notes, result, settings, out, prepare)
     if isinstance(problem, SparseUpdate):
         report, table = _run_updates(problem, notes, result, settings, out)
     else:
         assignment = as_layer_assignment(problem, "run")
         report, table = _run_assignment(assignment, result, settings, out)
+    _end(report, table, json=json)
+
+
+def _end(report: dict[str, Any], table: RenderableType, *, json: bool) -> NoReturn:
     if json:
         write_json(report, STANDARD)
     else:
         stderr.print(table)
     raise typer.Exit(0 if report["passed"] else _MISSED)
+
+
+def _prepare(
+    problem: Problem, notes: dict[str, Any], result: Path, settings: dict[str, Any], out: Path, host: str
+) -> NoReturn:
+    """Write the job, and say how each node's process is started."""
+    require("torch", purpose="edgeplan run")
+    from edgeplan.runtime.emulation.modes import AUTO, KERNEL, NONE
+    from edgeplan.runtime.processes.launching import torchrun_commands
+
+    if settings["emulation"] == KERNEL:
+        raise UsageError("--prepare: --emulation kernel makes nodes on this machine; use none or process")
+    if settings["emulation"] == AUTO:
+        settings |= {"emulation": NONE}
+    if isinstance(problem, SparseUpdate):
+        from edgeplan.runtime.sparse import execution
+
+        updates = read_plan(result, problem)
+        assert isinstance(updates, SparsePlan)
+        crew = execution.prepare(problem, updates, notes, execution.RunSettings(**settings), out=out).crew
+    else:
+        from edgeplan.runtime import snake
+
+        assignment = as_layer_assignment(problem, "run")
+        plan = read_plan(result, assignment)
+        assert isinstance(plan, Plan)
+        crew = snake.prepare(assignment, plan, snake.RunSettings(**settings), out=out).crew
+    for name, command in torchrun_commands(crew, host):
+        stdout.print(f"# {name}\n{command}", soft_wrap=True, highlight=False, markup=False)
+    raise typer.Exit
 
 
 def _read_instance(path: Path) -> tuple[Problem, dict[str, Any]]:
@@ -187,7 +288,23 @@ def _run_assignment(
     from edgeplan.runtime.snake import RunSettings, render
     from edgeplan.runtime.snake import run as run_plan
 
-    report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
+    report = run_plan(
+        problem,
+        plan,
+        RunSettings(**settings),
+        out=out,
+        planner=replanned,
+        on_progress=_progress(),
+        on_incident=_say_incident,
+    )
+    return report, render(report)
+
+
+def _resumed(folder: Path) -> tuple[dict[str, Any], RenderableType]:
+    require("torch", purpose="edgeplan run")
+    from edgeplan.runtime.snake import render, resume
+
+    report = resume(folder, planner=replanned, on_progress=_progress(), on_incident=_say_incident)
     return report, render(report)
 
 
@@ -213,3 +330,7 @@ def _say(scored: dict[str, Any]) -> None:
     loss = "no number" if scored["loss"] is None else f"{scored['loss']:.4g}"
     accuracy = f"accuracy {100 * scored['accuracy']:.1f} %"
     stderr.print(f"[dim]{scored['phase']}, round {scored['round']}: loss {loss}, {accuracy}[/dim]")
+
+
+def _say_incident(message: str) -> None:
+    stderr.print(f"[yellow]{message}[/yellow]")

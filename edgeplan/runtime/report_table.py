@@ -57,9 +57,9 @@ def figure(value: float | None, style: str) -> str:
     return "" if value is None else format(value, style)
 
 
-def pair(predicted: float, measured: float) -> str:
-    """Write two figures that need not be equal."""
-    return f"{predicted:.4g} / {measured:.4g}"
+def pair(predicted: float | None, measured: float | None) -> str:
+    """Write two figures that need not be equal; one that is not known is a dash."""
+    return " / ".join("-" if one is None else format(one, ".4g") for one in (predicted, measured))
 
 
 def equal_bytes(predicted: int, measured: int | None) -> Text:

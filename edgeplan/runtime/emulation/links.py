@@ -98,6 +98,21 @@ class Links:
             {pair: Shape(times * one.latency_s, one.bit_per_s / times) for pair, one in self.pairs.items()},
         )
 
+    def with_watch(self) -> Links:
+        """Return the links with one more node, the supervisor, that is limited by the others alone.
+
+        Examples
+        --------
+        >>> Links.shared(0.5, 8e6, 2).with_watch().between(0, 2)
+        Shape(latency_s=0.25, bit_per_s=8000000.0)
+        """
+        return Links(
+            (*self.uplink_bit_per_s, math.inf),
+            (*self.downlink_bit_per_s, math.inf),
+            (*self.latency_s, 0.0),
+            self.pairs,
+        )
+
     @property
     def num_nodes(self) -> int:
         """Number of nodes."""

@@ -36,7 +36,7 @@ class EmulatedNetwork:
     Parameters
     ----------
     hub
-        Namespace of the supervisor's store.
+        Namespace of the supervisor's store, and of its ear for heartbeats.
     nodes
         Namespaces of the nodes.
     """
@@ -48,6 +48,16 @@ class EmulatedNetwork:
     def host(self) -> str:
         """Address of the hub, to the nodes."""
         return "10.254.0.1"
+
+    @property
+    def watch(self) -> str:
+        """Address of the hub on the shaped network, after all nodes."""
+        return self.address(len(self.nodes))
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Namespaces on the shaped network."""
+        return (*self.nodes, self.hub)
 
     def address(self, node: int) -> str:
         """Address of a node on the shaped network."""
@@ -97,7 +107,7 @@ def _join_to_hub(network: EmulatedNetwork) -> None:
 def _switched(network: EmulatedNetwork, links: Links, folder: Path) -> Iterator[None]:
     """Run the switch."""
     spec = folder / "switch.json"
-    write_json(spec, {"namespaces": network.nodes, "links": links.to_document()})
+    write_json(spec, {"namespaces": network.joined, "links": links.with_watch().to_document()})
     switch = subprocess.Popen(
         [sys.executable, "-m", "edgeplan.runtime.emulation.switch", str(spec)],
         stdin=subprocess.PIPE,
@@ -121,7 +131,7 @@ def _switched(network: EmulatedNetwork, links: Links, folder: Path) -> Iterator[
 
 
 def _join_to_each_other(network: EmulatedNetwork) -> None:
-    for node, name in enumerate(network.nodes):
+    for node, name in enumerate(network.joined):
         address = network.address(node)
         own = [
             f"link set {DEVICE} address {mac_of(node)} txqueuelen 10000 up",
@@ -131,7 +141,7 @@ def _join_to_each_other(network: EmulatedNetwork) -> None:
         ]
         own += [
             f"neigh add {network.address(other)} lladdr {mac_of(other)} dev {DEVICE} nud permanent"
-            for other in range(len(network.nodes))
+            for other in range(len(network.joined))
             if other != node
         ]
         run_command("ip", "netns", "exec", name, "sysctl", "-q", "-w", *_SETTINGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,16 @@ class EmulatedPlace(Place):
     def make_store(self) -> TCPStore:
         """Open the rendezvous store in this process, but on the nodes' network."""
         return inside(self._network.hub, super().make_store)
+
+    def make_ear(self) -> socket.socket:
+        """Open the socket of the heartbeats on the shaped network, where a lost link is heard."""
+
+        def make() -> socket.socket:
+            ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            ear.bind((self._network.watch, 0))
+            return ear
+
+        return inside(self._network.hub, make)
 
     def command(self, rank: int, module: str, *arguments: str) -> list[str]:
         """Return the command by which a rank's process runs a module on its node."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import torch
 import torch.distributed as dist
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.processes.clock import align_clocks
+from edgeplan.runtime.processes.exchange import LEFT, PeerLostError
 from edgeplan.runtime.processes.records import failure_path, write_json
 
 SUPERVISED = "EDGEPLAN_SUPERVISED"
@@ -45,8 +48,19 @@ def taking_part(folder: Path, *, world_size: int, threads: int, timeout_s: float
     rank = int(os.environ["RANK"])
     if os.environ.get(SUPERVISED):
         _end_with_supervisor()
-    with _failure_noted(folder, rank), _process_group(world_size, threads, timeout_s):
+    with _leaving(), _failure_noted(folder, rank), _process_group(world_size, threads, timeout_s):
+        align_clocks(rank)
         yield rank
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """End quietly where another process is gone."""
+    try:
+        yield
+    except PeerLostError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(LEFT) from None
 
 
 def _end_with_supervisor() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -16,6 +17,12 @@ class Place:
     def make_store(self) -> TCPStore:
         """Open the rendezvous store in this process, which outlives any of the others."""
         return TCPStore(self.host, 0, is_master=True, wait_for_workers=False)
+
+    def make_ear(self) -> socket.socket:
+        """Open the socket on which the processes' heartbeats arrive."""
+        ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        ear.bind((self.host, 0))
+        return ear
 
     def command(self, rank: int, module: str, *arguments: str) -> list[str]:
         """Return the command by which a rank's process runs a module."""

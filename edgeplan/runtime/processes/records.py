@@ -28,6 +28,16 @@ def events_path(folder: Path, rank: int) -> Path:
     return folder / f"events-{rank}.json"
 
 
+def journal_path(folder: Path, seat: int) -> Path:
+    """Where a node writes its events down as they happen, a line each."""
+    return folder / f"events-{seat}.jsonl"
+
+
+def state_path(folder: Path, seat: int) -> Path:
+    """Where a node keeps what it would go on from."""
+    return folder / f"state-{seat}.npz"
+
+
 def failure_path(folder: Path, rank: int) -> Path:
     """Where a process that fails leaves the moment of its failure."""
     return folder / f"failure-{rank}.json"
@@ -54,5 +64,7 @@ def forget_earlier_run(folder: Path, world_size: int) -> None:
     for rank in range(world_size):
         events_path(folder, rank).unlink(missing_ok=True)
         failure_path(folder, rank).unlink(missing_ok=True)
+    for kept in (*folder.glob("events-*.jsonl"), *folder.glob("state-*.npz")):
+        kept.unlink()
     progress_path(folder).unlink(missing_ok=True)
     report_path(folder).unlink(missing_ok=True)

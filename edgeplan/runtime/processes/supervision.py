@@ -2,6 +2,9 @@
 
 The rendezvous store lives here, so that it survives any of the processes. Each process watches its standard
 input, which closes with the supervisor: even a killed supervisor leaves no process behind.
+
+A process is lost when a signal has killed it, or when its heart is silent; a silent one is killed. Where the
+run can go on without it, the others work until they need it and leave; it goes on from what they have kept.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgeplan.errors import RunError
+from edgeplan.runtime.processes.exchange import LEFT
+from edgeplan.runtime.processes.heartbeat import HEARTBEAT, Listener
 from edgeplan.runtime.processes.joining import SUPERVISED
 from edgeplan.runtime.processes.places import Place
 from edgeplan.runtime.processes.records import failure_path, log_path, progress_path, read_json, report_path
@@ -43,17 +48,47 @@ class Crew:
         Whom each rank stands for, as told where it fails.
     threads
         Threads of one process.
+    goes_on
+        Whether the run can go on without some of them.
+    patience_s
+        Longest silence of a process that is there, in seconds.
     """
 
     program: str
     job: Path
     names: tuple[str, ...]
     threads: int
+    goes_on: bool = False
+    patience_s: float = 10.0
 
     @property
     def folder(self) -> Path:
         """Where the files of the run are."""
         return self.job.parent
+
+
+@dataclass(frozen=True)
+class Lost:
+    """How a process was lost, and what it did when it was last heard."""
+
+    how: str
+    doing: str
+
+
+class NodesLostError(RunError):
+    """Processes were lost; the run may go on without them.
+
+    Parameters
+    ----------
+    message
+        Whom, and their last words.
+    lost
+        How each of the lost ranks was.
+    """
+
+    def __init__(self, message: str, lost: dict[int, Lost]) -> None:
+        self.lost = lost
+        super().__init__(message)
 
 
 def supervise(crew: Crew, on_progress: Progress | None = None, place: Place | None = None) -> dict[str, Any]:
@@ -70,23 +105,28 @@ def supervise(crew: Crew, on_progress: Progress | None = None, place: Place | No
 
     Raises
     ------
+    NodesLostError
+        When a process was killed or fell silent; the others are ended first.
     RunError
         When a process failed; the others are ended first.
     """
     place = place or Place()
     store = place.make_store()
-    with _started(crew, place, store.port) as processes:
-        _watch(crew, processes, on_progress)
+    with (
+        closing(Listener(place.make_ear(), len(crew.names), crew.patience_s)) as listener,
+        _started(crew, place, store.port, listener) as processes,
+    ):
+        _Watch(crew, processes, listener).to_the_end(on_progress)
     report: dict[str, Any] = read_json(report_path(crew.folder))
     return report
 
 
 @contextmanager
-def _started(crew: Crew, place: Place, port: int) -> Iterator[list[Process]]:
+def _started(crew: Crew, place: Place, port: int, listener: Listener) -> Iterator[list[Process]]:
     processes: list[Process] = []
     try:
         for rank in range(len(crew.names)):
-            processes.append(_start(crew, place, rank, port))  # noqa: PERF401 - those started so far must be known
+            processes.append(_start(crew, place, rank, port, listener))  # noqa: PERF401 - those started must be known
         yield processes
     finally:
         for process in processes:
@@ -97,11 +137,13 @@ def _started(crew: Crew, place: Place, port: int) -> Iterator[list[Process]]:
             process.stdin.close()
 
 
-def _start(crew: Crew, place: Place, rank: int, port: int) -> Process:
+def _start(crew: Crew, place: Place, rank: int, port: int, listener: Listener) -> Process:
     with log_path(crew.folder, rank).open("wb") as log:
         return subprocess.Popen(
             place.command(rank, crew.program, str(crew.job)),
-            env=_environment(crew, rank, port) | {"MASTER_ADDR": place.host} | place.environment(rank),
+            env=_environment(crew, rank, port)
+            | {"MASTER_ADDR": place.host, HEARTBEAT: listener.address}
+            | place.environment(rank),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -122,16 +164,70 @@ def _environment(crew: Crew, rank: int, port: int) -> dict[str, str]:
     }
 
 
-def _watch(crew: Crew, processes: list[Process], on_progress: Progress | None) -> None:
-    told: dict[str, Any] | None = None
-    while True:
-        running = [process for process in processes if process.poll() is None]
-        told = _tell(crew, told, on_progress)
-        if any(process.returncode for process in processes):
-            raise _failure(crew, processes)
-        if not running:
-            return
-        time.sleep(POLL_S)
+@dataclass
+class _Watch:
+    """Watches processes until all have ended."""
+
+    crew: Crew
+    processes: list[Process]
+    listener: Listener
+    lost: dict[int, Lost] = field(default_factory=dict)
+
+    def to_the_end(self, on_progress: Progress | None) -> None:
+        told: dict[str, Any] | None = None
+        while True:
+            running = self._look()
+            told = _tell(self.crew, told, on_progress)
+            if self._must_end():
+                self._settle()
+                raise self._failure()
+            if not running:
+                return
+            time.sleep(POLL_S)
+
+    def _look(self) -> bool:
+        """Find out who is gone; say whether any process runs."""
+        self.listener.listen()
+        for rank, process in enumerate(self.processes):
+            if process.poll() is None and self.listener.is_silent(rank):
+                process.kill()
+                process.wait()
+                self._lose(rank, f"was silent for {self.crew.patience_s:g} s")
+            elif (process.returncode or 0) < 0:
+                self._lose(rank, f"was killed by signal {-process.returncode}")
+        return any(process.returncode is None for process in self.processes)
+
+    def _lose(self, rank: int, how: str) -> None:
+        self.lost.setdefault(rank, Lost(how, self.listener.doing[rank]))
+        self.listener.lost.add(rank)
+
+    def _must_end(self) -> bool:
+        """Say whether something failed that the processes cannot settle among themselves."""
+        codes = {process.returncode for process in self.processes}
+        may_leave = self.crew.goes_on and self.listener.all_begun
+        if any(code and code > 0 and not (may_leave and code == LEFT) for code in codes):
+            return True
+        return bool(self.lost or LEFT in codes) and not (may_leave and None in codes)
+
+    def _settle(self) -> None:
+        """Let those who follow from the cause show themselves."""
+        deadline_s = time.monotonic() + GRACE_S
+        while self._look() and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+
+    def _failure(self) -> RunError:
+        """Name the process that failed first; the others only lost it."""
+        if self.lost:
+            first = min(self.lost)
+            return NodesLostError(self._told(first, self.lost[first].how), self.lost)
+        failed = [rank for rank, process in enumerate(self.processes) if process.returncode]
+        first = min(failed, key=lambda rank: _moment_s(self.crew, rank))
+        return RunError(self._told(first, f"ended with exit code {self.processes[first].returncode}"))
+
+    def _told(self, rank: int, how: str) -> str:
+        log = log_path(self.crew.folder, rank).read_text(encoding="utf-8", errors="replace").strip()
+        last_words = "\n".join(log.splitlines()[-LAST_LINES:])
+        return f"{self.crew.names[rank]} (rank {rank}) {how}:\n{last_words}".rstrip(":\n")
 
 
 def _tell(crew: Crew, told: dict[str, Any] | None, on_progress: Progress | None) -> dict[str, Any] | None:
@@ -144,21 +240,7 @@ def _tell(crew: Crew, told: dict[str, Any] | None, on_progress: Progress | None)
     return progress
 
 
-def _failure(crew: Crew, processes: list[Process]) -> RunError:
-    """Name the process that failed first; the others only lost it."""
-    deadline_s = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline_s and any(process.poll() is None for process in processes):
-        time.sleep(POLL_S)
-    failed = [rank for rank, process in enumerate(processes) if process.returncode]
-    first = min(failed, key=lambda rank: _moment_s(crew, rank))
-    code = processes[first].returncode
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    log = log_path(crew.folder, first).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    last_words = "\n".join(log[-LAST_LINES:])
-    return RunError(f"{crew.names[first]} (rank {first}) {how}:\n{last_words}".rstrip(":\n"))
-
-
 def _moment_s(crew: Crew, rank: int) -> float:
-    """When a process noted its failure; one that could not was killed, and comes first."""
+    """When a process noted its failure; one that could not comes first."""
     path = failure_path(crew.folder, rank)
     return float(read_json(path)["moment_s"]) if path.is_file() else 0.0

@@ -16,11 +16,15 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 
 require("torch", purpose="edgeplan run")
 
-from edgeplan.runtime.emulation.modes import placed  # noqa: E402
+from edgeplan.runtime.processes.locking import alone_in  # noqa: E402
 from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
 from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 from edgeplan.runtime.snake.job import Job as Job  # noqa: E402
 from edgeplan.runtime.snake.job import prepare as prepare  # noqa: E402
+from edgeplan.runtime.snake.job import resumable  # noqa: E402
+from edgeplan.runtime.snake.recovery import Planner as Planner  # noqa: E402
+from edgeplan.runtime.snake.recovery import Tell as Tell  # noqa: E402
+from edgeplan.runtime.snake.recovery import carry_through as carry_through  # noqa: E402
 from edgeplan.runtime.snake.report.table import render as render  # noqa: E402
 from edgeplan.runtime.snake.settings import RunSettings as RunSettings  # noqa: E402
 from edgeplan.runtime.snake.slowing import slowed  # noqa: E402
@@ -32,7 +36,9 @@ def run(
     settings: RunSettings,
     *,
     out: Path,
+    planner: Planner | None = None,
     on_progress: Progress | None = None,
+    on_incident: Tell | None = None,
 ) -> dict[str, Any]:
     """Run a plan and compare it with its prediction.
 
@@ -47,8 +53,12 @@ def run(
     out
         Folder for the job, the shards, the processes' logs, the trained parameters (``parameters.npy``), the
         report (``run.json``) and a trace of plan and measurement (``trace.json``) for Perfetto.
+    planner
+        Plans anew when a node was lost; None: the run ends then.
     on_progress
         Called after each scored round.
+    on_incident
+        Called with what befell a node and how the run goes on, in words.
 
     Returns
     -------
@@ -62,6 +72,34 @@ def run(
     RunError
         When a process failed.
     """
-    job = slowed(prepare(problem, plan, settings, out=out))
-    with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-        return supervise(job.crew, on_progress, place)
+    with alone_in(out):
+        job = slowed(prepare(problem, plan, settings, out=out))
+        return carry_through(job, planner, on_progress, on_incident)
+
+
+def resume(
+    out: Path,
+    *,
+    planner: Planner | None = None,
+    on_progress: Progress | None = None,
+    on_incident: Tell | None = None,
+) -> dict[str, Any]:
+    """Go on with a run that was ended, from what its nodes have kept.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    planner, on_progress, on_incident
+        As for `run`.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds no run, or one that has come to its end.
+    RunError
+        When a process failed.
+    """
+    job = resumable(out)
+    with alone_in(out):
+        return carry_through(job, planner, on_progress, on_incident)

@@ -8,7 +8,6 @@ the server beside its own part; what it would send itself is counted as if the s
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from edgeplan.runtime.snake.device.link import receive, send
@@ -18,7 +17,7 @@ from edgeplan.runtime.snake.device.workload import assign, flatten
 
 def federated_round(node: NodeProcess, round_number: int) -> None:
     """Play this process's part in one round; the averaging process scores the result."""
-    dist.barrier()
+    node.meet()
     averager = 0 if node.job.server_rank is None else node.job.server_rank
     if node.rank == averager:
         _average(node, round_number)

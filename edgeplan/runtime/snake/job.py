@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
-from edgeplan.runtime.processes.records import forget_earlier_run
+from edgeplan.runtime.processes.records import forget_earlier_run, report_path
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.snake import itinerary, validation
+from edgeplan.runtime.snake.course import Leg, Position
 from edgeplan.runtime.snake.data.images import Images, read_images
 from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
 from edgeplan.runtime.snake.device.workload import Workload
@@ -34,30 +37,67 @@ class Job:
 
     Parameters
     ----------
-    problem, plan, settings
+    problem, settings
         What is run, and how.
+    legs
+        The course of the run; the last leg's plan is followed now.
     folder
         Holds the job, the shards, and later the report.
     white
         Largest value of a pixel in the shards.
     upscaled_to
         Channels, height and width that images are brought to; None keeps them.
+    holders
+        Nodes that hold images: those of the first plan in visiting order, then the spare ones. A node's place
+        among them, its seat, is the same in every leg.
     label_counts
-        For each stage its training images by label.
+        For each of them its training images by label.
+    away
+        Nodes that were lost.
+    giver
+        Node without a stage that has the newest parameters, at the beginning of the last leg.
+    incidents
+        What happened to nodes so far, for the report.
     """
 
     problem: LayerAssignment
-    plan: Plan
+    legs: tuple[Leg, ...]
     settings: RunSettings
     folder: Path
     white: int
     upscaled_to: tuple[int, ...] | None
+    holders: tuple[str, ...]
     label_counts: tuple[tuple[int, ...], ...]
+    away: tuple[str, ...] = ()
+    giver: str | None = None
+    incidents: tuple[dict[str, Any], ...] = ()
 
     @property
     def path(self) -> Path:
         """Where the job file stands."""
         return self.folder / JOB_FILE
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is followed now."""
+        return self.legs[-1].plan
+
+    def in_round(self, number: int) -> Job:
+        """Return the job with the plan by which a round ended."""
+        return replace(self, legs=tuple(leg for leg in self.legs if leg.first.round <= number), giver=None)
+
+    def is_interrupted(self, number: int) -> bool:
+        """Say whether a plan was given up within a round."""
+        return any(leg.first.round == number and leg.first.stage > 0 for leg in self.legs) or any(
+            leg.end is not None and leg.end.round == number and leg.end.stage > 0 for leg in self.legs
+        )
+
+    def resumed_at(self, position: Position) -> Job:
+        """Return the job with a leg that begins at a position, where the last one did not."""
+        last = self.legs[-1]
+        if position <= last.first:
+            return self
+        return replace(self, legs=(*self.legs[:-1], replace(last, end=position), Leg(self.plan, position)))
 
     @cached_property
     def visits(self) -> tuple[itinerary.PlannedVisit, ...]:
@@ -70,19 +110,38 @@ class Job:
         return itinerary.server_rank(self.problem, self.plan)
 
     @property
+    def giver_rank(self) -> int | None:
+        """Rank of the process that only gives what it has, after all others; None where it is not needed."""
+        return None if self.giver is None else self.world_size - 1
+
+    @property
     def world_size(self) -> int:
         """Number of processes."""
-        return itinerary.world_size(self.problem, self.plan)
+        return itinerary.world_size(self.problem, self.plan) + (self.giver is not None)
 
     def node_of(self, rank: int) -> str:
         """Id of the node that a process stands for."""
+        if rank == self.giver_rank:
+            assert self.giver is not None
+            return self.giver
         return itinerary.node_of_rank(self.problem, self.plan, rank)
+
+    def seat_of(self, node: str) -> int:
+        """Place of a node among those that keep something: the holders, and the server after them."""
+        return self.holders.index(node) if node in self.holders else len(self.holders)
 
     @property
     def crew(self) -> Crew:
         """The processes: one a stage, and one for the server."""
         names = tuple(f"node {self.node_of(rank)}" for rank in range(self.world_size))
-        return Crew(PROGRAM, self.path, names, self.settings.threads)
+        return Crew(
+            PROGRAM,
+            self.path,
+            names,
+            self.settings.threads,
+            goes_on=True,
+            patience_s=self.settings.patience_s,
+        )
 
     @property
     def slower(self) -> float:
@@ -106,7 +165,7 @@ class Job:
 
     def num_samples(self, stage: int) -> int:
         """Training images of a stage's node."""
-        return sum(self.label_counts[stage])
+        return sum(self.label_counts[self.seat_of(self.node_of(stage))])
 
     @property
     def timeout_s(self) -> float:
@@ -122,7 +181,7 @@ class Job:
         return Workload.seeded(network, self.settings.seed, [layer.name for layer in instance.model.layers])
 
     def read_images(self, name: str | int) -> Images:
-        """Read the shard of a stage, or ``test``."""
+        """Read the shard of a seat, or ``test``."""
         return read_shard(self.folder, str(name), self.white)
 
     def write(self) -> None:
@@ -133,11 +192,15 @@ class Job:
                 "format": "edgeplan/1",
                 "kind": "run_job",
                 "instance": self.problem.to_document(),
-                "plan": self.plan.to_document(),
+                "legs": [leg.to_document() for leg in self.legs],
                 "settings": self.settings.to_document(),
                 "white": self.white,
                 "upscaled_to": self.upscaled_to,
+                "holders": self.holders,
                 "label_counts": self.label_counts,
+                "away": self.away,
+                "giver": self.giver,
+                "incidents": self.incidents,
             },
         )
 
@@ -148,13 +211,33 @@ class Job:
         upscaled_to = document["upscaled_to"]
         return cls(
             problem=LayerAssignment.from_document(document["instance"]),
-            plan=Plan.from_document(document["plan"]),
+            legs=tuple(Leg.from_document(leg) for leg in document["legs"]),
             settings=RunSettings.from_document(document["settings"]),
             folder=path.parent,
             white=document["white"],
             upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
+            holders=tuple(document["holders"]),
             label_counts=tuple(tuple(counts) for counts in document["label_counts"]),
+            away=tuple(document["away"]),
+            giver=document["giver"],
+            incidents=tuple(document["incidents"]),
         )
+
+
+def resumable(folder: Path) -> Job:
+    """Read the job of a run that has not come to its end.
+
+    Raises
+    ------
+    UsageError
+        When there is none in the folder.
+    """
+    path = folder.resolve() / JOB_FILE
+    if not path.is_file():
+        raise UsageError(f"{folder}: holds no {JOB_FILE}; name the folder that a run was given by --out")
+    if report_path(folder).is_file():
+        raise UsageError(f"{folder}: its run has come to its end; nothing is left to resume")
+    return Job.read(path)
 
 
 def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out: Path) -> Job:
@@ -176,9 +259,10 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
     network = validation.validated(problem, plan, settings)
     training, test = read_images(settings.data, settings.seed)
     upscaled_to = validation.image_size(network, training)
+    holders = (*(stage.node for stage in plan.stages), *_spares(problem, plan, settings.spares))
     shards = split_by_label(
         training.labels,
-        len(plan.stages),
+        len(holders),
         alpha=settings.alpha,
         at_least=problem.instance.training.batch_size,
         seed=settings.seed,
@@ -186,14 +270,24 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
     parts = [training.take(indices) for indices in shards]
     num_labels = int(training.labels.max()) + 1
     counts = tuple(tuple(np.bincount(part.labels, minlength=num_labels).tolist()) for part in parts)
-    job = Job(problem, plan, settings, out.resolve(), training.white, upscaled_to, counts)
+    legs = (Leg(plan),)
+    job = Job(problem, legs, settings, out.resolve(), training.white, upscaled_to, holders, counts)
     _write(job, parts, test)
     return job
 
 
+def _spares(problem: LayerAssignment, plan: Plan, num: int) -> list[str]:
+    """Return the fastest nodes that the plan leaves idle, the server left out."""
+    used = {problem.server, *(stage.node for stage in plan.stages)}
+    idle = [node for node in problem.instance.network.nodes if node.id not in used]
+    if num > len(idle):
+        raise UsageError(f"spares {num}: the plan leaves {len(idle)} nodes idle; ask for no more")
+    return [node.id for node in sorted(idle, key=lambda node: -node.flops_per_s)[:num]]
+
+
 def _write(job: Job, parts: Sequence[Images], test: Images) -> None:
     forget_earlier_run(job.folder, job.world_size)
-    for stage, part in enumerate(parts):
-        write_images(part, job.folder, str(stage))
+    for seat, part in enumerate(parts):
+        write_images(part, job.folder, str(seat))
     write_images(test, job.folder, TEST)
     job.write()

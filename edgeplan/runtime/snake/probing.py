@@ -15,7 +15,7 @@ from edgeplan.runtime.snake.device.node import NodeProcess
 def probe_links(node: NodeProcess) -> None:
     """Try all links, one after another."""
     for source, target in node.job.hops:
-        dist.barrier()
+        node.meet()
         if node.rank == source:
             probe(partial(_give, node, target), node.job.links.between(source, target))
         elif node.rank == target:

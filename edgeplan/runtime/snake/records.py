@@ -6,7 +6,6 @@ from pathlib import Path
 
 from edgeplan.runtime.processes.records import (
     Event,
-    events_path,
     progress_path,
     read_json,
     report_path,
@@ -15,7 +14,6 @@ from edgeplan.runtime.processes.records import (
 
 __all__ = [
     "Event",
-    "events_path",
     "parameters_path",
     "progress_path",
     "read_json",

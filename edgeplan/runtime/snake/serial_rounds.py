@@ -6,8 +6,8 @@ since the round is a cycle. Server: every stage fetches them from the server and
 
 from __future__ import annotations
 
-import torch.distributed as dist
-
+from edgeplan.runtime.processes.rehearsal import RECEIVE, SEND
+from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.link import receive, send
 from edgeplan.runtime.snake.device.node import NodeProcess
@@ -15,43 +15,60 @@ from edgeplan.runtime.snake.device.node import NodeProcess
 IN, OUT = "in", "out"
 
 
-def serial_round(node: NodeProcess, round_number: int) -> None:
-    """Play this process's part in one round; the last stage's node scores the result."""
-    dist.barrier()
+def serial_round(node: NodeProcess, round_number: int, first_stage: int = 0) -> None:
+    """Play this process's part in one round; the last stage's node scores the result.
+
+    Parameters
+    ----------
+    node
+        This process.
+    round_number
+        Of the round, from 1.
+    first_stage
+        Stages before it have been visited already.
+    """
+    node.heart.does(f"round {round_number}")
+    node.meet()
     if node.rank == node.job.server_rank:
-        _serve(node, round_number)
-    elif node.job.server_rank is not None:
-        _visit_by_server(node, round_number, node.job.server_rank)
-    else:
-        _visit_by_peers(node, round_number)
+        _serve(node, round_number, first_stage)
+    elif node.rank != node.job.giver_rank:
+        by_server = node.job.server_rank is not None
+        (_visit_by_server if by_server else _visit_by_peers)(node, round_number, first_stage)
     if node.rank == len(node.job.visits) - 1:
         node.score("snake", round_number)
 
 
-def _visit_by_peers(node: NodeProcess, round_number: int) -> None:
-    stage, last = node.rank, len(node.job.visits) - 1
-    if last == 0:
+def _visit_by_peers(node: NodeProcess, round_number: int, first_stage: int) -> None:
+    stage, num_stages = node.rank, len(node.job.visits)
+    if num_stages == 1:
         node.visit(round_number, node.starting_clock())
         return
-    if stage == last:
-        _send_update(node, round_number, 0, node.starting_clock(), target=0)
-    clock = _receive_update(node, round_number, source=last if stage == 0 else stage - 1)
+    if stage == (first_stage - 1) % num_stages:
+        _send_update(node, round_number, first_stage, node.starting_clock(), target=first_stage)
+    if stage < first_stage:
+        return
+    clock = _receive_update(node, round_number, source=(stage - 1) % num_stages)
     node.visit(round_number, clock)
-    if stage < last:
+    if stage < num_stages - 1:
         _send_update(node, round_number, stage + 1, clock, target=stage + 1)
 
 
-def _visit_by_server(node: NodeProcess, round_number: int, server: int) -> None:
+def _visit_by_server(node: NodeProcess, round_number: int, first_stage: int) -> None:
+    server = node.job.server_rank
+    if server is None or node.rank < first_stage:
+        return
     clock = _receive_update(node, round_number, source=server)
     node.visit(round_number, clock)
     _send(node, round_number, node.rank, OUT, clock, target=server)
 
 
-def _serve(node: NodeProcess, round_number: int) -> None:
-    clock = node.starting_clock()
-    for stage in range(len(node.job.visits)):
+def _serve(node: NodeProcess, round_number: int, first_stage: int) -> None:
+    clock, num_stages = node.starting_clock(), len(node.job.visits)
+    for stage in range(first_stage, num_stages):
         _send_update(node, round_number, stage, clock, target=stage)
         clock = _receive(node, round_number, stage, OUT, source=stage)
+        with clock.paused():
+            node.keep(Position(round_number, stage).after(num_stages))
 
 
 def _send_update(node: NodeProcess, round_number: int, stage: int, clock: RoundClock, *, target: int) -> None:
@@ -70,6 +87,7 @@ def _travelling(node: NodeProcess, stage: int, hop: str) -> tuple[str, ...]:
 def _send(
     node: NodeProcess, round_number: int, stage: int, hop: str, clock: RoundClock, *, target: int
 ) -> None:
+    node.begins(SEND, round_number)
     num_bytes = send(node.workload.parameters(_travelling(node, stage, hop)), clock, target)
     node.events.append(
         {"event": "sent", "round": round_number, "stage": stage, "hop": hop, "bytes": num_bytes}
@@ -78,6 +96,7 @@ def _send(
 
 def _receive(node: NodeProcess, round_number: int, stage: int, hop: str, *, source: int) -> RoundClock:
     parameters = node.workload.parameters(_travelling(node, stage, hop))
+    node.begins(RECEIVE, round_number)
     received = receive(parameters, source, node.shape(source, node.rank))
     node.events.append(
         {

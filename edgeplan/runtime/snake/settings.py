@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.processes.rehearsal import Fault
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class RunSettings:
         machine's processors allow. The report is in seconds of the instance.
     threads
         Threads of one process.
+    spares
+        Idle nodes, the fastest, that hold images too and can take the place of one that is lost.
+    patience_s
+        Longest silence of a node before it is taken for lost, in seconds.
+    faults
+        What is to befall nodes, as a rehearsal.
     tolerances
         By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
@@ -58,6 +65,9 @@ class RunSettings:
     emulation: str = PROCESS
     slower: float | None = None
     threads: int = 1
+    spares: int = 0
+    patience_s: float = 10.0
+    faults: tuple[Fault, ...] = ()
     tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
 
@@ -68,4 +78,4 @@ class RunSettings:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> RunSettings:
         """Build the settings that `to_document` returned."""
-        return cls(**document)
+        return cls(**document | {"faults": tuple(Fault(**fault) for fault in document["faults"])})

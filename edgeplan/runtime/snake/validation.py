@@ -7,6 +7,9 @@ from torch import nn
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.processes.heartbeat import START_UP
+from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, RECEIVE, SEND, check_faults
 from edgeplan.runtime.snake.data.images import CIFAR_SHAPE, Images
 from edgeplan.runtime.snake.device.training import upscale
 from edgeplan.runtime.snake.device.workload import OPTIMIZER_NAME, Workload
@@ -14,6 +17,7 @@ from edgeplan.runtime.snake.settings import RunSettings
 
 FLOAT32_BYTES = 4
 BASELINES = ("none", "fedavg")
+SERIAL_PHASES = (START_UP, RECEIVE, COMPUTE, CHECKPOINT, SEND)
 
 
 def validated(problem: LayerAssignment, plan: Plan, settings: RunSettings) -> nn.Module:
@@ -27,6 +31,8 @@ def validated(problem: LayerAssignment, plan: Plan, settings: RunSettings) -> nn
     _check_settings(settings)
     _check_training(problem)
     _check_plan(problem, plan)
+    nodes = [node for node in (*(stage.node for stage in plan.stages), problem.server) if node is not None]
+    check_faults(settings.faults, nodes, SERIAL_PHASES, have_links=settings.emulation == KERNEL)
     names = [layer.name for layer in problem.instance.model.layers]
     workload = Workload.seeded(settings.network or problem.instance.model.name, settings.seed, names)
     _check_parameters(problem, workload)
@@ -38,7 +44,9 @@ def _check_settings(settings: RunSettings) -> None:
     for name in at_least_one:
         if getattr(settings, name) < 1:
             raise UsageError(f"{name} {getattr(settings, name)}: must be at least 1; use a larger value")
-    for name in ("alpha", "learning_rate", "timeout_s"):
+    if settings.spares < 0:
+        raise UsageError(f"spares {settings.spares}: must be at least 0; use a larger value")
+    for name in ("alpha", "learning_rate", "timeout_s", "patience_s"):
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise UsageError(f"{name} {value}: must be above 0; use a larger value")

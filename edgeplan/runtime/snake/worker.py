@@ -6,6 +6,7 @@ Ranks 0 to K-1 are the stages' nodes in visiting order; rank K is the server, wi
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 
@@ -15,9 +16,14 @@ import torch.distributed as dist
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
+from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import journal_path
 from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.snake.catching_up import catch_up
+from edgeplan.runtime.snake.course import holds_before
 from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
@@ -25,7 +31,7 @@ from edgeplan.runtime.snake.federated import federated_round
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.probing import probe_links
 from edgeplan.runtime.snake.records import (
-    events_path,
+    Event,
     parameters_path,
     report_path,
     write_json,
@@ -49,12 +55,13 @@ def main(arguments: list[str]) -> None:
 def _take_part(job: Job, rank: int) -> None:
     node = NodeProcess.of(job, rank)
     initial = flatten(node.workload.parameters(node.workload.layers))
+    position = catch_up(node)
     full_step = _calibrate(node)
     if job.settings.emulation != NONE:
         probe_links(node)
     _measure_memory(node)
-    for round_number in range(1, job.settings.rounds + 1):
-        serial_round(node, round_number)
+    for round_number in range(position.round, job.settings.rounds + 1):
+        serial_round(node, round_number, position.stage if round_number == position.round else 0)
     if rank == len(job.visits) - 1:
         _keep_parameters(node)
     if job.settings.baseline == "fedavg":
@@ -69,14 +76,15 @@ def _calibrate(node: NodeProcess) -> Spent:
     figures = torch.zeros(2, dtype=torch.float64)
     if node.rank == 0:
         figures = torch.tensor(astuple(node.time_full_step()), dtype=torch.float64)
-    dist.broadcast(figures, src=0)
+    with exchanging(ALL):
+        dist.broadcast(figures, src=0)
     full_step = Spent(*figures.tolist())
     if node.job.settings.emulation == KERNEL:
         for stage in range(len(node.job.visits)):  # one after another: none takes another's processor
-            dist.barrier()
+            node.meet()
             if stage == node.rank:
                 node.hold(full_step)
-        dist.barrier()
+        node.meet()
     elif node.job.settings.emulation == PROCESS and node.shard is not None:
         node.stretch(full_step)
     return full_step
@@ -102,15 +110,23 @@ def _keep_parameters(node: NodeProcess) -> None:
 
 def _report(node: NodeProcess, full_step: Spent) -> None:
     node.events.append({"event": "ended", "rank": node.rank, "process_peak_bytes": process_peak_bytes()})
-    write_json(events_path(node.job.folder, node.rank), node.events)
     events = gathered(node.events, node.rank)
     if events is not None:
+        events += _of_the_absent(node.job)
         buffers = [name for name, _ in node.workload.module.named_buffers()]
         report = run_report(
             node.job, events, full_step=full_step, buffers=buffers, torch_version=torch.__version__
         )
         write_json(trace_path(node.job.folder), trace_of(node.job, report["rounds"]))
         write_json(report_path(node.job.folder), report)
+
+
+def _of_the_absent(job: Job) -> Iterator[Event]:
+    """Yield what nodes that take part no more have written down, where their files are here."""
+    present = {job.seat_of(job.node_of(rank)) for rank in range(job.world_size)}
+    for seat in range(len(job.holders)):
+        if seat not in present:
+            yield from Journal(journal_path(job.folder, seat), holds_before(job.legs[-1].first))
 
 
 if __name__ == "__main__":

@@ -14,17 +14,19 @@ from rich.console import Console
 from snake_instances import Finished, document, plan
 from snake_networks import normed
 
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import journal_path
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake import render
-from edgeplan.runtime.snake.records import Event, events_path, read_json
+from edgeplan.runtime.snake.records import Event
 from edgeplan.runtime.snake.report.comparison import run_report
 
 FULL_STEP = Spent(0.5, 0.5)
 
 
 def _events(run: Finished) -> list[Event]:
-    ranks = range(run.job.world_size)
-    return [event for rank in ranks for event in read_json(events_path(run.job.folder, rank))]
+    seats = range(run.job.world_size)
+    return [event for seat in seats for event in Journal(journal_path(run.job.folder, seat))]
 
 
 def _report(run: Finished, events: list[Event], buffers: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Time within a round, common to all processes of a machine.
+"""Time within a round, common to all processes.
 
-Every process reads the same monotonic clock, so a round's origin and the seconds to leave out (spent on
+Every process reads the same clock, so a round's origin and the seconds to leave out (spent on
 checks that the plan knows nothing of) travel from process to process with the parameters.
 """
 
@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edgeplan.runtime.processes.clock import now_s
+
 
 class RoundClock:
     """Seconds since the start of the round, without those spent on checks.
@@ -17,7 +19,7 @@ class RoundClock:
     Parameters
     ----------
     origin_s
-        Start of the round on the machine's monotonic clock.
+        Start of the round on the common clock.
     paused_s
         Seconds spent on checks in this round so far.
     slower
@@ -32,11 +34,11 @@ class RoundClock:
     @classmethod
     def starting_now(cls, slower: float = 1.0) -> RoundClock:
         """Begin a round."""
-        return cls(time.monotonic(), slower=slower)
+        return cls(now_s(), slower=slower)
 
     def now_s(self) -> float:
         """Seconds of the round so far."""
-        return (time.monotonic() - self.origin_s) / self.slower - self.paused_s
+        return (now_s() - self.origin_s) / self.slower - self.paused_s
 
     def wait_until(self, moment_s: float) -> None:
         """Sleep until a moment of the round, if it is still to come."""
@@ -45,6 +47,6 @@ class RoundClock:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave what happens inside out of the round's time."""
-        begin_s = time.monotonic()
+        begin_s = now_s()
         yield
-        self.paused_s += (time.monotonic() - begin_s) / self.slower
+        self.paused_s += (now_s() - begin_s) / self.slower

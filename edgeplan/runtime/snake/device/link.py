@@ -13,8 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.links import Shape
+from edgeplan.runtime.processes.exchange import exchanging
 from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
 
@@ -35,7 +35,8 @@ def send(parameters: Sequence[Tensor], clock: RoundClock, target: int) -> int:
     """Send parameters to a rank and return the number of bytes sent."""
     header = torch.tensor([clock.origin_s, clock.paused_s, clock.slower, clock.now_s()], dtype=torch.float64)
     flat = flatten(parameters)
-    _named(target, dist.send, torch.cat([header.view(torch.float32), flat]))
+    with exchanging(target):
+        dist.send(torch.cat([header.view(torch.float32), flat]), target)
     return flat.nbytes
 
 
@@ -52,19 +53,11 @@ def receive(parameters: Sequence[Tensor], source: int, shape: Shape | None) -> R
         The link to be imitated; None takes what the machine gives.
     """
     message = torch.empty(_HEADER + num_elements(parameters))
-    _named(source, dist.recv, message)
+    with exchanging(source):
+        dist.recv(message, source)
     origin_s, paused_s, slower, start_s = message[:_HEADER].clone().view(torch.float64).tolist()
     clock, flat = RoundClock(origin_s, paused_s, slower), message[_HEADER:]
     assign(parameters, flat)
     if shape is not None:
         clock.wait_until(start_s + shape.transfer_s(flat.nbytes))
     return Received(clock, start_s, clock.now_s(), flat.nbytes)
-
-
-def _named(peer: int, operation: object, tensor: Tensor) -> None:
-    """Run a transfer; torch's own error does not say which process is suspect."""
-    assert callable(operation)
-    try:
-        operation(tensor, peer)
-    except RuntimeError as error:
-        raise RunError(f"no exchange with rank {peer}: {error}") from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from edgeplan.models.layer_assignment.instance import Training
 from edgeplan.models.layer_assignment.serial import earliest_start_s
@@ -16,7 +17,14 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
 from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.processes.exchange import ALL, exchanging
+from edgeplan.runtime.processes.heartbeat import START_UP, Heart
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE
 from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.snake.checkpoints import keep
+from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
@@ -24,7 +32,7 @@ from edgeplan.runtime.snake.device.watch import ParameterWatch
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import TEST, Job
-from edgeplan.runtime.snake.records import Event, progress_path, write_json
+from edgeplan.runtime.snake.records import progress_path, write_json
 
 
 def finite(loss: float) -> float | None:
@@ -44,25 +52,53 @@ class NodeProcess:
         The network; its parameters are this node's copy.
     shard
         Training images; None for a server.
-    pace
-        How fast the node trains here.
+    heart
+        Tells the supervisor that this process is there.
     events
         What happened, in order.
+    pace
+        How fast the node trains here.
     """
 
     job: Job
     rank: int
     workload: Workload
     shard: Shard | None
+    heart: Heart
+    events: Journal
     pace: Pace = MACHINE
-    events: list[Event] = field(default_factory=list)
 
     @classmethod
     def of(cls, job: Job, rank: int) -> NodeProcess:
-        """Build the network and read the shard."""
-        is_stage = rank < len(job.visits)
-        shard = Shard(job.read_images(rank), job.upscaled_to) if is_stage else None
-        return cls(job, rank, job.seeded_workload(), shard)
+        """Build the network and read the shard; what is known of an earlier start stays aside for now."""
+        is_stage, seat = rank < len(job.visits), job.seat_of(job.node_of(rank))
+        shard = Shard(job.read_images(seat), job.upscaled_to) if is_stage else None
+        journal = Journal(journal_path(job.folder, seat))
+        node = cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
+        node.begins(START_UP, 1)
+        return node
+
+    @property
+    def seat(self) -> int:
+        """Which node this is, in every leg of the run."""
+        return self.job.seat_of(self.job.node_of(self.rank))
+
+    def begins(self, phase: str, round_number: int) -> None:
+        """Begin a phase of a round; a fault that was asked for strikes here."""
+        self.heart.does(phase if phase == START_UP else f"{phase}, round {round_number}")
+        for fault in self.job.settings.faults:
+            if fault.strikes(self.job.node_of(self.rank), round_number, phase):
+                fault.strike()
+
+    def meet(self) -> None:
+        """Wait for all processes."""
+        with exchanging(ALL):
+            dist.barrier()
+
+    def keep(self, position: Position) -> None:
+        """Keep the network as it is before a visit, the next."""
+        self.begins(CHECKPOINT, position.round if position.stage else position.round - 1)
+        keep(self.workload, position, self.job.folder, self.seat)
 
     @property
     def training(self) -> Training:
@@ -88,7 +124,7 @@ class NodeProcess:
         assert self.shard is not None
         return self.shard.batches(
             seed=self.job.settings.seed,
-            node=self.rank,
+            node=self.seat,
             visit=visit,
             batch_size=self.training.batch_size,
             steps=self.training.local_steps,
@@ -97,7 +133,7 @@ class NodeProcess:
     def train(self, layers: Collection[str], round_number: int) -> float:
         """Train these layers for the local steps of a round and return the mean loss."""
         # Dropout and the like draw the same numbers wherever the visit is computed.
-        source = np.random.SeedSequence([self.job.settings.seed, round_number, self.rank])
+        source = np.random.SeedSequence([self.job.settings.seed, round_number, self.seat])
         torch.manual_seed(int(source.generate_state(1)[0]))
         optimizer = self.optimizer(self.workload.train_only(layers))
         return train(self.workload.module, optimizer, self.batches(round_number - 1))
@@ -142,12 +178,14 @@ class NodeProcess:
                 self.workload.parameters(frozen), self.workload.parameters(planned.trained)
             )
         missed = self._wait_for_window(planned, clock)
+        self.begins(COMPUTE, round_number)
         start_s = clock.now_s()
         with self.pace.kept():
             loss = self.train(planned.trained, round_number)
         end_s = clock.now_s()
         with clock.paused():
             verdict = watch.verdict()
+            self.keep(Position(round_number, self.rank).after(len(self.job.visits)))
         times = {"start_s": start_s, "end_s": end_s, "window_missed": missed}
         place = {"event": "trained", "round": round_number, "stage": self.rank}
         self.events.append(place | times | verdict | {"loss": finite(loss)})

@@ -2,7 +2,8 @@
 
 Times are seconds of the round, without the seconds spent on hashing parameters and scoring. A transfer
 begins when its sender is ready and ends when the receiver may use it. Times of a stage are medians over the
-rounds; bytes are the same in every round or the run has failed.
+rounds that followed the last plan from beginning to end; bytes are the same in each of them or the run has
+failed.
 """
 
 from __future__ import annotations
@@ -47,9 +48,15 @@ def run_report(
         Version that ran.
     """
     events = Events(seen)
-    rounds = [round_entry(job, events, number) for number in range(1, job.settings.rounds + 1)]
-    stages = [_stage_entry(visit, events, rounds) for visit in job.visits]
-    totals = _totals(job, rounds)
+    numbers = range(1, job.settings.rounds + 1)
+    rounds = [round_entry(job.in_round(number), events, number) for number in numbers]
+    whole = [
+        entry
+        for entry in rounds
+        if not entry["interrupted"] and job.in_round(entry["round"]).plan == job.plan
+    ]
+    stages = [_stage_entry(visit, events, whole) for visit in job.visits]
+    totals = _totals(job, rounds, whole)
     deviations = _deviations(stages, rounds, totals)
     failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
     return {
@@ -68,6 +75,8 @@ def run_report(
         },
         "emulation": _emulation(job, events),
         "notes": notes_on(job, rounds, full_step, buffers),
+        "incidents": list(job.incidents),
+        "caught_up_bytes": sum(event["bytes"] for event in events.all("caught_up")),
         "nodes": [_node_entry(job, events, rank) for rank in range(job.world_size)],
         "stages": stages,
         "rounds": rounds,
@@ -134,7 +143,7 @@ def _node_entry(job: Job, events: Events, rank: int) -> JsonObject:
         "node": job.node_of(rank),
         "rank": rank,
         "samples": job.num_samples(rank) if is_stage else 0,
-        "label_counts": list(job.label_counts[rank]) if is_stage else [],
+        "label_counts": list(job.label_counts[job.seat_of(job.node_of(rank))]) if is_stage else [],
         "process_peak_bytes": events.get("ended", rank=rank)["process_peak_bytes"],
     }
 
@@ -143,7 +152,7 @@ def _stage_entry(visit: PlannedVisit, events: Events, rounds: Sequence[JsonObjec
     seen = [entry["timeline"][visit.stage] for entry in rounds]
     predicted = {name: getattr(visit.predicted, name) for name in (*BYTES, *TIMES, "memory_bytes")}
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
-    measured |= {name: statistics.median(entry[name] for entry in seen) for name in TIMES}
+    measured |= {name: _median(entry[name] for entry in seen) for name in TIMES}
     measured["memory_bytes"] = events.get("measured", stage=visit.stage)["memory_bytes"]
     return {
         "node": visit.node,
@@ -156,20 +165,26 @@ def _stage_entry(visit: PlannedVisit, events: Events, rounds: Sequence[JsonObjec
     }
 
 
+def _median(values: Iterable[float]) -> float | None:
+    """Return the median; None of nothing."""
+    found = list(values)
+    return statistics.median(found) if found else None
+
+
 def _same(values: Iterable[Any]) -> Any:
     """Return the value that all have in common; None if they differ."""
     distinct = set(values)
     return distinct.pop() if len(distinct) == 1 else None
 
 
-def _totals(job: Job, rounds: Sequence[JsonObject]) -> JsonObject:
+def _totals(job: Job, rounds: Sequence[JsonObject], whole: Sequence[JsonObject]) -> JsonObject:
     cost = job.problem.cost(job.plan)
     visits = [visit for entry in rounds for visit in entry["timeline"]]
     return {
         "predicted_round_s": cost.time_s,
-        "measured_round_s": statistics.median(entry["time_s"] for entry in rounds),
+        "measured_round_s": _median(entry["time_s"] for entry in whole),
         "predicted_bytes_per_round": cost.bytes_moved,
-        "measured_bytes_per_round": _same(entry["bytes_moved"] for entry in rounds),
+        "measured_bytes_per_round": _same(entry["bytes_moved"] for entry in whole),
         "bytes_equal": all(hop_is_exact(hop) for entry in rounds for hop in entry["hops"]),
         "frozen_unchanged": all(visit["frozen_unchanged"] for visit in visits),
         "frozen_bytes_checked": sum(visit["frozen_bytes_checked"] for visit in visits),

@@ -20,6 +20,10 @@ class Events:
     def __init__(self, events: Iterable[Event]) -> None:
         self._events = list(events)
 
+    def all(self, kind: str) -> list[Event]:
+        """Return the events of a kind."""
+        return [event for event in self._events if event["event"] == kind]
+
     def find(self, kind: str, **members: Any) -> Event | None:
         """Return the one event of this kind with these members; None if there is none.
 

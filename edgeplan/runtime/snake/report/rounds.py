@@ -6,19 +6,38 @@ from typing import Any
 
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.records import Event
 from edgeplan.runtime.snake.report.events import Events
 
 JsonObject = dict[str, Any]
 
 
 def round_entry(job: Job, events: Events, round_number: int) -> JsonObject:
-    """Return one round: its time, bytes, loss, accuracy, visits and hops."""
-    timeline = [_visit_entry(visit, events, round_number) for visit in job.visits]
+    """Return one round: its time, bytes, loss, accuracy, visits and hops.
+
+    Parameters
+    ----------
+    job
+        With the plan by which the round ended.
+    events
+        Of all processes.
+    round_number
+        Of the round; where it was interrupted, it has no time, and only the transfers that came through.
+    """
+    timeline = [
+        _visit_entry(visit, trained, events)
+        for visit in job.visits
+        if (trained := events.find("trained", round=round_number, stage=visit.stage))
+    ]
+    interrupted = job.is_interrupted(round_number)
     hops = [hop for visit in job.visits for hop in _hops(job, visit, events, round_number)]
+    if interrupted:
+        hops = [hop for hop in hops if hop["sent_bytes"] and hop["received_bytes"]]
     score = events.get("scored", phase="snake", round=round_number)
     return {
         "round": round_number,
-        "time_s": timeline[-1]["end_s"],
+        "interrupted": interrupted,
+        "time_s": None if interrupted else timeline[-1]["end_s"],
         "predicted_time_s": job.problem.cost(job.plan).time_s,
         "bytes_moved": sum(hop["received_bytes"] for hop in hops),
         "loss": score["loss"],
@@ -28,9 +47,8 @@ def round_entry(job: Job, events: Events, round_number: int) -> JsonObject:
     }
 
 
-def _visit_entry(visit: PlannedVisit, events: Events, round_number: int) -> JsonObject:
-    place = {"round": round_number, "stage": visit.stage}
-    trained = events.get("trained", **place)
+def _visit_entry(visit: PlannedVisit, trained: Event, events: Events) -> JsonObject:
+    place = {"round": trained["round"], "stage": visit.stage}
     inbound, outbound = (events.find("received", hop=hop, **place) for hop in ("in", "out"))
     begin, end = inbound or {"start_s": trained["start_s"]}, outbound or trained
     return {

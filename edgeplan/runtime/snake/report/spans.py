@@ -10,6 +10,16 @@ from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
 from edgeplan.runtime.trace import Span, trace_document
 
+_FIGURES = (
+    "start_s",
+    "transfer_in_s",
+    "compute_start_s",
+    "compute_s",
+    "transfer_out_s",
+    "bytes_in",
+    "bytes_out",
+)
+
 
 def trace_of(job: Job, rounds: Sequence[JsonObject]) -> dict[str, Any]:
     """Return the trace of a run; a round begins when planned and measured ones before it have ended.
@@ -21,19 +31,14 @@ def trace_of(job: Job, rounds: Sequence[JsonObject]) -> dict[str, Any]:
     rounds
         Its rounds, as in the report.
     """
-    lasted = (max(entry["time_s"], entry["predicted_time_s"]) for entry in rounds)
+    lasted = (max(_end_s(entry), entry["predicted_time_s"]) for entry in rounds)
     starts = list(accumulate(lasted, initial=0.0))
-    visits = [
-        {
-            name: getattr(visit.predicted, name)
-            for name in ("start_s", "transfer_in_s", "compute_start_s", "compute_s", "transfer_out_s")
-        }
-        | {"node": visit.node, "bytes_in": visit.predicted.bytes_in, "bytes_out": visit.predicted.bytes_out}
-        for visit in job.visits
-    ]
     numbered = list(zip(starts, rounds, strict=False))
     planned = (
-        span for start_s, entry in numbered for visit in visits for span in _spans(visit, entry, start_s)
+        span
+        for start_s, entry in numbered
+        for visit in _planned(job.in_round(entry["round"]))
+        for span in _spans(visit, entry, start_s)
     )
     measured = (
         span
@@ -41,7 +46,18 @@ def trace_of(job: Job, rounds: Sequence[JsonObject]) -> dict[str, Any]:
         for visit in entry["timeline"]
         for span in _spans(visit, entry, start_s)
     )
-    return trace_document([visit.node for visit in job.visits], planned, measured)
+    return trace_document(job.holders, planned, measured)
+
+
+def _planned(job: Job) -> Iterator[JsonObject]:
+    for visit in job.visits:
+        predicted = {name: getattr(visit.predicted, name) for name in _FIGURES}
+        yield predicted | {"node": visit.node}
+
+
+def _end_s(entry: JsonObject) -> float:
+    """When the last visit of a round ended; an interrupted one has clocks that began anew."""
+    return max(float(visit["end_s"]) for visit in entry["timeline"])
 
 
 def _spans(visit: JsonObject, entry: JsonObject, start_s: float) -> Iterator[Span]:

@@ -31,6 +31,7 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
     yield _rounds(report)
     if report["baseline"] is not None:
         yield _baseline(report)
+    yield from _incidents(report)
     yield imitation(report["emulation"])
     yield from remarks(report)
 
@@ -40,10 +41,10 @@ def _stages(report: JsonObject) -> Table:
     table = titled(f"{report['name']}: predicted / measured", *columns)
     for stage in report["stages"]:
         predicted, measured = stage["predicted"], stage["measured"]
-        transfer = [row["transfer_in_s"] + row["transfer_out_s"] for row in (predicted, measured)]
+        transfer = [_transfer_s(row) for row in (predicted, measured)]
         table.add_row(
             stage["node"],
-            *(equal_bytes(predicted[name], measured[name]) for name in ("bytes_in", "bytes_out")),
+            *(_bytes(stage, name) for name in ("bytes_in", "bytes_out")),
             pair(*transfer),
             pair(predicted["compute_s"], measured["compute_s"]),
             pair(*(row["memory_bytes"] / 2**20 for row in (predicted, measured))),
@@ -51,6 +52,17 @@ def _stages(report: JsonObject) -> Table:
         )
     _add_totals(table, report["totals"])
     return table
+
+
+def _bytes(stage: JsonObject, name: str) -> RenderableType:
+    if stage["measured"]["compute_s"] is None:  # no round followed this plan from beginning to end
+        return pair(stage["predicted"][name], None)
+    return equal_bytes(stage["predicted"][name], stage["measured"][name])
+
+
+def _transfer_s(row: JsonObject) -> float | None:
+    known = [row[name] for name in ("transfer_in_s", "transfer_out_s") if row[name] is not None]
+    return sum(known) if known else None
 
 
 def _add_totals(table: Table, totals: JsonObject) -> None:
@@ -71,12 +83,19 @@ def _rounds(report: JsonObject) -> Table:
     for entry in report["rounds"]:
         table.add_row(
             str(entry["round"]),
-            pair(entry["predicted_time_s"], entry["time_s"]),
+            "interrupted" if entry["interrupted"] else pair(entry["predicted_time_s"], entry["time_s"]),
             f"{entry['bytes_moved']:,}",
             figure(entry["loss"], ".4f"),
             figure(entry["accuracy"], ".4f"),
         )
     return table
+
+
+def _incidents(report: JsonObject) -> Iterator[Text]:
+    for incident in report["incidents"]:
+        lost = ", ".join(f"{node} {how}" for node, how in incident["nodes"].items())
+        place, stages = incident["goes_on"], " > ".join(stage["node"] for stage in incident["stages"])
+        yield Text(f"lost: {lost}; on from round {place['round']}, stage {place['stage'] + 1} by {stages}")
 
 
 def _baseline(report: JsonObject) -> Table:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
 import torch
 
 from edgeplan.runtime.emulation.probing import probe
+from edgeplan.runtime.processes.clock import now_s
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.exchange.link import STAMP_ELEMENTS, GlooLink, of_moment, to_moment
 
@@ -25,7 +25,7 @@ def probe_links(device: DeviceProcess) -> None:
 
 
 def _give(link: GlooLink, target: int, num_bytes: int) -> float:
-    link.send(torch.cat([of_moment(time.monotonic()), torch.zeros(num_bytes // 4)]), target)
+    link.send(torch.cat([of_moment(now_s()), torch.zeros(num_bytes // 4)]), target)
     link.receive(0, target)  # nothing else is under way when the next begins
     link.finish()
     return 0.0
@@ -33,7 +33,7 @@ def _give(link: GlooLink, target: int, num_bytes: int) -> float:
 
 def _take(link: GlooLink, source: int, slower: float, num_bytes: int) -> float:
     values = link.receive(STAMP_ELEMENTS + num_bytes // 4, source)
-    lasted_s = time.monotonic() - to_moment(values)
+    lasted_s = now_s() - to_moment(values)
     link.send(torch.empty(0), source)
     link.finish()
     return lasted_s / slower

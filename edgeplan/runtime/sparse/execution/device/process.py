@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +11,8 @@ from edgeplan.errors import RunError
 from edgeplan.models.sparse_update.order import order_faults
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.processes.clock import now_s
+from edgeplan.runtime.processes.gathering import told_by_all
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.sparse.execution.device.material import Material
@@ -70,7 +71,7 @@ class DeviceProcess:
 
     def now_s(self) -> float:
         """Seconds of the instance, from some moment that all processes have in common."""
-        return time.monotonic() / self.job.slower
+        return now_s() / self.job.slower
 
     def note(self, kind: str, **members: object) -> None:
         """Keep an event."""
@@ -84,8 +85,7 @@ class DeviceProcess:
         RunError
             When the collectives would deadlock.
         """
-        told: list[tuple[int, ...]] = [()] * len(self.job.names)
-        dist.all_gather_object(told, aggregation.sequence)
+        told = [tuple(sequence) for sequence in told_by_all(aggregation.sequence)]
         sequences = dict(zip(self.job.names, told, strict=True))
         faults = list(order_faults(aggregation.cost.collectives, sequences))
         if faults:

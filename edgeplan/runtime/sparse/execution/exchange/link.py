@@ -21,6 +21,7 @@ from torch import Tensor
 
 from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.links import Shape
+from edgeplan.runtime.processes.clock import now_s
 
 STAMP_ELEMENTS = 2
 """Float32 elements that have the bytes of a float64."""
@@ -115,7 +116,7 @@ class GlooLink:
     def send(self, values: Tensor, target: int) -> None:
         """Begin to send; the values may be changed after."""
         shape = self._shape_of(self._rank, target)
-        arrival_s = self._uplink.arrival_s(time.monotonic(), values.nbytes, shape)
+        arrival_s = self._uplink.arrival_s(now_s(), values.nbytes, shape)
         message = torch.cat([of_moment(arrival_s), values])
         work = _named(target, lambda: dist.isend(message, target, group=self._group))
         self._sending.append((target, work, message))  # gloo reads the message until it is gone
@@ -138,7 +139,7 @@ class GlooLink:
     def _arriving(self, messages: Sequence[Tensor], expected: Sequence[Any], source: int) -> Iterator[Tensor]:
         for message, work in zip(messages, expected, strict=True):
             _named(source, work.wait)
-            time.sleep(max(0.0, to_moment(message) - time.monotonic()))
+            time.sleep(max(0.0, to_moment(message) - now_s()))
             yield message[STAMP_ELEMENTS:]
 
     def finish(self) -> None:
