@@ -11,11 +11,13 @@ import typer
 from rich.console import RenderableType
 
 from edgeplan.cli.console import stderr
-from edgeplan.cli.files import STANDARD, read_plan, write_json
+from edgeplan.cli.files import STANDARD, plan_in, read_document, read_plan, write_json
 from edgeplan.cli.options import ResultPath, given, refuse
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.models.document import parse
+from edgeplan.models.federated import KIND as FEDERATED_SCHEDULE
+from edgeplan.models.federated import StatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.problem import Problem
 from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
@@ -25,6 +27,7 @@ from edgeplan.runtime.deviations import tolerances_of
 _MISSED = 6
 _OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate")
 _OF_UPDATES = ("local_steps", "collectives")
+_NOT_OF_SCHEDULES = ("rounds", "baseline")
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -181,13 +184,30 @@ def _run_assignment(
     problem: LayerAssignment, result: Path, settings: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], RenderableType]:
     refuse({name: settings[name] for name in _OF_UPDATES if name in settings}, problem.name)
-    plan = read_plan(result, problem)
+    document, source = read_document(result)
+    if document.get("kind") == FEDERATED_SCHEDULE:
+        return _run_schedule(StatedSchedule.from_document(document, problem, source=source), settings, out)
+    plan = plan_in(document, problem, source)
     assert isinstance(plan, Plan)
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.snake import RunSettings, render
     from edgeplan.runtime.snake import run as run_plan
 
     report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
+    return report, render(report)
+
+
+def _run_schedule(
+    stated: StatedSchedule, settings: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], RenderableType]:
+    given_besides = {name: settings[name] for name in _NOT_OF_SCHEDULES if name in settings}
+    refuse(given_besides, "a schedule of federated averaging")
+    require("torch", purpose="edgeplan run")
+    from edgeplan.runtime.federated import RunSettings, render
+    from edgeplan.runtime.federated import run as run_plan
+
+    kept = RunSettings(**settings)
+    report = run_plan(stated.problem, stated.schedule, kept, out=out, on_progress=_progress())
     return report, render(report)
 
 

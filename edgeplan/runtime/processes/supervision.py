@@ -16,10 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
 from edgeplan.errors import RunError
 from edgeplan.runtime.processes.joining import SUPERVISED
 from edgeplan.runtime.processes.places import Place
-from edgeplan.runtime.processes.records import failure_path, log_path, progress_path, read_json, report_path
+from edgeplan.runtime.processes.records import (
+    failure_path,
+    log_path,
+    lost_key,
+    progress_path,
+    read_json,
+    report_path,
+)
 
 Progress = Callable[[dict[str, Any]], None]
 Process = subprocess.Popen[bytes]
@@ -43,12 +52,16 @@ class Crew:
         Whom each rank stands for, as told where it fails.
     threads
         Threads of one process.
+    may_be_lost
+        Ranks without which the run goes on: that one of them has failed is told in the rendezvous store
+        (`lost_key`), and the run is over when the others have ended.
     """
 
     program: str
     job: Path
     names: tuple[str, ...]
     threads: int
+    may_be_lost: frozenset[int] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -76,7 +89,7 @@ def supervise(crew: Crew, on_progress: Progress | None = None, place: Place | No
     place = place or Place()
     store = place.make_store()
     with _started(crew, place, store.port) as processes:
-        _watch(crew, processes, on_progress)
+        _watch(crew, processes, on_progress, store)
     report: dict[str, Any] = read_json(report_path(crew.folder))
     return report
 
@@ -122,15 +135,21 @@ def _environment(crew: Crew, rank: int, port: int) -> dict[str, str]:
     }
 
 
-def _watch(crew: Crew, processes: list[Process], on_progress: Progress | None) -> None:
+def _watch(crew: Crew, processes: list[Process], on_progress: Progress | None, store: TCPStore) -> None:
     told: dict[str, Any] | None = None
+    lost: set[int] = set()
+    needed = [process for rank, process in enumerate(processes) if rank not in crew.may_be_lost]
     while True:
-        running = [process for process in processes if process.poll() is None]
+        running = [process for process in needed if process.poll() is None]
         told = _tell(crew, told, on_progress)
-        if any(process.returncode for process in processes):
+        if any(process.returncode for process in needed):
             raise _failure(crew, processes)
         if not running:
             return
+        for rank in crew.may_be_lost - lost:
+            if processes[rank].poll():
+                store.set(lost_key(rank), _how(crew, rank, processes[rank]))
+                lost.add(rank)
         time.sleep(POLL_S)
 
 
@@ -151,11 +170,17 @@ def _failure(crew: Crew, processes: list[Process]) -> RunError:
         time.sleep(POLL_S)
     failed = [rank for rank, process in enumerate(processes) if process.returncode]
     first = min(failed, key=lambda rank: _moment_s(crew, rank))
-    code = processes[first].returncode
+    how = _how(crew, first, processes[first])
+    return RunError(f"{crew.names[first]} (rank {first}) {how}")
+
+
+def _how(crew: Crew, rank: int, process: Process) -> str:
+    """Say how a process ended, with its last words."""
+    code = process.returncode
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    log = log_path(crew.folder, first).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    log = log_path(crew.folder, rank).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last_words = "\n".join(log[-LAST_LINES:])
-    return RunError(f"{crew.names[first]} (rank {first}) {how}:\n{last_words}".rstrip(":\n"))
+    return f"{how}:\n{last_words}".rstrip(":\n")
 
 
 def _moment_s(crew: Crew, rank: int) -> float:
