@@ -92,8 +92,8 @@ Slower = Annotated[
     float | None,
     typer.Option(
         min=1.0,
-        help="With emulation kernel: seconds here for a second of the instance; default: as few as this "
-        "machine's processors allow.",
+        help="With emulation kernel, and for schedules of federated averaging: seconds here for a second of "
+        "the instance; default: as few as this machine's processors allow.",
     ),
 ]
 
@@ -132,7 +132,9 @@ def run(
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
     shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
-    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json,
+    averages; the instance must be one that edgeplan instance has made. In place of a plan of
+    layer_assignment, RESULT may be a schedule of federated averaging ("kind": "federated_schedule"): who
+    takes part in which round, with how many steps of which batch. The report is in OUT/run.json,
     plan and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
     Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted, or a figure is
     farther from its prediction than --assert allows.
