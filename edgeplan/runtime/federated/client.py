@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from torch.distributed import Store  # type: ignore[attr-defined]
@@ -127,8 +126,3 @@ class ClientProcess:
         if start_s is not None:
             time.sleep(max(0.0, origin_s + slower * start_s - time.monotonic()))
         return start_s is None
-
-
-def finite(number: float) -> float | None:
-    """Return the number; None for one that JSON does not have."""
-    return number if math.isfinite(number) else None

@@ -12,7 +12,7 @@ import numpy as np
 from edgeplan.models.federated import Client, FederatedSchedule, StatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.runtime.emulation.links import Links
-from edgeplan.runtime.emulation.modes import chosen_mode
+from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.federated.settings import RunSettings
 from edgeplan.runtime.federated.validation import check_batches, check_settings
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
@@ -89,7 +89,7 @@ class Job:
     @property
     def slower(self) -> float:
         """Seconds here for a second of the instance."""
-        return self.settings.slower or 1.0
+        return 1.0 if self.settings.emulation == NONE else self.settings.slower or 1.0
 
     @cached_property
     def links(self) -> Links:

@@ -19,7 +19,6 @@ from edgeplan.models.federated.transfers import downloads_s, uploads_s
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
 from edgeplan.runtime.federated import occasions
 from edgeplan.runtime.federated.averaging import weighted_mean
-from edgeplan.runtime.federated.client import finite
 from edgeplan.runtime.federated.conversation import Answer, Conversation, converse
 from edgeplan.runtime.federated.job import TEST, Job
 from edgeplan.runtime.federated.pair import Pair
@@ -27,10 +26,11 @@ from edgeplan.runtime.federated.probing import probe_from_server
 from edgeplan.runtime.federated.roll_call import RollCall
 from edgeplan.runtime.processes.records import Event, progress_path, write_json
 from edgeplan.runtime.snake.device.memory import process_peak_bytes
+from edgeplan.runtime.snake.device.node import finite
 from edgeplan.runtime.snake.device.training import Shard, evaluate
 from edgeplan.runtime.snake.device.workload import assign, fingerprint, flatten
 
-START_UP = "start-up"
+START_UP, AFTER = "start-up", "after the last round"
 
 
 @dataclass
@@ -66,6 +66,7 @@ class ServerProcess:
         for index in range(self.job.num_rounds):
             self._round(index)
         self.events.extend(self._told())
+        self._note_losses(self.job.num_rounds + 1, AFTER)
         self.note("ended", self.job.server_rank, process_peak_bytes=process_peak_bytes())
         self.roll_call.end()
         return [self._with_reason(event) for event in self.events]
@@ -98,7 +99,7 @@ class ServerProcess:
                 self.note("probed", rank, way="up", **achieved)
             except RuntimeError as error:
                 self._lose(rank, 0, START_UP, error)
-        self._note_losses(0)
+        self._note_losses(0, START_UP)
 
     def _round(self, index: int) -> None:
         ranks = [rank for rank in self.job.ranks(index) if rank in self.roll_call.here]
@@ -183,12 +184,12 @@ class ServerProcess:
         self.roll_call.lose(rank, f"no exchange with it: {reason}")
         self.note("lost", rank, round=number, when=when)
 
-    def _note_losses(self, number: int) -> None:
+    def _note_losses(self, number: int, when: str) -> None:
         """Keep what roll calls have found."""
         known = {event["rank"] for event in self.events if event["event"] == "lost"}
         for rank in self.roll_call.lost:
             if rank not in known:
-                self.note("lost", rank, round=number, when=START_UP)
+                self.note("lost", rank, round=number, when=when)
 
     def _with_reason(self, event: Event) -> Event:
         return event | {"reason": self.roll_call.lost[event["rank"]]} if event["event"] == "lost" else event

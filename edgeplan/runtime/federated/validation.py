@@ -41,7 +41,7 @@ def check_batches(stated: StatedSchedule, samples: Sequence[int]) -> None:
     """
     faults = list(_batch_faults(stated, dict(zip(stated.clients, samples, strict=True))))
     if faults:
-        raise InvalidInputError(in_document_order(faults), stated.schedule.name)
+        raise InvalidInputError(in_document_order(faults))
 
 
 def _batch_faults(stated: StatedSchedule, samples: dict[str, int]) -> Iterator[Fault]:

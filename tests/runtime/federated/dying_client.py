@@ -1,6 +1,6 @@
 """The worker, but clients are killed: ``DYING`` has their ranks and phases, such as ``1:start 2:compute:3``.
 
-The figure says in which of their rounds.
+The figure says at which of their calls, which for most is the round.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from edgeplan.runtime.federated.pair import Arriving, Pair, pieces_of
+from edgeplan.runtime.federated.roll_call import Attendance
 from edgeplan.runtime.federated.trainee import Trainee
 from edgeplan.runtime.federated.worker import main
 
@@ -31,6 +32,7 @@ WAYS = {
     "calibrate": (Trainee, "time_full_step", _die),
     "receive": (Arriving, "wait", _die),
     "compute": (Trainee, "train", _die),
+    "tell": (Attendance, "tell", _die),
     "send": (Pair, "send", _send_a_part),
 }
 

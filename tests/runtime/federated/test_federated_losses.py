@@ -21,8 +21,9 @@ from edgeplan.runtime.federated.pair import Pair, packed
 CLIENTS = tuple(f"node-{k}" for k in range(6))
 EVERYONE: list[dict[str, object]] = [{"node": name, "local_steps": 1} for name in CLIENTS]
 UNSHAPED = RunSettings(emulation="none", seed=5)
-DYING = "1:start 2:calibrate 3:receive:2 4:compute:3 5:send:4"
-GONE_FROM = {"node-1": 0, "node-2": 0, "node-3": 2, "node-4": 3, "node-5": 4}
+DYING = "0:tell:8 1:start 2:calibrate 3:receive:2 4:compute:3 5:send:4"
+AT_THE_END = 7
+GONE_FROM = {"node-0": AT_THE_END, "node-1": 0, "node-2": 0, "node-3": 2, "node-4": 3, "node-5": 4}
 
 
 def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_others(
@@ -33,7 +34,8 @@ def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_oth
     job = prepare(problem(clients=CLIENTS), schedule(*rounds), UNSHAPED, out=tmp_path)
     report = supervise(replace(job.crew, program="dying_client"))
     assert {one["node"]: one["round"] for one in report["lost"]} == GONE_FROM
-    first, second, third, fourth, fifth = (one["when"] for one in report["lost"])
+    last, first, second, third, fourth, fifth = (one["when"] for one in report["lost"])
+    assert last == "after the last round"
     assert (first, second) == ("start-up", "start-up")
     assert third.startswith("before")
     assert (fourth, fifth) == ("before its update", "while it sent its update")
@@ -46,7 +48,7 @@ def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_oth
         assert sum(client["share"] for client in entry["clients"]) == pytest.approx(1.0)
     assert report["totals"]["bytes_equal"]
     assert report["passed"]
-    assert report["notes"][0].startswith("node-1 was lost at start-up (was killed by signal 9)")
+    assert report["notes"][1].startswith("node-1 was lost at start-up (was killed by signal 9)")
 
 
 def test_a_run_without_any_client_left_fails_and_names_the_one_that_was_killed(

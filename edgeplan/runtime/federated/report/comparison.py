@@ -113,18 +113,22 @@ def _client_entry(job: Job, events: Events, rank: int, rounds: Sequence[JsonObje
 
 
 def _deviations(clients: Sequence[JsonObject], rounds: Sequence[JsonObject]) -> dict[str, float | None]:
-    """Return how far the run was from its prediction: of bytes the worst, else medians."""
+    """Return how far the run was from its prediction: of bytes the worst, else medians.
+
+    Nobody is timed in a round in which a client was lost.
+    """
     parts = [client for entry in rounds for client in entry["clients"]]
+    undisturbed = [entry for entry in rounds if not entry["lost"]]
+    timed = [client for entry in undisturbed for client in entry["clients"]]
 
     def pairs(entries: Iterable[JsonObject], *names: str) -> list[tuple[float | None, float | None]]:
         return [(one["predicted"][name], one["measured"][name]) for one in entries for name in names]
 
-    undisturbed = [entry for entry in rounds if not entry["lost"]]
     return {
         "bytes": deviation_of(pairs(parts, "bytes_in", "bytes_out"), max),
         "memory": deviation_of(pairs(clients, "memory_bytes")),
-        "transfer": deviation_of(pairs(parts, "transfer_in_s", "transfer_out_s")),
-        "compute": deviation_of(pairs(parts, "compute_s")),
+        "transfer": deviation_of(pairs(timed, "transfer_in_s", "transfer_out_s")),
+        "compute": deviation_of(pairs(timed, "compute_s")),
         "round": deviation_of((entry["predicted_time_s"], entry["time_s"]) for entry in undisturbed),
     }
 

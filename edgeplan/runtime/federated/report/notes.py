@@ -31,7 +31,7 @@ def notes_on(
         Processor seconds of a step here; None where nobody could tell.
     """
     return [
-        *_on_losses(lost),
+        *_on_losses(lost, len(rounds)),
         *_on_emulation(job, rounds, step_s),
         *_on_memory(job),
         *_on_bytes(buffers),
@@ -40,9 +40,11 @@ def notes_on(
     ]
 
 
-def _on_losses(lost: Sequence[JsonObject]) -> Iterator[str]:
+def _on_losses(lost: Sequence[JsonObject], num_rounds: int) -> Iterator[str]:
     for one in lost:
-        place = f"in round {one['round']}, {one['when']}" if one["round"] else f"at {one['when']}"
+        place = f"at {one['when']}" if one["round"] == 0 else f"in round {one['round']}, {one['when']}"
+        if one["round"] > num_rounds:
+            place = one["when"]
         reason = one["reason"].splitlines()
         told = f"{reason[0]} {reason[-1]}" if len(reason) > 1 else reason[0]
         yield f"{one['node']} was lost {place} ({told}); averages are over the others from then on"
