@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -90,13 +91,13 @@ class StatedSchedule:
         names = {client.node for one in self.schedule.rounds for client in one.clients}
         return tuple(node.id for node in self.problem.instance.network.nodes if node.id in names)
 
-    @property
+    @cached_property
     def num_bytes(self) -> int:
         """Bytes of all parameters on their way."""  # (1)
-        everything = range(len(self.problem.instance.model.layers))
-        return math.ceil(self.problem.serial.weight_bytes * self.problem.serial.parameters(everything))
+        serial = self.problem.serial
+        return math.ceil(serial.weight_bytes * serial.parameters(self._everything))
 
-    @property
+    @cached_property
     def rounds(self) -> tuple[RoundCost, ...]:
         """What every round takes when all its clients take part."""
         return tuple(self.round_cost(index) for index in range(len(self.schedule.rounds)))

@@ -45,9 +45,22 @@ def _on_losses(lost: Sequence[JsonObject], num_rounds: int) -> Iterator[str]:
         place = f"at {one['when']}" if one["round"] == 0 else f"in round {one['round']}, {one['when']}"
         if one["round"] > num_rounds:
             place = one["when"]
-        reason = one["reason"].splitlines()
-        told = f"{reason[0]} {reason[-1]}" if len(reason) > 1 else reason[0]
+        told = _in_a_line(one["reason"])
         yield f"{one['node']} was lost {place} ({told}); averages are over the others from then on"
+
+
+def _in_a_line(reason: str) -> str:
+    """Leave out the log's last words but the last line; who was killed had none.
+
+    Examples
+    --------
+    >>> _in_a_line("ended with exit code 1:\\nTraceback:\\nValueError: planted")
+    'ended with exit code 1: ValueError: planted'
+    >>> _in_a_line("was killed by signal 9:\\n[W1130] a warning")
+    'was killed by signal 9'
+    """
+    first, *others = reason.splitlines()
+    return f"{first} {others[-1]}" if others and "signal" not in first else first.rstrip(":")
 
 
 def _on_emulation(job: Job, rounds: Sequence[JsonObject], step_s: float | None) -> Iterator[str]:
