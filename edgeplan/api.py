@@ -11,6 +11,7 @@ from typing import Any
 
 from edgeplan.errors import UsageError
 from edgeplan.models.explanation import Explanation
+from edgeplan.models.federated import FederatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.layer_assignment import Plan as AssignmentPlan
 from edgeplan.models.problem import PlanDocument, Problem
@@ -242,15 +243,17 @@ def run(
     ----------
     problem
         An instance of layer_assignment with schedule serial, or of sparse_update.
+    plan
+        A plan of it; of layer_assignment also an `edgeplan.models.federated.FederatedSchedule`.
     out
         Folder for the run's files; made if it is missing.
     notes
         Of sparse_update alone: the instance as plain JSON with its notes, which say what is trained and
         which `load` drops.
     settings
-        Fields of `edgeplan.runtime.snake.RunSettings`, or of
-        `edgeplan.runtime.sparse.execution.RunSettings`. Where a node is lost, layer_assignment is planned
-        anew for the nodes left, and the run goes on.
+        Fields of `edgeplan.runtime.snake.RunSettings`, of `edgeplan.runtime.sparse.execution.RunSettings`,
+        or, with a schedule, of `edgeplan.runtime.federated.RunSettings`. Where a node is lost,
+        layer_assignment is planned anew for the nodes left, and the run goes on.
 
     Returns
     -------
@@ -270,6 +273,11 @@ def run(
 
         return run_updates(problem, plan, notes or {}, UpdateSettings(**settings), out=out)
     assignment = as_layer_assignment(problem, "run")
+    if isinstance(plan, FederatedSchedule):
+        from edgeplan.runtime.federated import RunSettings as ScheduleSettings
+        from edgeplan.runtime.federated import run as run_schedule
+
+        return run_schedule(assignment, plan, ScheduleSettings(**settings), out=out)
     _check_plan(assignment, plan)
     assert isinstance(plan, AssignmentPlan)
     from edgeplan.runtime.snake import RunSettings

@@ -9,7 +9,8 @@ import pytest
 from independent.evaluator import brute
 
 import edgeplan
-from edgeplan.models.layer_assignment import Plan
+from edgeplan.models.federated import StatedSchedule
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.segment_scheduling.generated import Size, fits_in_order, generated
 
 ROOT = Path(__file__).parent.parent / "instances"
@@ -101,3 +102,18 @@ def test_the_tiny_updates_are_what_their_arithmetic_says() -> None:
     path = ROOT / "sparse_update" / "tiny.json"
     optimum = json.loads(path.read_text(encoding="utf-8"))["x-optimum"]
     assert edgeplan.solve(edgeplan.load(path)).objective == pytest.approx(optimum, rel=1e-12)
+
+
+def test_the_schedule_of_five_clients_takes_what_its_arithmetic_says() -> None:
+    path = ROOT / "federated" / "digits-5-clients.json"
+    problem = edgeplan.load(FOLDER / "digits-6-nodes.json")
+    assert isinstance(problem, LayerAssignment)
+    document = {k: v for k, v in json.loads(path.read_text("utf-8")).items() if not k.startswith("x-")}
+    stated = StatedSchedule.from_document(document, problem)
+    num_bytes = 4 * 178_346  # the parameters of the model's layers together
+    assert [cost.bytes_moved // (2 * num_bytes) for cost in stated.rounds] == [5, 3, 3, 4, 5, 3]
+    first = stated.rounds[0].clients
+    for cost in first:  # five share 1 Gbit/s of edge-0, 2 ms of latency at either end
+        assert cost.transfer_in_s == pytest.approx(5 * 8 * num_bytes / 1e9 + 0.004)
+    phone = next(cost for cost in first if cost.node == "phone-0")  # the first to send is alone on the link
+    assert phone.transfer_out_s == pytest.approx(8 * num_bytes / 150e6 + 0.004)

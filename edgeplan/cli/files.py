@@ -83,7 +83,7 @@ def write_json(document: Any, path: Path) -> None:
     write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
-def read_document(path: Path) -> tuple[Any, str]:
+def read_document(path: Path) -> tuple[dict[str, Any], str]:
     """Read a JSON document that is no instance; return it and its name.
 
     Raises
@@ -114,6 +114,13 @@ def read_plan(path: Path, problem: Problem, *, made_for_another: bool = False) -
         When there is no plan, or it is malformed.
     """
     document, source = read_document(path)
+    return plan_in(document, problem, source, made_for_another=made_for_another)
+
+
+def plan_in(
+    document: dict[str, Any], problem: Problem, source: str, *, made_for_another: bool = False
+) -> PlanDocument:
+    """Return the plan of a parsed result; the rest is as for `read_plan`."""
     if not isinstance(document.get("plan"), dict):
         rule = (
             "must be an object; the result holds no plan"

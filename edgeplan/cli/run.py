@@ -12,11 +12,13 @@ from rich.console import RenderableType
 
 from edgeplan.api import replanned
 from edgeplan.cli.console import stderr, stdout
-from edgeplan.cli.files import STANDARD, read_plan, write_json
+from edgeplan.cli.files import STANDARD, plan_in, read_document, read_plan, write_json
 from edgeplan.cli.options import given, refuse
 from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.models.document import parse
+from edgeplan.models.federated import KIND as FEDERATED_SCHEDULE
+from edgeplan.models.federated import StatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.problem import Problem
 from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
@@ -27,6 +29,7 @@ from edgeplan.runtime.processes.rehearsal import faults_of
 _MISSED = 6
 _OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate", "spares", "patience_s", "faults")
 _OF_UPDATES = ("local_steps", "collectives")
+_NOT_OF_SCHEDULES = ("rounds", "baseline", "spares", "patience_s", "faults")
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -91,8 +94,8 @@ Slower = Annotated[
     float | None,
     typer.Option(
         min=1.0,
-        help="With emulation kernel: seconds here for a second of the instance; default: as few as this "
-        "machine's processors allow.",
+        help="With emulation kernel, and for schedules of federated averaging: seconds here for a second of "
+        "the instance; default: as few as this machine's processors allow.",
     ),
 ]
 
@@ -180,7 +183,9 @@ def run(
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
     shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
-    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json,
+    averages; the instance must be one that edgeplan instance has made. In place of a plan of
+    layer_assignment, RESULT may be a schedule of federated averaging ("kind": "federated_schedule"): who
+    takes part in which round, with how many steps of which batch. The report is in OUT/run.json,
     plan and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
     planned anew for the nodes left, and goes on from the last finished visit. --resume goes on with a run
@@ -282,7 +287,10 @@ def _run_assignment(
     problem: LayerAssignment, result: Path, settings: dict[str, Any], out: Path
 ) -> tuple[dict[str, Any], RenderableType]:
     refuse({name: settings[name] for name in _OF_UPDATES if name in settings}, problem.name)
-    plan = read_plan(result, problem)
+    document, source = read_document(result)
+    if document.get("kind") == FEDERATED_SCHEDULE:
+        return _run_schedule(StatedSchedule.from_document(document, problem, source=source), settings, out)
+    plan = plan_in(document, problem, source)
     assert isinstance(plan, Plan)
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.snake import RunSettings, render
@@ -305,6 +313,20 @@ def _resumed(folder: Path) -> tuple[dict[str, Any], RenderableType]:
     from edgeplan.runtime.snake import render, resume
 
     report = resume(folder, planner=replanned, on_progress=_progress(), on_incident=_say_incident)
+    return report, render(report)
+
+
+def _run_schedule(
+    stated: StatedSchedule, settings: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], RenderableType]:
+    given_besides = {name: settings[name] for name in _NOT_OF_SCHEDULES if name in settings}
+    refuse(given_besides, "a schedule of federated averaging")
+    require("torch", purpose="edgeplan run")
+    from edgeplan.runtime.federated import RunSettings, render
+    from edgeplan.runtime.federated import run as run_plan
+
+    kept = RunSettings(**settings)
+    report = run_plan(stated.problem, stated.schedule, kept, out=out, on_progress=_progress())
     return report, render(report)
 
 

@@ -64,6 +64,26 @@ def payload_of(frame: bytes) -> int:
     return max(0, total - internet - 4 * (frame[start + internet + 12] >> 4))
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A frame that its sender lets through.
+
+    Parameters
+    ----------
+    target, num_bytes
+        To whom it goes, and its payload.
+    enter_s
+        When it asks for the receiver's downlink: at the latest moment at which its last bit would not wait.
+    last_s
+        When its last bit has travelled for the latency.
+    """
+
+    target: int
+    num_bytes: int
+    enter_s: float
+    last_s: float
+
+
 @dataclass
 class Schedule:
     """When frames arrive: what every link has still to let through.
@@ -76,27 +96,37 @@ class Schedule:
     Examples
     --------
     >>> schedule = Schedule(Links((8e3, 8e3), (8e3, 4e3), (0.0, 0.5), {}))
-    >>> schedule.arrival_s(0, 1, 1000, now_s=0.0), schedule.arrival_s(0, 1, 1000, now_s=0.0)
-    (2.5, 4.5)
+    >>> frames = [schedule.sent(0, 1, 1000, now_s=0.0) for _ in range(2)]
+    >>> [schedule.arrival_s(frame) for frame in frames]
+    [2.5, 4.5]
     """
 
     links: Links
     _sent_s: dict[object, float] = field(default_factory=dict)
     _arrived_s: dict[int, float] = field(default_factory=dict)
 
-    def arrival_s(self, source: int, target: int, num_bytes: int, *, now_s: float) -> float:
-        """Moment at which a frame with so much payload has arrived."""
+    def sent(self, source: int, target: int, num_bytes: int, *, now_s: float) -> Sent:
+        """Let a frame with so much payload through on the sender's side."""
         own = self.links.pairs.get((source, target))
         key: object = source if own is None else (source, target)
         rate = self.links.uplink_bit_per_s[source] if own is None else own.bit_per_s
         begin_s = max(now_s, self._sent_s.get(key, -math.inf))
         self._sent_s[key] = sent_s = begin_s + 8 * num_bytes / rate
-        if own is not None:
-            return sent_s + own.latency_s
-        latency_s = self.links.latency_s[source] + self.links.latency_s[target]
-        begin_s = max(begin_s + latency_s, self._arrived_s.get(target, -math.inf))  # of its first bit
-        arrived_s = max(sent_s + latency_s, begin_s + 8 * num_bytes / self.links.downlink_bit_per_s[target])
-        self._arrived_s[target] = arrived_s
+        latency_s = self.links.between(source, target).latency_s
+        last_s = sent_s + latency_s
+        enter_s = max(begin_s + latency_s, last_s - 8 * num_bytes / self.links.downlink_bit_per_s[target])
+        return Sent(target, num_bytes, enter_s, last_s)
+
+    def waits(self, source: int, target: int) -> bool:
+        """Say whether frames between two nodes have to pass the receiver's downlink."""
+        own = (source, target) in self.links.pairs
+        return not own and math.isfinite(self.links.downlink_bit_per_s[target])
+
+    def arrival_s(self, frame: Sent) -> float:
+        """Let a frame through on the receiver's side; frames take turns as they ask for it."""
+        begin_s = max(frame.enter_s, self._arrived_s.get(frame.target, -math.inf))
+        arrived_s = begin_s + 8 * frame.num_bytes / self.links.downlink_bit_per_s[frame.target]
+        self._arrived_s[frame.target] = arrived_s
         return arrived_s
 
 
@@ -115,7 +145,7 @@ class Switch:
         self._devices = devices
         self._schedule = Schedule(links)
         self._node_of = {device: node for node, device in enumerate(devices)}
-        self._due: list[tuple[float, int, int, bytes]] = []
+        self._due: list[tuple[float, int, Sent, bytes, bool]] = []
         self._number = 0
 
     def run(self, until: int) -> None:
@@ -132,9 +162,12 @@ class Switch:
         """Hand over what is due; return the seconds until more is, None if nothing is on its way."""
         now_s = time.monotonic()
         while self._due and self._due[0][0] <= now_s:
-            _, _, device, frame = heapq.heappop(self._due)
+            _, _, sent, frame, waits = heapq.heappop(self._due)
+            if waits:
+                self._keep(self._schedule.arrival_s(sent), sent, frame)
+                continue
             try:
-                os.write(device, frame)
+                os.write(self._devices[sent.target], frame)
             except OSError:  # the node is gone, or its device is full: a frame is lost, TCP sends it again
                 continue
         return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
@@ -149,11 +182,14 @@ class Switch:
             address = frame[_HEADER.size : _HEADER.size + 6]
             target = int.from_bytes(address[4:], "big")
             if address[:4] == _PREFIX and target < len(self._devices):
-                arrival_s = self._schedule.arrival_s(
-                    source, target, payload_of(frame), now_s=time.monotonic()
-                )
-                self._number += 1
-                heapq.heappush(self._due, (arrival_s, self._number, self._devices[target], frame))
+                sent = self._schedule.sent(source, target, payload_of(frame), now_s=time.monotonic())
+                waits = self._schedule.waits(source, target)
+                self._keep(sent.enter_s if waits else sent.last_s, sent, frame, waits=waits)
+
+    def _keep(self, due_s: float, sent: Sent, frame: bytes, *, waits: bool = False) -> None:
+        """Keep a frame until it comes to its receiver's downlink, or has passed it."""
+        self._number += 1
+        heapq.heappush(self._due, (due_s, self._number, sent, frame, waits))
 
 
 def open_device(namespace: str) -> int:

@@ -84,7 +84,8 @@ class Listener:
         self._ear.setblocking(False)
         self._token = secrets.token_hex(8)
         self._patience_s = patience_s
-        self._heard_s = [time.monotonic() + LONGEST_START_S] * num_ranks
+        self._began_s = time.monotonic()
+        self._heard_s: list[float | None] = [None] * num_ranks
         self.doing = [START_UP] * num_ranks
         """What each process was doing when it was last heard."""
         self.lost: set[int] = set()
@@ -116,7 +117,11 @@ class Listener:
 
     def is_silent(self, rank: int) -> bool:
         """Say whether a process has not been heard for longer than it should."""
-        return time.monotonic() - self._heard_s[rank] > self._patience_s
+        heard_s = self._heard_s[rank]
+        if heard_s is None:  # not yet; or none of them has a heart
+            has_hearts = any(one is not None for one in self._heard_s)
+            return has_hearts and time.monotonic() - self._began_s > LONGEST_START_S
+        return time.monotonic() - heard_s > self._patience_s
 
     @property
     def all_begun(self) -> bool:

@@ -45,11 +45,29 @@ def taking_part(folder: Path, *, world_size: int, threads: int, timeout_s: float
     UsageError
         When another number of processes was started.
     """
+    with started(folder, threads=threads) as rank, _process_group(world_size, timeout_s):
+        align_clocks(rank)
+        yield rank
+
+
+@contextmanager
+def started(folder: Path, *, threads: int) -> Iterator[int]:
+    """Be the process that the environment's ``RANK`` names, in no group yet; gives the rank.
+
+    Parameters
+    ----------
+    folder
+        Takes the moment of a failure.
+    threads
+        Threads of this process.
+    """
     rank = int(os.environ["RANK"])
     if os.environ.get(SUPERVISED):
         _end_with_supervisor()
-    with _leaving(), _failure_noted(folder, rank), _process_group(world_size, threads, timeout_s):
-        align_clocks(rank)
+    torch.set_num_threads(threads)
+    if os.environ["MASTER_ADDR"] in ("127.0.0.1", "localhost") and LOOPBACK in _interfaces():
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
+    with _leaving(), _failure_noted(folder, rank):
         yield rank
 
 
@@ -86,19 +104,27 @@ def _failure_noted(folder: Path, rank: int) -> Iterator[None]:
 
 
 @contextmanager
-def _process_group(world_size: int, threads: int, timeout_s: float) -> Iterator[None]:
-    torch.set_num_threads(threads)
-    if int(os.environ["WORLD_SIZE"]) != world_size:
-        raise UsageError(
-            f"WORLD_SIZE {os.environ['WORLD_SIZE']}: the job needs {world_size} processes; start as many"
-        )
-    if os.environ["MASTER_ADDR"] in ("127.0.0.1", "localhost") and LOOPBACK in _interfaces():
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
+def _process_group(world_size: int, timeout_s: float) -> Iterator[None]:
+    check_world_size(world_size)
     dist.init_process_group("gloo", timeout=timedelta(seconds=timeout_s))
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def check_world_size(world_size: int) -> None:
+    """Refuse another number of processes than the job needs.
+
+    Raises
+    ------
+    UsageError
+        When another number was started.
+    """
+    if int(os.environ["WORLD_SIZE"]) != world_size:
+        raise UsageError(
+            f"WORLD_SIZE {os.environ['WORLD_SIZE']}: the job needs {world_size} processes; start as many"
+        )
 
 
 def _interfaces() -> list[str]:

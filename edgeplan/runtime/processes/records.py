@@ -43,6 +43,11 @@ def failure_path(folder: Path, rank: int) -> Path:
     return folder / f"failure-{rank}.json"
 
 
+def lost_key(rank: int) -> str:
+    """Where the supervisor tells, in the rendezvous store, that a process that may be lost has ended."""
+    return f"edgeplan/lost/{rank}"
+
+
 def log_path(folder: Path, rank: int) -> Path:
     """Where a process's standard error goes."""
     return folder / f"rank-{rank}.log"

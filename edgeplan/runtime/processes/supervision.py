@@ -19,12 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
 from edgeplan.errors import RunError
 from edgeplan.runtime.processes.exchange import LEFT
 from edgeplan.runtime.processes.heartbeat import HEARTBEAT, Listener
 from edgeplan.runtime.processes.joining import SUPERVISED
 from edgeplan.runtime.processes.places import Place
-from edgeplan.runtime.processes.records import failure_path, log_path, progress_path, read_json, report_path
+from edgeplan.runtime.processes.records import (
+    failure_path,
+    log_path,
+    lost_key,
+    progress_path,
+    read_json,
+    report_path,
+)
 
 Progress = Callable[[dict[str, Any]], None]
 Process = subprocess.Popen[bytes]
@@ -52,6 +61,9 @@ class Crew:
         Whether the run can go on without some of them.
     patience_s
         Longest silence of a process that is there, in seconds.
+    may_be_lost
+        Ranks without which the run goes on: that one of them has failed is told in the rendezvous store
+        (`lost_key`), and the run is over when the others have ended.
     """
 
     program: str
@@ -60,6 +72,7 @@ class Crew:
     threads: int
     goes_on: bool = False
     patience_s: float = 10.0
+    may_be_lost: frozenset[int] = frozenset()
 
     @property
     def folder(self) -> Path:
@@ -116,7 +129,7 @@ def supervise(crew: Crew, on_progress: Progress | None = None, place: Place | No
         closing(Listener(place.make_ear(), len(crew.names), crew.patience_s)) as listener,
         _started(crew, place, store.port, listener) as processes,
     ):
-        _Watch(crew, processes, listener).to_the_end(on_progress)
+        _Watch(crew, processes, listener, store).to_the_end(on_progress)
     report: dict[str, Any] = read_json(report_path(crew.folder))
     return report
 
@@ -171,63 +184,84 @@ class _Watch:
     crew: Crew
     processes: list[Process]
     listener: Listener
+    store: TCPStore
     lost: dict[int, Lost] = field(default_factory=dict)
 
     def to_the_end(self, on_progress: Progress | None) -> None:
         told: dict[str, Any] | None = None
         while True:
-            running = self._look()
+            self._look()
             told = _tell(self.crew, told, on_progress)
             if self._must_end():
                 self._settle()
                 raise self._failure()
-            if not running:
+            if not self._runs():
                 return
             time.sleep(POLL_S)
 
-    def _look(self) -> bool:
-        """Find out who is gone; say whether any process runs."""
+    @property
+    def _needed(self) -> dict[int, Process]:
+        return {
+            rank: process for rank, process in enumerate(self.processes) if rank not in self.crew.may_be_lost
+        }
+
+    def _runs(self) -> bool:
+        return any(process.returncode is None for process in self._needed.values())
+
+    def _look(self) -> None:
+        """Find out who is gone."""
         self.listener.listen()
         for rank, process in enumerate(self.processes):
             if process.poll() is None and self.listener.is_silent(rank):
                 process.kill()
                 process.wait()
                 self._lose(rank, f"was silent for {self.crew.patience_s:g} s")
-            elif (process.returncode or 0) < 0:
-                self._lose(rank, f"was killed by signal {-process.returncode}")
-        return any(process.returncode is None for process in self.processes)
+            elif process.returncode and (process.returncode < 0 or rank in self.crew.may_be_lost):
+                self._lose(rank, _how(process.returncode))
 
     def _lose(self, rank: int, how: str) -> None:
-        self.lost.setdefault(rank, Lost(how, self.listener.doing[rank]))
+        if rank in self.lost:
+            return
+        self.lost[rank] = Lost(how, self.listener.doing[rank])
         self.listener.lost.add(rank)
+        if rank in self.crew.may_be_lost:
+            self.store.set(lost_key(rank), f"{how}{self._last_words(rank)}")
 
     def _must_end(self) -> bool:
         """Say whether something failed that the processes cannot settle among themselves."""
-        codes = {process.returncode for process in self.processes}
+        codes = {process.returncode for process in self._needed.values()}
         may_leave = self.crew.goes_on and self.listener.all_begun
         if any(code and code > 0 and not (may_leave and code == LEFT) for code in codes):
             return True
-        return bool(self.lost or LEFT in codes) and not (may_leave and None in codes)
+        lost = self.lost.keys() - self.crew.may_be_lost
+        return bool(lost or LEFT in codes) and not (may_leave and None in codes)
 
     def _settle(self) -> None:
         """Let those who follow from the cause show themselves."""
         deadline_s = time.monotonic() + GRACE_S
-        while self._look() and time.monotonic() < deadline_s:
+        while self._runs() and time.monotonic() < deadline_s:
             time.sleep(POLL_S)
+            self._look()
 
     def _failure(self) -> RunError:
         """Name the process that failed first; the others only lost it."""
-        if self.lost:
-            first = min(self.lost)
-            return NodesLostError(self._told(first, self.lost[first].how), self.lost)
-        failed = [rank for rank, process in enumerate(self.processes) if process.returncode]
+        if lost := sorted(self.lost.keys() - self.crew.may_be_lost):
+            return NodesLostError(self._told(lost[0], self.lost[lost[0]].how), self.lost)
+        failed = [rank for rank, process in self._needed.items() if process.returncode]
         first = min(failed, key=lambda rank: _moment_s(self.crew, rank))
-        return RunError(self._told(first, f"ended with exit code {self.processes[first].returncode}"))
+        return RunError(self._told(first, _how(self.processes[first].returncode)))
 
     def _told(self, rank: int, how: str) -> str:
+        return f"{self.crew.names[rank]} (rank {rank}) {how}{self._last_words(rank)}"
+
+    def _last_words(self, rank: int) -> str:
         log = log_path(self.crew.folder, rank).read_text(encoding="utf-8", errors="replace").strip()
         last_words = "\n".join(log.splitlines()[-LAST_LINES:])
-        return f"{self.crew.names[rank]} (rank {rank}) {how}:\n{last_words}".rstrip(":\n")
+        return f":\n{last_words}" if last_words else ""
+
+
+def _how(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def _tell(crew: Crew, told: dict[str, Any] | None, on_progress: Progress | None) -> dict[str, Any] | None:

@@ -8,8 +8,8 @@ the server beside its own part; what it would send itself is counted as if the s
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
+from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.snake.device.link import receive, send
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
@@ -50,17 +50,3 @@ def _average(node: NodeProcess, round_number: int) -> None:
     assign(_everything(node), weighted_mean([returned[stage] for stage in stages], samples))
     own_bytes = 0 if node.shard is None else 2 * returned[node.rank].nbytes
     node.events.append({"event": "averaged", "round": round_number, "bytes": sum(moved) + own_bytes})
-
-
-def weighted_mean(vectors: list[Tensor], weights: list[int]) -> Tensor:
-    """Average vectors in double precision, in the order given.
-
-    Examples
-    --------
-    >>> weighted_mean([torch.tensor([0.0]), torch.tensor([4.0])], [3, 1]).tolist()
-    [1.0]
-    """
-    total = torch.zeros(vectors[0].numel(), dtype=torch.float64)
-    for vector, weight in zip(vectors, weights, strict=True):
-        total += vector.double() * (weight / sum(weights))
-    return total.float()

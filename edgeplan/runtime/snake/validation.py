@@ -29,12 +29,28 @@ def validated(problem: LayerAssignment, plan: Plan, settings: RunSettings) -> nn
         With the first rule that is broken.
     """
     _check_settings(settings)
-    _check_training(problem)
+    check_training(problem)
     _check_plan(problem, plan)
     nodes = [node for node in (*(stage.node for stage in plan.stages), problem.server) if node is not None]
     check_faults(settings.faults, nodes, SERIAL_PHASES, have_links=settings.emulation == KERNEL)
+    return network_of(problem, settings.network, settings.seed)
+
+
+def network_of(problem: LayerAssignment, name: str | None, seed: int) -> nn.Module:
+    """Build the network, and see that it is the one of the model section.
+
+    Parameters
+    ----------
+    name
+        Of the network; None is the model's.
+
+    Raises
+    ------
+    UsageError
+        When it is not.
+    """
     names = [layer.name for layer in problem.instance.model.layers]
-    workload = Workload.seeded(settings.network or problem.instance.model.name, settings.seed, names)
+    workload = Workload.seeded(name or problem.instance.model.name, seed, names)
     _check_parameters(problem, workload)
     return workload.module
 
@@ -54,7 +70,14 @@ def _check_settings(settings: RunSettings) -> None:
         raise UsageError(f"baseline {settings.baseline!r}: must be {' or '.join(BASELINES)}; use one of them")
 
 
-def _check_training(problem: LayerAssignment) -> None:
+def check_training(problem: LayerAssignment) -> None:
+    """Refuse a training section that is not run.
+
+    Raises
+    ------
+    UsageError
+        With the first rule that is broken.
+    """
     training = problem.instance.training
     if problem.instance.schedule != "serial":
         raise UsageError('/schedule: "pipeline": is not run yet; use schedule serial')

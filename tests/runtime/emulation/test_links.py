@@ -51,29 +51,42 @@ def test_on_slower_links_everything_takes_as_many_times_as_long() -> None:
 sizes = st.lists(st.integers(0, 100_000), min_size=1, max_size=20)
 
 
+def arrivals_s(links: Links, frames: list[tuple[int, int, int]], now_s: float = 0.0) -> list[float]:
+    """Moments at which frames, sent at once, arrive: on the receiver's side as they ask for it."""
+    schedule = Schedule(links)
+    sent = [schedule.sent(*frame, now_s=now_s) for frame in frames]
+    arrivals = [one.last_s for one in sent]
+    for index in sorted(range(len(sent)), key=lambda index: (sent[index].enter_s, index)):
+        if schedule.waits(*frames[index][:2]):
+            arrivals[index] = schedule.arrival_s(sent[index])
+    return arrivals
+
+
 @given(sizes, st.sampled_from([(0, 1), (0, 2), (1, 2), (2, 1)]))
 def test_frames_sent_at_once_arrive_as_one_transfer_of_their_bytes(
     frames: list[int], pair: tuple[int, int]
 ) -> None:
     links = Links.of(network(), IDS)
-    schedule = Schedule(links)
-    arrivals = [schedule.arrival_s(*pair, size, now_s=5.0) for size in frames]
+    arrivals = arrivals_s(links, [(*pair, size) for size in frames], now_s=5.0)
     assert arrivals == sorted(arrivals)
     assert arrivals[-1] - 5.0 == pytest.approx(links.between(*pair).transfer_s(sum(frames)))
 
 
 def test_frames_to_several_nodes_share_the_uplink_and_frames_to_one_its_downlink() -> None:
     links = Links((8e3, 8e3, 8e3), (math.inf, math.inf, 8e3), (0.0, 0.0, 0.0), {})
-    schedule = Schedule(links)
-    assert [schedule.arrival_s(0, target, 1000, now_s=0.0) for target in (1, 2)] == [1.0, 2.0]
-    assert schedule.arrival_s(1, 2, 1000, now_s=0.0) == 3.0
+    assert arrivals_s(links, [(0, 1, 1000), (0, 2, 1000)]) == [1.0, 2.0]
+    assert arrivals_s(links, [(0, 2, 1000), (1, 2, 1000)]) == [1.0, 2.0]
+
+
+def test_a_slow_sender_does_not_keep_another_s_frames_from_a_downlink_that_is_free() -> None:
+    links = Links((1e3, 8e3, 8e3), (math.inf, math.inf, 8e3), (0.0, 0.0, 0.0), {})
+    slow, fast = [(0, 2, 1000)] * 3, [(1, 2, 1000)] * 3
+    assert arrivals_s(links, slow + fast) == [8.0, 16.0, 24.0, 1.0, 2.0, 3.0]
 
 
 def test_a_pair_with_a_link_of_its_own_shares_it_with_nobody() -> None:
     links = Links((8e3, 8e3), (8e3, 8e3), (0.0, 0.0), {(0, 1): Shape(0.5, 16e3)})
-    schedule = Schedule(links)
-    assert schedule.arrival_s(0, 1, 1000, now_s=0.0) == 1.0
-    assert schedule.arrival_s(1, 0, 1000, now_s=0.0) == 1.0
+    assert arrivals_s(links, [(0, 1, 1000), (1, 0, 1000)]) == [1.0, 1.0]
 
 
 def test_only_payload_counts() -> None:

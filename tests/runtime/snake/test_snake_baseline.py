@@ -10,8 +10,8 @@ import torch
 from rich.console import Console
 from snake_instances import Finished
 
+from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.snake import render
-from edgeplan.runtime.snake.federated import weighted_mean
 
 
 def test_federated_averaging_moves_all_parameters_twice_a_node_and_round(by_peers: Finished) -> None:

@@ -42,8 +42,13 @@ class Shard:
 
     def batches(self, *, seed: int, node: int, visit: int, batch_size: int, steps: int) -> list[Batch]:
         """Return the batches of a visit; visits are counted from 0 and go on where the last one stopped."""
+        start = visit * batch_size * steps
+        return self.stream(seed=seed, node=node, start=start, batch_size=batch_size, steps=steps)
+
+    def stream(self, *, seed: int, node: int, start: int, batch_size: int, steps: int) -> list[Batch]:
+        """Return batches from the node's endless stream of samples, after the first `start` of them."""
         drawn = batch_size * steps
-        order = torch.from_numpy(sample_order(seed, node, len(self.labels), visit * drawn, drawn))
+        order = torch.from_numpy(sample_order(seed, node, len(self.labels), start, drawn))
         return [(self.pixels[some], self.labels[some]) for some in torch.split(order, batch_size)]
 
 

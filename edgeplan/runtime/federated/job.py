@@ -1,0 +1,228 @@
+"""The job file: all that a process needs to play its part, beside the shards in the same folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from edgeplan.models.federated import Client, FederatedSchedule, StatedSchedule
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.emulation.links import Links
+from edgeplan.runtime.emulation.modes import NONE, chosen_mode
+from edgeplan.runtime.federated.settings import RunSettings
+from edgeplan.runtime.federated.validation import check_batches, check_settings
+from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
+from edgeplan.runtime.processes.supervision import Crew
+from edgeplan.runtime.snake.data.images import Images, read_images
+from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
+from edgeplan.runtime.snake.device.workload import Workload
+from edgeplan.runtime.snake.validation import check_training, image_size, network_of
+
+JOB_FILE = "job.json"
+PROGRAM = "edgeplan.runtime.federated.worker"
+TEST = "test"
+LEAST_TIMEOUT_S = 600.0
+TIMEOUT_ROUNDS = 20.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A validated run: ranks 0 to K-1 are the clients, rank K is the server.
+
+    Parameters
+    ----------
+    stated, settings
+        What is run, and how.
+    folder
+        Holds the job, the shards, and later the report.
+    white
+        Largest value of a pixel in the shards.
+    upscaled_to
+        Channels, height and width that images are brought to; None keeps them.
+    label_counts
+        For each client its training images by label.
+    """
+
+    stated: StatedSchedule
+    settings: RunSettings
+    folder: Path
+    white: int
+    upscaled_to: tuple[int, ...] | None
+    label_counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def path(self) -> Path:
+        """Where the job file stands."""
+        return self.folder / JOB_FILE
+
+    @property
+    def problem(self) -> LayerAssignment:
+        """The instance."""
+        return self.stated.problem
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Ids of the nodes by rank."""
+        return (*self.stated.clients, self.stated.server)
+
+    @property
+    def server_rank(self) -> int:
+        """Rank of the server's process."""
+        return len(self.names) - 1
+
+    @property
+    def crew(self) -> Crew:
+        """The processes: one a client, and one for the server."""
+        roles = [f"node {name}" for name in self.names]
+        clients = frozenset(range(self.server_rank))
+        return Crew(PROGRAM, self.path, tuple(roles), self.settings.threads, may_be_lost=clients)
+
+    @property
+    def num_rounds(self) -> int:
+        """Rounds of the schedule."""
+        return len(self.stated.schedule.rounds)
+
+    @property
+    def slower(self) -> float:
+        """Seconds here for a second of the instance."""
+        return 1.0 if self.settings.emulation == NONE else self.settings.slower or 1.0
+
+    @cached_property
+    def links(self) -> Links:
+        """What joins the processes' nodes."""
+        return Links.of(self.problem.instance.network, self.names)
+
+    def part(self, rank: int, index: int) -> Client | None:
+        """A client's part in a round, counted from 0; None where it sits it out."""
+        clients = self.stated.schedule.rounds[index].clients
+        return next((one for one in clients if one.node == self.names[rank]), None)
+
+    def ranks(self, index: int) -> list[int]:
+        """Ranks of the clients of a round."""
+        return [rank for rank in range(self.server_rank) if self.part(rank, index) is not None]
+
+    def samples_before(self, rank: int, index: int) -> int:
+        """Samples that a client has drawn from its stream before a round."""
+        parts = (self.part(rank, earlier) for earlier in range(index))
+        return sum(self.stated.local_steps(one) * self.stated.batch_size(one) for one in parts if one)
+
+    def largest_batch(self, rank: int) -> int:
+        """Samples of a client's largest step."""
+        parts = (self.part(rank, index) for index in range(self.num_rounds))
+        return max(self.stated.batch_size(one) for one in parts if one)
+
+    def num_samples(self, rank: int) -> int:
+        """Training images of a client; none of the server."""
+        return sum(self.label_counts[rank]) if rank < self.server_rank else 0
+
+    def weight(self, rank: int, index: int) -> float:
+        """What a client's update counts in a round."""
+        part = self.part(rank, index)
+        assert part is not None
+        return self.num_samples(rank) if part.weight is None else part.weight
+
+    @property
+    def timeout_s(self) -> float:
+        """Longest wait of the server for a client, in seconds."""
+        longest_s = max(one.time_s or 0.0 for one in self.stated.rounds)
+        return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * self.slower * longest_s)
+
+    @property
+    def patience_s(self) -> float:
+        """Longest wait of a client for the server: it may sit out all rounds but one."""
+        return self.timeout_s * (self.num_rounds + 1)
+
+    def seeded_workload(self) -> Workload:
+        """Build the network as every process begins with it."""
+        instance = self.problem.instance
+        network = self.settings.network or instance.model.name
+        return Workload.seeded(network, self.settings.seed, [layer.name for layer in instance.model.layers])
+
+    def read_images(self, name: str | int) -> Images:
+        """Read the shard of a client, or ``test``."""
+        return read_shard(self.folder, str(name), self.white)
+
+    def write(self) -> None:
+        """Write the job file."""
+        write_json(
+            self.path,
+            {
+                "format": "edgeplan/1",
+                "kind": "run_job",
+                "instance": self.problem.to_document(),
+                "schedule": self.stated.schedule.to_document(),
+                "settings": self.settings.to_document(),
+                "white": self.white,
+                "upscaled_to": self.upscaled_to,
+                "label_counts": self.label_counts,
+            },
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Job:
+        """Read a job file."""
+        document = read_json(path)
+        upscaled_to = document["upscaled_to"]
+        problem = LayerAssignment.from_document(document["instance"])
+        return cls(
+            stated=StatedSchedule.from_document(document["schedule"], problem),
+            settings=RunSettings.from_document(document["settings"]),
+            folder=path.parent,
+            white=document["white"],
+            upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
+            label_counts=tuple(tuple(counts) for counts in document["label_counts"]),
+        )
+
+
+def prepare(
+    problem: LayerAssignment, schedule: FederatedSchedule, settings: RunSettings, *, out: Path
+) -> Job:
+    """Validate a run and write its job file and shards.
+
+    Parameters
+    ----------
+    problem, schedule, settings
+        What is run, and how.
+    out
+        Folder of the run; made if missing, what an earlier run left in it is replaced.
+
+    Raises
+    ------
+    InvalidInputError
+        With every fault of the schedule.
+    UsageError
+        When it cannot be run on this instance, network and data.
+    """
+    settings = replace(settings, emulation=chosen_mode(settings.emulation))
+    stated = StatedSchedule.from_document(schedule.to_document(), problem)
+    check_settings(settings)
+    check_training(problem)
+    network = network_of(problem, settings.network, settings.seed)
+    training, test = read_images(settings.data, settings.seed)
+    upscaled_to = image_size(network, training)
+    shards = split_by_label(
+        training.labels,
+        len(stated.clients),
+        alpha=settings.alpha,
+        at_least=problem.instance.training.batch_size,
+        seed=settings.seed,
+    )
+    check_batches(stated, [len(indices) for indices in shards])
+    parts = [training.take(indices) for indices in shards]
+    num_labels = int(training.labels.max()) + 1
+    counts = tuple(tuple(np.bincount(part.labels, minlength=num_labels).tolist()) for part in parts)
+    job = Job(stated, settings, out.resolve(), training.white, upscaled_to, counts)
+    _write(job, parts, test)
+    return job
+
+
+def _write(job: Job, parts: Sequence[Images], test: Images) -> None:
+    forget_earlier_run(job.folder, len(job.names))
+    for rank, part in enumerate(parts):
+        write_images(part, job.folder, str(rank))
+    write_images(test, job.folder, TEST)
+    job.write()

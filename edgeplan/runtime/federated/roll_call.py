@@ -1,0 +1,120 @@
+"""Where the server and its clients wait for each other without the network that is measured, and who is gone.
+
+The server leads: it waits for every client that is left, and goes on without those whose process has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import timedelta
+from typing import Any
+
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
+
+from edgeplan.runtime.processes.records import lost_key
+
+POLL_S = 0.005
+_OVER = "over"
+
+
+def open_store(timeout_s: float) -> TCPStore:
+    """Join the supervisor's store."""
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    return TCPStore(host, port, is_master=False, timeout=timedelta(seconds=timeout_s))
+
+
+class Attendance:
+    """A client's part.
+
+    Parameters
+    ----------
+    store
+        At which all meet.
+    rank
+        Of the client.
+    """
+
+    def __init__(self, store: Store, rank: int) -> None:
+        self._store = PrefixStore("edgeplan/roll", store)
+        self._rank = rank
+
+    def meet(self, occasion: str) -> None:
+        """Say that this client is here, and wait for the server to go on."""
+        self._store.set(f"{occasion}/{self._rank}", "")
+        self._store.wait([f"{occasion}/go"])
+
+    def tell(self, what: str, figures: dict[str, Any]) -> None:
+        """Leave figures for the server."""
+        self._store.set(_told(what, self._rank), json.dumps(figures))
+
+    def wait_for_end(self) -> None:
+        """Wait until the server needs nobody any more."""
+        self._store.wait([_OVER])
+
+
+class RollCall:
+    """The server's part.
+
+    Parameters
+    ----------
+    store
+        At which all meet.
+    ranks
+        Of the clients.
+    timeout_s
+        Longest wait for one of them.
+    """
+
+    def __init__(self, store: Store, ranks: range, timeout_s: float) -> None:
+        self._all = store
+        self._store = PrefixStore("edgeplan/roll", store)
+        self._timeout_s = timeout_s
+        self.here = list(ranks)
+        self.lost: dict[int, str] = {}
+        """Why clients are gone, as far as is known."""
+
+    def meet(self, occasion: str) -> None:
+        """Wait for all clients that are left, and let them go on."""
+        for rank in list(self.here):
+            self._await(f"{occasion}/{rank}", rank)
+        self._store.set(f"{occasion}/go", "")
+
+    def hear(self, what: str, rank: int) -> dict[str, Any] | None:
+        """Return what a client has told; None where it is gone and has not."""
+        key = _told(what, rank)
+        if rank in self.here:
+            self._await(key, rank)
+        if not self._store.check([key]):
+            return None
+        told: dict[str, Any] = json.loads(self._store.get(key))
+        return told
+
+    def lose(self, rank: int, reason: str) -> None:
+        """Go on without a client."""
+        if rank in self.here:
+            self.here.remove(rank)
+            self.lost[rank] = reason
+
+    def end(self) -> None:
+        """Let the clients end, and learn what became of the others."""
+        self._store.set(_OVER, "")
+        for rank in self.lost:
+            if self._all.check([lost_key(rank)]):
+                self.lost[rank] = self._all.get(lost_key(rank)).decode()
+
+    def _await(self, key: str, rank: int) -> None:
+        until_s = time.monotonic() + self._timeout_s
+        while not self._store.check([key]):
+            if self._all.check([lost_key(rank)]):
+                self.lose(rank, "its process ended")
+                return
+            if time.monotonic() > until_s:
+                self.lose(rank, f"said nothing for {self._timeout_s:g} s")
+                return
+            time.sleep(POLL_S)
+
+
+def _told(what: str, rank: int) -> str:
+    return f"told/{what}/{rank}"

@@ -1,0 +1,85 @@
+"""What a client trains: the network, its shard, and its stream of batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from edgeplan.models.federated import Client
+from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.federated.job import Job
+from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.snake.device.calibration import MOST_STEPS, time_full_step, visit_of
+from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, peak_of_training
+from edgeplan.runtime.snake.device.training import Batch, Shard, train
+from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A client's network and shard.
+
+    Parameters
+    ----------
+    job, rank
+        The run, and which client this is.
+    workload
+        The network; its parameters are this client's copy.
+    shard
+        Training images.
+    """
+
+    job: Job
+    rank: int
+    workload: Workload
+    shard: Shard
+
+    @classmethod
+    def of(cls, job: Job, rank: int) -> Trainee:
+        """Build the network and read the shard."""
+        return cls(job, rank, job.seeded_workload(), Shard(job.read_images(rank), job.upscaled_to))
+
+    def batches(self, *, start: int, batch_size: int, steps: int) -> list[Batch]:
+        """Return batches from this client's stream, after the first `start` samples."""
+        seed = self.job.settings.seed
+        return self.shard.stream(seed=seed, node=self.rank, start=start, batch_size=batch_size, steps=steps)
+
+    def train(self, part: Client, index: int) -> float:
+        """Train everything for the local steps of a round, counted from 0, and return the mean loss."""
+        # Dropout and the like draw the same numbers wherever the round is computed.
+        source = np.random.SeedSequence([self.job.settings.seed, index + 1, self.rank])
+        torch.manual_seed(int(source.generate_state(1)[0]))
+        training, settings = self.job.problem.instance.training, self.job.settings
+        parameters = self.workload.train_only(self.workload.layers)
+        optimizer = optimizer_for(parameters, training.optimizer_bytes, settings.learning_rate)
+        batches = self.batches(
+            start=self.job.samples_before(self.rank, index),
+            batch_size=self.job.stated.batch_size(part),
+            steps=self.job.stated.local_steps(part),
+        )
+        return train(self.workload.module, optimizer, batches)
+
+    def time_full_step(self, pace: Pace = MACHINE, *, step_s: float = 0.0) -> Spent:
+        """Time steps with the batch of the instance, about as many as a slow node has time for."""
+        training = self.job.problem.instance.training
+        batches = self.batches(start=0, batch_size=training.batch_size, steps=MOST_STEPS)
+        return time_full_step(
+            self.workload,
+            visit_of(batches, step_s) if step_s else batches,
+            optimizer_bytes=training.optimizer_bytes,
+            learning_rate=self.job.settings.learning_rate,
+            pace=pace,
+        )
+
+    def memory_bytes(self) -> int:
+        """Measure the peak of live tensors with the client's largest batch."""
+        batch_size = self.job.largest_batch(self.rank)
+        return peak_of_training(
+            self.workload,
+            list(self.workload.layers),
+            self.batches(start=0, batch_size=batch_size, steps=MEASURED_STEPS),
+            optimizer_bytes=self.job.problem.instance.training.optimizer_bytes,
+            learning_rate=self.job.settings.learning_rate,
+        )

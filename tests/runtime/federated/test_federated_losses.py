@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from federated_instances import problem, recomputed, schedule
+from torch.distributed import HashStore
+
+from edgeplan.errors import RunError
+from edgeplan.runtime.federated import RunSettings, prepare, supervise
+from edgeplan.runtime.federated.conversation import Answer, Conversation, Loss, converse
+from edgeplan.runtime.federated.pair import Pair, packed
+
+CLIENTS = tuple(f"node-{k}" for k in range(6))
+EVERYONE: list[dict[str, object]] = [{"node": name, "local_steps": 1} for name in CLIENTS]
+UNSHAPED = RunSettings(emulation="none", seed=5)
+DYING = "0:tell:8 1:start 2:calibrate 3:receive:2 4:compute:3 5:send:4"
+AT_THE_END = 7
+GONE_FROM = {"node-0": AT_THE_END, "node-1": 0, "node-2": 0, "node-3": 2, "node-4": 3, "node-5": 4}
+
+
+def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYING", DYING)
+    rounds = [EVERYONE] * 4 + [EVERYONE[3:], EVERYONE[:2]]  # of the fifth round nobody is left
+    job = prepare(problem(clients=CLIENTS), schedule(*rounds), UNSHAPED, out=tmp_path)
+    report = supervise(replace(job.crew, program="dying_client"))
+    assert {one["node"]: one["round"] for one in report["lost"]} == GONE_FROM
+    last, first, second, third, fourth, fifth = (one["when"] for one in report["lost"])
+    assert last == "after the last round"
+    assert (first, second) == ("start-up", "start-up")
+    assert third.startswith("before")
+    assert (fourth, fifth) == ("before its update", "while it sent its update")
+    assert all(one["reason"].startswith("was killed by signal 9") for one in report["lost"])
+    trained = np.load(tmp_path / "parameters.npy", allow_pickle=False)
+    assert trained.tolist() == recomputed(job, gone_from=GONE_FROM)
+    assert [len(entry["clients"]) for entry in report["rounds"]] == [4, 3, 2, 1, 0, 1]
+    assert [entry["lost"] for entry in report["rounds"]][1:4] == [["node-3"], ["node-4"], ["node-5"]]
+    for entry in report["rounds"][:4]:
+        assert sum(client["share"] for client in entry["clients"]) == pytest.approx(1.0)
+    assert report["totals"]["bytes_equal"]
+    assert report["passed"]
+    assert report["notes"][1].startswith("node-1 was lost at start-up (was killed by signal 9)")
+
+
+def test_a_run_without_any_client_left_fails_and_names_the_one_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYING", "0:compute:1")
+    job = prepare(problem(), schedule(EVERYONE[:1], EVERYONE[:1]), UNSHAPED, out=tmp_path)
+    with pytest.raises(RunError, match=r"node node-0 \(rank 0\) was killed by signal 9"):
+        supervise(replace(job.crew, program="dying_client"))
+    assert not (tmp_path / "run.json").exists()
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+
+
+def pair_of(client: int, timeout_s: float) -> tuple[Pair, Pair]:
+    """Return both ends of a way within this process."""
+    store, ends = HashStore(), {}
+
+    def open_end(is_server: bool) -> None:
+        ends[is_server] = Pair(store, client, is_server=is_server, timeout_s=timeout_s)
+
+    threads = [threading.Thread(target=open_end, args=(one,)) for one in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ends[True], ends[False]
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_client_that_says_nothing_is_lost_and_the_others_are_heard() -> None:
+    silent, _kept = pair_of(0, timeout_s=0.2)
+    server, client = pair_of(1, timeout_s=30.0)
+    parameters = torch.arange(100.0)
+
+    def answer() -> None:
+        _, values = client.expect(100).wait()
+        client.send(packed([1.0, 2.0, 3.0, 0.5, 0.0], values + 1))
+
+    threading.Thread(target=answer).start()
+    talk = Conversation(0.0, parameters, {0: 0.0, 1: 0.0})
+    told = dict(converse({0: silent, 1: server}, talk))
+    assert isinstance(told[0], Loss)
+    assert isinstance(told[1], Answer)
+    assert told[1].update.tolist() == (parameters + 1).tolist()
+    assert (told[1].received_s, told[1].trained_s, told[1].loss) == (1.0, 3.0, 0.5)
