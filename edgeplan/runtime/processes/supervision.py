@@ -247,7 +247,7 @@ class _Watch:
         """Name the process that failed first; the others only lost it."""
         if lost := sorted(self.lost.keys() - self.crew.may_be_lost):
             return NodesLostError(self._told(lost[0], self.lost[lost[0]].how), self.lost)
-        failed = [rank for rank, process in self._needed.items() if process.returncode]
+        failed = [rank for rank, process in enumerate(self.processes) if process.returncode]
         first = min(failed, key=lambda rank: _moment_s(self.crew, rank))
         return RunError(self._told(first, _how(self.processes[first].returncode)))
 
