@@ -1,0 +1,43 @@
+"""One slot of a run: hops tried alone, the batch through every pipeline, the average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.pipeline.airtime import Airtime
+from edgeplan.runtime.pipeline.averaging import average
+from edgeplan.runtime.pipeline.memory import measure
+from edgeplan.runtime.pipeline.participants import DEVICE
+from edgeplan.runtime.pipeline.parts import play_part
+from edgeplan.runtime.pipeline.process import ParticipantProcess
+from edgeplan.runtime.pipeline.rehearsal import rehearse
+from edgeplan.runtime.pipeline.slots import PlannedSlot
+
+
+def run_slot(process: ParticipantProcess, slot: PlannedSlot) -> None:
+    """Play this process's part in a slot."""
+    cluster = slot.of_rank(process.rank)
+    if cluster is not None and process.participant.role == DEVICE:
+        measure(process, slot, cluster)
+    with _bands(process, slot):
+        rehearse(process, slot)
+        play_part(process, slot)
+        process.meeting.wait()
+    average(process, slot)
+
+
+@contextmanager
+def _bands(process: ParticipantProcess, slot: PlannedSlot) -> Iterator[None]:
+    """Keep the bands of this process's hops while a slot lasts; of two ends the first one keeps it."""
+    own: list[Path] = []
+    if process.job.settings.emulation == PROCESS:
+        ends = {tuple(sorted(pair)) for pair in slot.links(len(process.job.cast)).pairs}
+        own = [process.airtime_path(second) for first, second in ends if first == process.rank]
+    for path in own:
+        Airtime.free(path)
+    yield
+    for path in own:
+        path.unlink()
