@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
+from edgeplan.runtime.emulation.relinking import relink
 from edgeplan.runtime.pipeline.airtime import Airtime
 from edgeplan.runtime.pipeline.averaging import average
 from edgeplan.runtime.pipeline.memory import measure
@@ -22,11 +23,22 @@ def run_slot(process: ParticipantProcess, slot: PlannedSlot) -> None:
     cluster = slot.of_rank(process.rank)
     if cluster is not None and process.participant.role == DEVICE:
         measure(process, slot, cluster)
+    _let_links_be_those_of(process, slot)
     with _bands(process, slot):
         rehearse(process, slot)
         play_part(process, slot)
         process.meeting.wait()
     average(process, slot)
+
+
+def _let_links_be_those_of(process: ParticipantProcess, slot: PlannedSlot) -> None:
+    """Let the kernel's links have the rates of the slot; nothing is on its way meanwhile."""
+    process.meeting.wait()
+    job = process.job
+    if job.settings.emulation == KERNEL and process.rank == 0:
+        links = slot.links(len(job.cast)).slower(job.slower)
+        relink(links, job.folder, timeout_s=job.timeout_s)
+    process.meeting.wait()
 
 
 @contextmanager

@@ -126,7 +126,7 @@ class PlannedSlot:
                 pairs[source, target] = pairs[target, source] = shape
             pairs[cluster.control, cluster.server] = Shape(0.0, cluster.upload_bit_per_s)
         unlimited = (math.inf,) * num_ranks
-        return Links(unlimited, unlimited, (0.0,) * num_ranks, pairs)
+        return Links(unlimited, unlimited, (0.0,) * num_ranks, pairs, half_duplex=True)
 
 
 def planned_slots(

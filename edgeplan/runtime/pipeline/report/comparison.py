@@ -34,7 +34,7 @@ def run_report(job: Job, events: Iterable[Event], *, torch_version: str) -> Json
     rounds = [slot.round for slot in slots]
     stages = [entry for slot in slots for entry in slot.stages]
     totals = _totals(rounds, events)
-    deviations = _deviations(stages, rounds, totals)
+    deviations = _deviations(stages, rounds)
     failures = [failure for slot in slots for failure in slot.failures()]
     failures += missed(deviations, job.settings.tolerances)
     return {
@@ -92,9 +92,7 @@ def _links(figures: SlotFigures) -> Iterator[JsonObject]:
             )
 
 
-def _deviations(
-    stages: Sequence[JsonObject], rounds: Sequence[JsonObject], totals: JsonObject
-) -> dict[str, float | None]:
+def _deviations(stages: Sequence[JsonObject], rounds: Sequence[JsonObject]) -> dict[str, float | None]:
     """Return how far the run was from its prediction: of bytes the worst hop, else medians."""
 
     def over(some: Iterable[JsonObject], name: str) -> list[tuple[float, float]]:
@@ -107,7 +105,7 @@ def _deviations(
         "memory": deviation_of(over(stages, "memory_bytes")),
         "transfer": deviation_of([*over(stages, "transfer_out_s"), *over(clusters, "upload_s")]),
         "compute": deviation_of(over(stages, "compute_s")),
-        "round": deviation_of([(totals["predicted_round_s"], totals["measured_round_s"])]),
+        "round": deviation_of((entry["predicted_time_s"], entry["time_s"]) for entry in rounds),
     }
 
 
