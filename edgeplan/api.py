@@ -239,14 +239,14 @@ def run(
     Parameters
     ----------
     problem
-        An instance of layer_assignment with schedule serial, or of sparse_update.
+        An instance of layer_assignment with schedule serial, of segment_scheduling, or of sparse_update.
     out
         Folder for the run's files; made if it is missing.
     notes
         Of sparse_update alone: the instance as plain JSON with its notes, which say what is trained and
         which `load` drops.
     settings
-        Fields of `edgeplan.runtime.snake.RunSettings`, or of
+        Fields of `edgeplan.runtime.snake.RunSettings`, of `edgeplan.runtime.pipeline.RunSettings`, or of
         `edgeplan.runtime.sparse.execution.RunSettings`.
 
     Returns
@@ -257,19 +257,24 @@ def run(
     Raises
     ------
     UsageError
-        When the problem is another one, or the plan cannot be run.
+        When the plan is another problem's, or cannot be run.
     """
+    _check_plan(problem, plan)
     if isinstance(problem, SparseUpdate):
-        _check_plan(problem, plan)
         assert isinstance(plan, SparsePlan)
         from edgeplan.runtime.sparse.execution import RunSettings as UpdateSettings
         from edgeplan.runtime.sparse.execution import run as run_updates
 
         return run_updates(problem, plan, notes or {}, UpdateSettings(**settings), out=out)
-    assignment = as_layer_assignment(problem, "run")
-    _check_plan(assignment, plan)
+    if isinstance(problem, SegmentScheduling):
+        assert isinstance(plan, SegmentPlan)
+        from edgeplan.runtime.pipeline import RunSettings as ScheduleSettings
+        from edgeplan.runtime.pipeline import run as run_schedule
+
+        return run_schedule(problem, plan, ScheduleSettings(**settings), out=out)
+    assert isinstance(problem, LayerAssignment)
     assert isinstance(plan, AssignmentPlan)
     from edgeplan.runtime.snake import RunSettings
     from edgeplan.runtime.snake import run as run_plan
 
-    return run_plan(assignment, plan, RunSettings(**settings), out=out)
+    return run_plan(problem, plan, RunSettings(**settings), out=out)

@@ -18,13 +18,15 @@ from edgeplan.extras import require
 from edgeplan.models.document import parse
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.problem import Problem
-from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
+from edgeplan.models.problems import problem_from_document, read_bytes
+from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.runtime.deviations import tolerances_of
 
 _MISSED = 6
 _OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate")
 _OF_UPDATES = ("local_steps", "collectives")
+_OF_NO_SCHEDULE = ("baseline", "data", "alpha", *_OF_UPDATES)
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -33,16 +35,16 @@ Rounds = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="layer_assignment: rounds over all stages, 3 by default; sparse_update: aggregations, 30 by "
-        "default.",
+        help="layer_assignment: rounds over all stages, 3 by default; segment_scheduling: slots of the plan, "
+        "all by default, but 3 at most; sparse_update: aggregations, 30 by default.",
     ),
 ]
 Seed = Annotated[
     int,
     typer.Option(
         min=0,
-        help="layer_assignment: of parameters, split and sample order; sparse_update: where in its "
-        "images each device begins.",
+        help="layer_assignment and segment_scheduling: of parameters, and of the samples and their order; "
+        "sparse_update: where in its images each device begins.",
     ),
 ]
 Baseline = Annotated[
@@ -62,7 +64,8 @@ Emulation = Annotated[
 Network = Annotated[
     str | None,
     typer.Option(
-        help="layer_assignment: known network or package.module:factory; default: the model's name."
+        help="layer_assignment and segment_scheduling: known network or package.module:factory; default: "
+        "the model's name."
     ),
 ]
 Data = Annotated[
@@ -72,7 +75,10 @@ Alpha = Annotated[
     float | None,
     typer.Option(help="layer_assignment: Dirichlet concentration of the split over labels; 2 by default."),
 ]
-LearningRate = Annotated[float | None, typer.Option(help="layer_assignment: default by the optimizer.")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(help="layer_assignment and segment_scheduling: default by the optimizer."),
+]
 LocalSteps = Annotated[
     int | None,
     typer.Option(min=1, help="sparse_update: steps of a device before each aggregation; 1 by default."),
@@ -89,8 +95,8 @@ Slower = Annotated[
     float | None,
     typer.Option(
         min=1.0,
-        help="With emulation kernel: seconds here for a second of the instance; default: as few as this "
-        "machine's processors allow.",
+        help="With emulation kernel, or process for segment_scheduling: seconds here for a second of the "
+        "instance; default: as few as this machine's processors allow.",
     ),
 ]
 
@@ -128,11 +134,13 @@ def run(
     """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
-    shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
-    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json,
-    plan and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
-    Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted, or a figure is
-    farther from its prediction than --assert allows.
+    shard, one node after another. A plan of segment_scheduling trains a language model of characters:
+    clusters of devices as pipelines, averaged at the server after every slot; the instance's layers must be
+    the blocks of a known network, such as wide-char-transformer. A plan of sparse_update trains each
+    device's part on its own images, and averages; the instance must be one that edgeplan instance has made.
+    The report is in OUT/run.json, plan and measurement as a trace for Perfetto or chrome://tracing in
+    OUT/trace.json. Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as
+    predicted, or a figure is farther from its prediction than --assert allows.
 
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
@@ -151,9 +159,11 @@ def run(
     )
     if isinstance(problem, SparseUpdate):
         report, table = _run_updates(problem, notes, result, settings, out)
+    elif isinstance(problem, SegmentScheduling):
+        report, table = _run_schedule(problem, result, settings, out)
     else:
-        assignment = as_layer_assignment(problem, "run")
-        report, table = _run_assignment(assignment, result, settings, out)
+        assert isinstance(problem, LayerAssignment)
+        report, table = _run_assignment(problem, result, settings, out)
     if json:
         write_json(report, STANDARD)
     else:
@@ -186,6 +196,22 @@ def _run_assignment(
     require("torch", purpose="edgeplan run")
     from edgeplan.runtime.snake import RunSettings, render
     from edgeplan.runtime.snake import run as run_plan
+
+    report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
+    return report, render(report)
+
+
+def _run_schedule(
+    problem: SegmentScheduling, result: Path, settings: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], RenderableType]:
+    if settings.get("baseline") == "none":
+        del settings["baseline"]
+    refuse({name: settings[name] for name in _OF_NO_SCHEDULE if name in settings}, problem.name)
+    plan = read_plan(result, problem)
+    assert isinstance(plan, SegmentPlan)
+    require("torch", purpose="edgeplan run")
+    from edgeplan.runtime.pipeline import RunSettings, render
+    from edgeplan.runtime.pipeline import run as run_plan
 
     report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
     return report, render(report)
