@@ -57,7 +57,7 @@ class Chain:
                 f"/model/name: {type(network).__name__}: must be an nn.Sequential for a run, whose modules "
                 "are embedding, blocks and decoder; name such a network"
             )
-        modules = dict(_opened(network))
+        modules = _layers(network)
         found = list(modules)
         first = found.index(names[0]) if names[0] in found else 0
         for index, name in enumerate(names):
@@ -87,6 +87,18 @@ class Chain:
         """Return the parameters of some blocks, in the order given; of all by default."""
         some = self.blocks if names is None else names
         return [parameter for name in some for parameter in self.blocks[name].parameters()]
+
+
+def _layers(network: nn.Sequential) -> dict[str, nn.Module]:
+    """Return the modules by name; one without parameters belongs to whichever ran before it."""
+    layers: dict[str, nn.Module] = {}
+    last = ""
+    for name, module in _opened(network):
+        if layers and not any(True for _ in module.parameters()):
+            layers[last] = nn.Sequential(layers[last], module)
+        else:
+            layers[name], last = module, name
+    return layers
 
 
 def _opened(network: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -1,4 +1,4 @@
-"""How long what a participant computes lasts, beside what devices take by their speed."""
+"""How long what a participant computes lasts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from edgeplan.runtime.emulation.pace import Pace
+from edgeplan.runtime.emulation.pace import MACHINE, Pace
+
+
+@dataclass(frozen=True)
+class Paces:
+    """How fast a stage computes.
+
+    Parameters
+    ----------
+    forward, backward
+        Of a micro-batch's passes.
+    overhead_s
+        Seconds here that a micro-batch takes besides.
+    """
+
+    forward: Pace = MACHINE
+    backward: Pace = MACHINE
+    overhead_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from edgeplan.runtime.pipeline.paces import Lasting
+from edgeplan.runtime.pipeline.events import RECEIVED, SENT, UPLOAD
+from edgeplan.runtime.pipeline.paces import Lasting, Paces
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
-from edgeplan.runtime.pipeline.pipelining import expecting_stage
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
-from edgeplan.runtime.pipeline.stage import Paces
 from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
 from edgeplan.runtime.sparse.execution.rounds import finite
-
-UPLOAD = "upload"
 
 
 def play_part(process: ParticipantProcess, slot: PlannedSlot) -> None:
@@ -57,13 +54,15 @@ def _control(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClu
     for parameters, values in zip(segments, returned, strict=True):
         assign(parameters, next(values))
     encoder = flatten(chain.encoder_parameters())
-    process.note("sent", slot=slot.number, what=UPLOAD, bytes=encoder.nbytes, moment_s=process.now_s())
+    process.note(SENT, slot=slot.number, what=UPLOAD, bytes=encoder.nbytes, moment_s=process.now_s())
     upload.send(encoder, cluster.server)
     upload.finish()
 
 
 def _device(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster) -> None:
     """Train blocks as a stage of the pipeline."""
+    from edgeplan.runtime.pipeline.pipelining import expecting_stage  # seconds, for stages alone
+
     index = cluster.pipeline.index(process.rank)
     planned, free, chain = cluster.stages[index], process.free_link(), process.chain
     parameters = chain.encoder_parameters(planned.layers)
@@ -86,6 +85,8 @@ def _device(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClus
 
 def _server(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster) -> None:
     """Compute the decoder as the pipeline's last stage, and take the encoder."""
+    from edgeplan.runtime.pipeline.pipelining import expecting_stage
+
     chain, link = process.chain, process.link_to(slot, cluster.control)
     encoder = chain.encoder_parameters()
     upload = link.receive_all([num_elements(encoder)], cluster.control)
@@ -98,7 +99,7 @@ def _server(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClus
     run(target=following, losses=losses)
     process.step({"decoder": chain.decoder})
     values = next(upload)
-    process.note("received", slot=slot.number, what=UPLOAD, bytes=values.nbytes, moment_s=process.now_s())
+    process.note(RECEIVED, slot=slot.number, what=UPLOAD, bytes=values.nbytes, moment_s=process.now_s())
     assign(encoder, values)
     process.note("trained", slot=slot.number, loss=finite(torch.stack(losses).mean().item()))
 

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edgeplan.runtime.pipeline.paces import Paces
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.samples import loss_of
 from edgeplan.runtime.pipeline.schedule import schedule_of
 from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
-from edgeplan.runtime.pipeline.stage import LinkedStage, Neighbour, Paces
+from edgeplan.runtime.pipeline.stage import LinkedStage, Neighbour
 
 Run = Callable[..., None]
 """Runs a stage on the slot's batch: the first one takes it, the last one its target and a list of losses."""

@@ -18,10 +18,10 @@ from edgeplan.runtime.networks import CHARACTERS
 from edgeplan.runtime.pipeline.airtime import Airtime
 from edgeplan.runtime.pipeline.chain import Chain
 from edgeplan.runtime.pipeline.job import Job
+from edgeplan.runtime.pipeline.paces import Paces
 from edgeplan.runtime.pipeline.participants import SERVER, Participant
 from edgeplan.runtime.pipeline.samples import Batch, Text
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
-from edgeplan.runtime.pipeline.stage import Paces
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.snake.device.workload import optimizer_for

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,11 +18,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.pipelining import PipelineStage
 
-from edgeplan.runtime.emulation.pace import MACHINE, Pace
-
-FORWARD, BACKWARD = "forward", "backward"
-ACTIVATION, GRADIENT = "activation", "gradient"
-SENT, RECEIVED = "sent", "received"
+from edgeplan.runtime.pipeline.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
+from edgeplan.runtime.pipeline.paces import Paces
 
 Note = Callable[..., None]
 """Keeps an event: its kind, and members."""
@@ -58,23 +54,6 @@ class Neighbour:
         with torch.no_grad():
             into.copy_(values.view_as(into))
         return values.nbytes
-
-
-@dataclass(frozen=True)
-class Paces:
-    """How fast a stage computes.
-
-    Parameters
-    ----------
-    forward, backward
-        Of a micro-batch's passes.
-    overhead_s
-        Seconds here that a micro-batch takes besides.
-    """
-
-    forward: Pace = MACHINE
-    backward: Pace = MACHINE
-    overhead_s: float = 0.0
 
 
 class LinkedStage(PipelineStage):
