@@ -115,7 +115,7 @@ def char_transformer() -> dict[str, Any]:
             },
             "uplink": {"c0": [1.0e-10, 1.4e-10, 0.8e-10], "c1": [1.2e-10, 0.9e-10, 1.1e-10]},
         },
-        "initial_queues": {"board-0": 1.0, "board-3": 1.0, "c0": 0.05, "c1": 0.05, "noise": 0.3},
+        "initial_queues": {"board-0": 1.0, "board-3": 1.0, "c0": 0.05, "c1": 0.05, "noise": 0.15},
     }
 
 
@@ -137,7 +137,7 @@ def _small_cluster(name: str, devices: list[tuple[str, float, int]]) -> dict[str
                 "overhead_s": 0.01,
                 "compute_power_w": 2.0,
                 "max_power_w": 0.1,
-                "energy_budget_j": 6.0,
+                "energy_budget_j": 9.0,
             }
             for device, flops_per_s, memory in devices
         ],

@@ -1,8 +1,7 @@
 """After a slot: the server averages the clusters' encoders and gives the average back.
 
 The server's decoder is one, however many clusters it serves: what the clusters made of it is averaged too,
-with the same weights, and never leaves the server. A cluster that was skipped has no weight, and gets the
-average like the others.
+with the same weights, and never leaves the server.
 """
 
 from __future__ import annotations
@@ -36,8 +35,7 @@ def _at_server(process: ParticipantProcess, slot: PlannedSlot) -> None:
     free, first = process.free_link(), process.servers[0]
     own = [*process.chain.encoder_parameters(), *process.chain.decoder.parameters()]
     if process.rank != first:
-        if slot.of_rank(process.rank) is not None:
-            free.send(flatten(own), first)
+        free.send(flatten(own), first)
         assign(own, free.receive(num_elements(own), first))
         free.finish()
         return
@@ -56,7 +54,9 @@ def _at_server(process: ParticipantProcess, slot: PlannedSlot) -> None:
 def score(process: ParticipantProcess, slot: int) -> None:
     """Evaluate this process's network on the text that is held out, and tell of it."""
     chain = process.chain
-    found = process.text.score(nn.Sequential(chain.embedding, *chain.blocks.values(), chain.decoder))
+    network = nn.Sequential(chain.embedding, *chain.blocks.values(), chain.decoder).eval()
+    found = process.text.score(network)
+    network.train()
     figures = {"loss": finite(found.loss), "accuracy": found.accuracy}
     process.note("scored", slot=slot, **figures)
     told = {"phase": PHASE, "round": slot, "rounds": process.job.num_slots, **figures}

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.runtime.emulation.modes import chosen_mode
 from edgeplan.runtime.pipeline.chain import Chain
-from edgeplan.runtime.pipeline.participants import DEVICE, Participant, participants
+from edgeplan.runtime.pipeline.participants import SERVER, Participant, participants
 from edgeplan.runtime.pipeline.settings import RunSettings
 from edgeplan.runtime.pipeline.slots import PlannedSlot, planned_slots
 from edgeplan.runtime.pipeline.validation import validated
@@ -66,20 +66,8 @@ class Job:
     @property
     def crew(self) -> Crew:
         """The processes, one a participant."""
-        names = tuple(f"{one.role} {one.name}" if one.name in self._ids else one.name for one in self.cast)
+        names = tuple(one.name if one.role == SERVER else f"{one.role} {one.name}" for one in self.cast)
         return Crew(PROGRAM, self.path, names, self.settings.threads)
-
-    @cached_property
-    def _ids(self) -> set[str]:
-        clusters = self.problem.instance.clusters
-        return {cluster.id for cluster in clusters} | {
-            one.id for cluster in clusters for one in cluster.devices
-        }
-
-    @property
-    def devices(self) -> tuple[int, ...]:
-        """Ranks of the devices."""
-        return tuple(rank for rank, one in enumerate(self.cast) if one.role == DEVICE)
 
     @property
     def slower(self) -> float:

@@ -10,7 +10,7 @@ from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.models.segment_scheduling.cluster_cost import ClusterCost, StageCost
 from edgeplan.models.segment_scheduling.plan import ClusterPlan
 from edgeplan.runtime.emulation.links import Links, Shape
-from edgeplan.runtime.pipeline.participants import CONTROL, SERVER, Participant
+from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER, Participant
 
 FLOAT32_BYTES = 4
 
@@ -90,7 +90,7 @@ class PlannedCluster:
 
 @dataclass(frozen=True)
 class PlannedSlot:
-    """One slot; clusters that are skipped are left out.
+    """One slot.
 
     Parameters
     ----------
@@ -151,7 +151,6 @@ def planned_slots(
         clusters = tuple(
             _cluster(problem, index, entry_of[cluster.id], cost, cast)
             for index, (cluster, cost) in enumerate(both)
-            if not entry_of[cluster.id].skipped
         )
         slots.append(PlannedSlot(number, clusters, costs[number - 1].latency_s))
     return tuple(slots)
@@ -161,7 +160,7 @@ def _cluster(
     problem: SegmentScheduling, index: int, entry: ClusterPlan, cost: ClusterCost, cast: Sequence[Participant]
 ) -> PlannedCluster:
     segments, size = problem.segments, problem.instance.training.micro_batch_size
-    rank_of = {one.name: rank for rank, one in enumerate(cast)}
+    rank_of = {one.name: rank for rank, one in enumerate(cast) if one.role == DEVICE}
     side = {one.role: rank for rank, one in enumerate(cast) if one.cluster == index}
     stages = tuple(
         PlannedStage(

@@ -106,7 +106,7 @@ def test_blocks_of_another_size_are_refused_with_both_numbers(
     )
 
 
-def test_all_clusters_skipped_is_refused(tmp_path: Path) -> None:
+def test_a_plan_that_skips_a_cluster_is_refused(tmp_path: Path) -> None:
     skipped = [{"id": name, "skipped": True} for name in ("c0", "c1")]
     planned = plan(skipped, skipped)
     given = problem(cluster("c0", device("d0", memory_bytes=1)), cluster("c1", device("d2", memory_bytes=1)))

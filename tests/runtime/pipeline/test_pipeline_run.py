@@ -30,7 +30,6 @@ pytest.importorskip("torch")
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.testing import assert_close
 
 from edgeplan.__main__ import main
 from edgeplan.runtime.emulation.modes import AUTO, KERNEL, PROCESS
@@ -140,7 +139,7 @@ def test_the_parameters_are_those_of_the_same_slots_in_one_process(
 ) -> None:
     run: FinishedRun = request.getfixturevalue(name)
     found, expected = run.parameters(), in_one_process(run)
-    assert_close(found, expected, rtol=0.0, atol=1e-6)
+    assert torch.equal(found, expected)
     assert not torch.equal(found, flatten(list(build("char-transformer", seed=5).parameters())))
 
 
