@@ -1,8 +1,8 @@
-"""Peak of live tensors of a stage, measured beside equation (6).
+"""Peak of live tensors of a stage, measured beside equation (6), or (9) of layer_assignment.
 
 A copy of the stage goes through as many forward passes as it holds micro-batches, their backward passes, and
 its optimizer's step, twice, since the optimizer's state exists from the second step on. PyTorch's pipelining
-also keeps a buffer for every message of a slot, which (6) does not count, and neither is counted here.
+also keeps a buffer for every message of a batch, which no equation counts, and neither is counted here.
 """
 
 from __future__ import annotations
@@ -10,31 +10,40 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import Tensor, nn
 
-from edgeplan.runtime.pipeline.process import ParticipantProcess
-from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.stage_process import StageProcess
 from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, LiveTensors
-from edgeplan.runtime.snake.device.workload import optimizer_for
 
 
-def measure(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster) -> None:
-    """Note the peak of this device's stage in a slot."""
-    training = process.job.problem.instance.training
-    index = cluster.pipeline.index(process.rank)
-    planned, is_first = cluster.stages[index], index == 0
-    segment = copy.deepcopy(process.chain.segment(planned.layers)).train()
-    optimizer = optimizer_for(
-        list(segment.parameters()), training.optimizer_bytes, process.job.settings.learning_rate
-    )
-    shape = process.hidden(training.micro_batch_size)
-    with LiveTensors(segment.parameters()) as live:
+def peak_of_stage(
+    process: StageProcess, module: nn.Module, given: Tensor, in_flight: int, *, is_first: bool
+) -> int:
+    """Return the peak in bytes.
+
+    Parameters
+    ----------
+    process
+        Whose optimizer it is.
+    module
+        The stage.
+    given
+        A micro-batch as it comes in.
+    in_flight
+        Micro-batches that the stage holds.
+    is_first
+        Whether nothing in front of it wants a gradient.
+    """
+    trial = copy.deepcopy(module).train()
+    optimizer = process.optimizer(trial)
+    with LiveTensors(trial.parameters()) as live:
         for _ in range(MEASURED_STEPS):
-            outputs = [
-                segment(torch.zeros(shape).requires_grad_(not is_first)) for _ in range(planned.in_flight)
-            ]
+            inputs = (torch.zeros_like(given).requires_grad_(not is_first) for _ in range(in_flight))
+            outputs = [trial(one) for one in inputs]
             while outputs:
-                outputs.pop(0).backward(torch.zeros(shape))
+                output = outputs.pop(0)
+                output.backward(torch.zeros_like(output))
             if optimizer is not None:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-    process.note("measured", slot=slot.number, memory_bytes=int(live.peak_bytes))
+    return int(live.peak_bytes)

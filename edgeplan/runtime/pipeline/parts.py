@@ -15,13 +15,14 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgeplan.runtime.pipeline.events import RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.pipeline.paces import Lasting, Paces
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
 from edgeplan.runtime.pipeline.process import ParticipantProcess
-from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.samples import loss_of
+from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
 from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
 from edgeplan.runtime.sparse.execution.rounds import finite
 
@@ -61,22 +62,14 @@ def _control(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClu
 
 def _device(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster) -> None:
     """Train blocks as a stage of the pipeline."""
-    from edgeplan.runtime.pipeline.pipelining import expecting_stage  # seconds, for stages alone
-
     index = cluster.pipeline.index(process.rank)
     planned, free, chain = cluster.stages[index], process.free_link(), process.chain
     parameters = chain.encoder_parameters(planned.layers)
     assign(parameters, free.receive(num_elements(parameters), cluster.control))
     shape = process.hidden(cluster.samples)
     embedded = free.receive_all([math.prod(shape)], cluster.control) if index == 0 else iter(())
-    run = expecting_stage(
-        process,
-        slot,
-        cluster,
-        chain.segment(planned.layers),
-        paces=process.paces,
-        in_flight=planned.in_flight,
-    )
+    module = chain.segment(planned.layers)
+    run = _stage(process, slot, cluster, module, process.paces, planned.in_flight)
     process.begin(slot)
     run(*(values.view(shape) for values in embedded))
     process.step({name: chain.blocks[name] for name in planned.layers})
@@ -85,14 +78,12 @@ def _device(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClus
 
 def _server(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster) -> None:
     """Compute the decoder as the pipeline's last stage, and take the encoder."""
-    from edgeplan.runtime.pipeline.pipelining import expecting_stage
-
     chain, link = process.chain, process.link_to(slot, cluster.control)
     encoder = chain.encoder_parameters()
     upload = link.receive_all([num_elements(encoder)], cluster.control)
     pass_s = process.job.problem.instance.clusters[cluster.index].decoder_s * process.job.slower / 2
     paces = Paces(Lasting(pass_s), Lasting(pass_s))
-    run = expecting_stage(process, slot, cluster, chain.decoder, paces=paces, in_flight=1)
+    run = _stage(process, slot, cluster, chain.decoder, paces, in_flight=1)
     _, following = process.batch(slot, cluster)
     losses: list[Tensor] = []
     process.begin(slot)
@@ -102,6 +93,44 @@ def _server(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClus
     process.note(RECEIVED, slot=slot.number, what=UPLOAD, bytes=values.nbytes, moment_s=process.now_s())
     assign(encoder, values)
     process.note("trained", slot=slot.number, loss=finite(torch.stack(losses).mean().item()))
+
+
+def _stage(
+    process: ParticipantProcess,
+    slot: PlannedSlot,
+    cluster: PlannedCluster,
+    module: nn.Module,
+    paces: Paces,
+    in_flight: int,
+) -> Callable[..., None]:
+    """Make this process's stage, with its messages expected."""
+    # It takes a second or two to import, which who is no stage need not wait for.
+    from edgeplan.runtime.pipeline.pipelining import expecting_stage, neighbour_by
+
+    ranks, training = cluster.pipeline, process.job.problem.instance.training
+    index, m = ranks.index(process.rank), cluster.micro_batches
+    before, after = (
+        neighbour_by(
+            process.link_to(slot, ranks[other]),
+            ranks[other],
+            cluster.stages[hop].hop_bytes // FLOAT32_BYTES,
+            m,
+        )
+        if 0 <= other < len(ranks)
+        else None
+        for other, hop in ((index - 1, index - 1), (index + 1, index))
+    )
+    return expecting_stage(
+        process,
+        module,
+        torch.zeros(process.hidden(training.micro_batch_size)),
+        ranks,
+        neighbours=(before, after),
+        paces=paces,
+        order=(training.in_flight, m, in_flight),
+        loss=loss_of,
+        place={"slot": slot.number},
+    )
 
 
 _PARTS: dict[str, Callable[[ParticipantProcess, PlannedSlot, PlannedCluster], None]] = {

@@ -1,8 +1,8 @@
-"""A process's stage of a cluster's pipeline, with the messages of the slot expected."""
+"""A process's stage of a pipeline, with the messages of a batch expected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,24 +10,26 @@ import torch
 from torch import Tensor, nn
 
 from edgeplan.runtime.pipeline.paces import Paces
-from edgeplan.runtime.pipeline.process import ParticipantProcess
-from edgeplan.runtime.pipeline.samples import loss_of
-from edgeplan.runtime.pipeline.schedule import schedule_of
-from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.schedule import Loss, schedule_of
 from edgeplan.runtime.pipeline.stage import LinkedStage, Neighbour
+from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.sparse.execution.exchange.link import GlooLink
 
 Run = Callable[..., None]
-"""Runs a stage on the slot's batch: the first one takes it, the last one its target and a list of losses."""
+"""Runs a stage on a batch: the first one takes it, the last one its target and a list of losses."""
 
 
 def expecting_stage(
-    process: ParticipantProcess,
-    slot: PlannedSlot,
-    cluster: PlannedCluster,
+    process: StageProcess,
     module: nn.Module,
+    given: Tensor,
+    ranks: Sequence[int],
     *,
+    neighbours: tuple[Neighbour | None, Neighbour | None],
     paces: Paces,
-    in_flight: int,
+    order: tuple[str, int, int],
+    loss: Loss,
+    place: dict[str, int],
 ) -> Run:
     """Make the stage, and return what runs it.
 
@@ -35,53 +37,53 @@ def expecting_stage(
     ----------
     process
         This process, one of the pipeline's.
-    slot, cluster
-        What is run.
     module
         Its part of the network.
+    given
+        A micro-batch as it comes in; what is in front of the first stage wants no gradient.
+    ranks
+        Of the pipeline's stages.
+    neighbours
+        The stages before and after it; None at the ends.
     paces
         How fast it computes.
-    in_flight
-        Micro-batches that it holds at most.
+    order
+        ``1f1b`` or ``gpipe``, the micro-batches, and how many of them the stage holds at most.
+    loss
+        Of the last stage.
+    place
+        Members of every event.
     """
-    ranks, training = cluster.pipeline, process.job.problem.instance.training
-    index = ranks.index(process.rank)
-    before = _neighbour(process, slot, cluster, index - 1, index - 1) if index else None
-    after = _neighbour(process, slot, cluster, index + 1, index) if index + 1 < len(ranks) else None
+    with torch.no_grad():
+        output: Tensor = module(given)
+    kind, num_micro_batches, in_flight = order
+
+    def note(kind: str, **members: object) -> None:
+        process.note(kind, **place, **members)
+
     stage = LinkedStage(
         module,
         ranks,
         process.groups.of(ranks),
-        _examples(process, module, is_first=index == 0),
-        before=before,
-        after=after,
+        (given.requires_grad_(ranks[0] != process.rank), output.requires_grad_()),
+        before=neighbours[0],
+        after=neighbours[1],
         paces=paces,
-        note=partial(process.note, slot=slot.number),
+        note=note,
         now_s=process.now_s,
     )
-    schedule = schedule_of(training.in_flight, stage, cluster.micro_batches, loss_of, in_flight)
+    schedule = schedule_of(kind, stage, num_micro_batches, loss, in_flight)
 
     def run(*batch: Tensor, **rest: Any) -> None:
         schedule.step(*batch, return_outputs=False, **rest)
-        for neighbour in (before, after):
+        for neighbour in neighbours:
             if neighbour is not None:
                 neighbour.finish()
 
     return run
 
 
-def _examples(process: ParticipantProcess, module: nn.Module, *, is_first: bool) -> tuple[Tensor, Tensor]:
-    """Input and output of a micro-batch; the embedding in front of the first stage wants no gradient."""
-    given = torch.zeros(process.hidden(process.job.problem.instance.training.micro_batch_size))
-    with torch.no_grad():
-        output: Tensor = module(given)
-    return given.requires_grad_(not is_first), output.requires_grad_()
-
-
-def _neighbour(
-    process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster, index: int, hop: int
-) -> Neighbour:
-    """Expect a message a micro-batch; the first stage's gradients alone go nowhere."""
-    other, link = cluster.pipeline[index], process.link_to(slot, cluster.pipeline[index])
-    counts = [cluster.stages[hop].hop_bytes // FLOAT32_BYTES] * cluster.micro_batches
-    return Neighbour(partial(link.send, target=other), link.receive_all(counts, other), link.finish)
+def neighbour_by(link: GlooLink, other: int, count: int, num_micro_batches: int) -> Neighbour:
+    """Expect a message a micro-batch from another stage, of so many values, and send it some."""
+    coming = link.receive_all([count] * num_micro_batches, other)
+    return Neighbour(partial(link.send, target=other), coming, link.finish)

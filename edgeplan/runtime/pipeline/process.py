@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgeplan.models.segment_scheduling.instance import Device
 from edgeplan.runtime.emulation.links import Links, Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
-from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.networks import CHARACTERS
 from edgeplan.runtime.pipeline.airtime import Airtime
 from edgeplan.runtime.pipeline.chain import Chain
@@ -22,67 +20,50 @@ from edgeplan.runtime.pipeline.paces import Paces
 from edgeplan.runtime.pipeline.participants import SERVER, Participant
 from edgeplan.runtime.pipeline.samples import Batch, Text
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.stage_process import StageProcess
 from edgeplan.runtime.processes.meeting import Meeting
-from edgeplan.runtime.processes.records import Event
-from edgeplan.runtime.snake.device.workload import optimizer_for
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
 
-Optimizers = dict[str, torch.optim.Optimizer]
 
-
-@dataclass
-class ParticipantProcess:
-    """What a process holds.
+@dataclass(kw_only=True)
+class ParticipantProcess(StageProcess):
+    """What a process holds, besides what every process of a pipeline does.
 
     Parameters
     ----------
-    job, rank
-        The run, and this process's place in it.
+    job
+        The run.
     chain
         Its copy of the network, of which it uses its part.
     text
         What is learnt.
-    meeting
-        Of all processes.
-    groups
-        Of every pipeline's stages.
-    pace
-        How fast it computes here.
-    events
-        What happened, in order.
     """
 
     job: Job
-    rank: int
     chain: Chain
     text: Text
-    meeting: Meeting
-    groups: Groups
-    pace: Pace = MACHINE
-    events: list[Event] = field(default_factory=list)
-    _optimizers: Optimizers = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, rank: int) -> ParticipantProcess:
         """Build the network, and make the process groups of all slots."""
         pipelines = [cluster.pipeline for slot in job.slots for cluster in slot.clusters]
-        text = Text.for_clusters(len(job.problem.instance.clusters))
-        groups = Groups(pipelines, job.timeout_s)
-        return cls(job, rank, job.seeded_chain(), text, Meeting(job.timeout_s), groups)
+        return cls(
+            rank=rank,
+            slower=job.slower,
+            optimizer_bytes=job.problem.instance.training.optimizer_bytes,
+            learning_rate=job.settings.learning_rate,
+            meeting=Meeting(job.timeout_s),
+            groups=Groups(pipelines, job.timeout_s),
+            job=job,
+            chain=job.seeded_chain(),
+            text=Text.for_clusters(len(job.problem.instance.clusters)),
+        )
 
     @property
     def participant(self) -> Participant:
         """Whom this process stands for."""
         return self.job.cast[self.rank]
-
-    def now_s(self) -> float:
-        """Seconds of the instance, from some moment that all processes have in common."""
-        return time.monotonic() / self.job.slower
-
-    def note(self, kind: str, **members: object) -> None:
-        """Keep an event."""
-        self.events.append({"event": kind, "rank": self.rank, **members})
 
     @cached_property
     def device(self) -> Device | None:
@@ -154,17 +135,3 @@ class ParticipantProcess:
         """Where the band to another participant is kept."""
         ends = sorted((self.rank, other))
         return self.job.folder / f"airtime-{ends[0]}-{ends[1]}"
-
-    def step(self, modules: dict[str, nn.Module]) -> None:
-        """Let each module's optimizer take a step; its state begins anew with a module that comes here."""
-        training, settings = self.job.problem.instance.training, self.job.settings
-        kept, self._optimizers = self._optimizers, {}
-        for name, module in modules.items():
-            parameters = list(module.parameters())
-            optimizer = kept.get(name) or optimizer_for(
-                parameters, training.optimizer_bytes, settings.learning_rate
-            )
-            if optimizer is not None:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-                self._optimizers[name] = optimizer

@@ -1,4 +1,4 @@
-"""Each hop of a slot alone: an activation and the gradient back, as equation (2) has them, and empty ones.
+"""A hop alone: an activation and the gradient back, as the equations have them, and empty ones.
 
 In the pipeline a message may have to wait for those before it; alone it takes as long as the hop makes it.
 """
@@ -6,46 +6,60 @@ In the pipeline a message may have to wait for those before it; alone it takes a
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 
 import torch
 
-from edgeplan.runtime.pipeline.process import ParticipantProcess
-from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedSlot
+from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.sparse.execution.exchange.link import GlooLink
 
 REPEATS = 3
 
 
-def rehearse(process: ParticipantProcess, slot: PlannedSlot) -> None:
-    """Try all hops of a slot, one after another."""
-    for cluster in slot.clusters:
-        for source, target, stage in cluster.hops:
-            ends = (source, target)
-            empty_s = _both_ways(process, slot, ends, 0, REPEATS)
-            full_s = _both_ways(process, slot, ends, stage.hop_bytes // FLOAT32_BYTES, 1)
-            if process.rank == source:
-                place = {"slot": slot.number, "source": source, "target": target}
-                process.note("rehearsed", **place, transfer_s=full_s, empty_s=empty_s)
+def rehearse(
+    process: StageProcess,
+    ends: tuple[int, int],
+    count: int,
+    link_to: Callable[[int], GlooLink],
+    place: dict[str, int],
+) -> None:
+    """Try a hop; all processes call this, and its first end notes the seconds of the instance.
 
-
-def _both_ways(
-    process: ParticipantProcess, slot: PlannedSlot, ends: tuple[int, int], count: int, repeats: int
-) -> float:
-    """Return the seconds of the instance that a message there and one back take, to whoever begins."""
+    Parameters
+    ----------
+    process
+        This process.
+    ends
+        Ranks of who sends activations, and who takes them.
+    count
+        Values of an activation.
+    link_to
+        Makes a link to the other end.
+    place
+        Members of the event.
+    """
     if process.rank not in ends:
-        for _ in range(repeats):
+        for _ in range(REPEATS + 1):
             process.meeting.wait()
-        return 0.0
+        return
     other = ends[1] if process.rank == ends[0] else ends[0]
-    link, values, lasted_s = process.link_to(slot, other), torch.zeros(count), []
-    for _ in range(repeats):
-        coming = link.receive_all([count], other)
-        process.meeting.wait()
-        begin_s = process.now_s()
-        if process.rank == ends[0]:
-            link.send(values, other)
-        next(coming)
-        if process.rank == ends[1]:
-            link.send(values, other)
-        lasted_s.append(process.now_s() - begin_s)
-        link.finish()
-    return statistics.median(lasted_s)
+    link, is_first = link_to(other), process.rank == ends[0]
+    empty_s = statistics.median(_both_ways(process, link, other, 0, is_first) for _ in range(REPEATS))
+    full_s = _both_ways(process, link, other, count, is_first)
+    if is_first:
+        process.note("rehearsed", **place, source=ends[0], target=ends[1], transfer_s=full_s, empty_s=empty_s)
+
+
+def _both_ways(process: StageProcess, link: GlooLink, other: int, count: int, is_first: bool) -> float:
+    """Return the seconds that a message there and one back take, to whoever begins."""
+    values, coming = torch.zeros(count), link.receive_all([count], other)
+    process.meeting.wait()
+    begin_s = process.now_s()
+    if is_first:
+        link.send(values, other)
+    next(coming)
+    if not is_first:
+        link.send(values, other)
+    lasted_s = process.now_s() - begin_s
+    link.finish()
+    return lasted_s

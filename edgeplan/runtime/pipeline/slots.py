@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.models.segment_scheduling.cluster_cost import ClusterCost, StageCost
+from edgeplan.models.segment_scheduling.instance import Device
 from edgeplan.models.segment_scheduling.plan import ClusterPlan
 from edgeplan.runtime.emulation.links import Links, Shape
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER, Participant
@@ -191,3 +192,21 @@ def _cluster(
 def _rate(num_bits: float, seconds: float) -> float:
     """Rate at which bits take so long, (2) and (3); bits that take no time are not limited."""
     return num_bits / seconds if seconds > 0 else math.inf
+
+
+def flops_of(problem: SegmentScheduling) -> float:
+    """FLOPs of a micro-batch through the whole encoder."""
+    return math.fsum(problem.segments.block_flops)
+
+
+def whole_s(problem: SegmentScheduling, device: Device) -> float:
+    """Return the seconds of a micro-batch through the whole encoder on a device, without the overhead, (1).
+
+    Examples
+    --------
+    >>> from edgeplan.models.segment_scheduling.examples import two_blocks_two_phones
+    >>> problem = two_blocks_two_phones()
+    >>> whole_s(problem, problem.instance.clusters[0].devices[0])
+    0.3
+    """
+    return flops_of(problem) / device.flops_per_s

@@ -9,8 +9,9 @@ import torch
 from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.networks import CHARACTERS
-from edgeplan.runtime.pipeline.calibration import slowdown_of, time_whole
+from edgeplan.runtime.pipeline.calibration import time_whole
 from edgeplan.runtime.pipeline.job import Job
+from edgeplan.runtime.pipeline.slots import whole_s
 from edgeplan.runtime.profiling.trial import threads_limited
 
 
@@ -21,12 +22,13 @@ def slowed(job: Job) -> Job:
     problem, chain = job.problem, job.seeded_chain()
     codes = torch.zeros(problem.instance.training.micro_batch_size, CHARACTERS, dtype=torch.int64)
     with threads_limited(job.settings.threads):
-        processor_s = time_whole(chain, tuple(chain.embedding(codes).shape)).processor_s
+        given = chain.embedding(codes).detach()
+        processor_s = time_whole(chain.segment(chain.blocks), given).processor_s
     device_of = {device.id: device for cluster in problem.instance.clusters for device in cluster.devices}
     factors = [
         slower_for(
             [
-                1 / slowdown_of(problem, device_of[stage.device], processor_s)
+                processor_s / whole_s(problem, device_of[stage.device])
                 for cluster in slot.clusters
                 for stage in cluster.stages
             ]

@@ -19,6 +19,7 @@ from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.report.comparison import run_report
 from edgeplan.runtime.pipeline.report.spans import trace_of
 from edgeplan.runtime.pipeline.slot_rounds import run_slot
+from edgeplan.runtime.pipeline.slots import whole_s
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
@@ -41,7 +42,14 @@ def main(arguments: list[str]) -> None:
 
 def _take_part(process: ParticipantProcess) -> None:
     job = process.job
-    calibrate(process)
+    training, device = job.problem.instance.training, process.device
+    calibrate(
+        process,
+        job.settings.emulation,
+        process.chain.segment(process.chain.blocks),
+        torch.randn(process.hidden(training.micro_batch_size)),
+        None if device is None else whole_s(job.problem, device),
+    )
     if process.rank == process.servers[0]:
         score(process, 0)
     for slot in job.slots:

@@ -10,10 +10,10 @@ from edgeplan.runtime.deviations import deviation_of, missed
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
-from edgeplan.runtime.pipeline.calibration import flops_of
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.report.notes import notes_on
 from edgeplan.runtime.pipeline.report.slot_figures import JsonObject, SlotFigures
+from edgeplan.runtime.pipeline.slots import flops_of
 from edgeplan.runtime.processes.records import Event
 
 
