@@ -239,7 +239,7 @@ def run(
     Parameters
     ----------
     problem
-        An instance of layer_assignment with schedule serial, of segment_scheduling, or of sparse_update.
+        An instance of layer_assignment, of segment_scheduling, or of sparse_update.
     out
         Folder for the run's files; made if it is missing.
     notes
@@ -275,6 +275,11 @@ def run(
     assert isinstance(problem, LayerAssignment)
     assert isinstance(plan, AssignmentPlan)
     from edgeplan.runtime.snake import RunSettings
+
+    if problem.is_pipeline:
+        from edgeplan.runtime.pipeline.batches import run as run_batches
+
+        return run_batches(problem, plan, RunSettings(**settings), out=out)
     from edgeplan.runtime.snake import run as run_plan
 
     return run_plan(problem, plan, RunSettings(**settings), out=out)

@@ -35,8 +35,8 @@ Rounds = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="layer_assignment: rounds over all stages, 3 by default; segment_scheduling: slots of the plan, "
-        "all by default, but 3 at most; sparse_update: aggregations, 30 by default.",
+        help="layer_assignment: rounds over all stages, or batches, 3 by default; segment_scheduling: slots "
+        "of the plan, all by default, but 3 at most; sparse_update: aggregations, 30 by default.",
     ),
 ]
 Seed = Annotated[
@@ -134,13 +134,14 @@ def run(
     """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
-    shard, one node after another. A plan of segment_scheduling trains a language model of characters:
-    clusters of devices as pipelines, averaged at the server after every slot; the instance's layers must be
-    the blocks of a known network, such as wide-char-transformer. A plan of sparse_update trains each
-    device's part on its own images, and averages; the instance must be one that edgeplan instance has made.
-    The report is in OUT/run.json, plan and measurement as a trace for Perfetto or chrome://tracing in
-    OUT/trace.json. Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as
-    predicted, or a figure is farther from its prediction than --assert allows.
+    shard, one node after another, or as a pipeline on the first stage's images. A plan of
+    segment_scheduling trains a language model of characters: clusters of devices as pipelines, averaged at
+    the server after every slot; the instance's layers must be the blocks of a known network, such as
+    wide-char-transformer. A plan of sparse_update trains each device's part on its own images, and
+    averages; the instance must be one that edgeplan instance has made. The report is in OUT/run.json, plan
+    and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
+    Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a
+    figure is farther from its prediction than --assert allows.
 
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
@@ -194,8 +195,21 @@ def _run_assignment(
     plan = read_plan(result, problem)
     assert isinstance(plan, Plan)
     require("torch", purpose="edgeplan run")
+    if problem.is_pipeline:
+        return _run_batches(problem, plan, settings, out)
     from edgeplan.runtime.snake import RunSettings, render
     from edgeplan.runtime.snake import run as run_plan
+
+    report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
+    return report, render(report)
+
+
+def _run_batches(
+    problem: LayerAssignment, plan: Plan, settings: dict[str, Any], out: Path
+) -> tuple[dict[str, Any], RenderableType]:
+    refuse({name: settings[name] for name in ("alpha",) if name in settings}, "schedule pipeline")
+    from edgeplan.runtime.pipeline.batches import RunSettings, render
+    from edgeplan.runtime.pipeline.batches import run as run_plan
 
     report = run_plan(problem, plan, RunSettings(**settings), out=out, on_progress=_progress())
     return report, render(report)

@@ -52,12 +52,7 @@ class Chain:
         >>> list(chain.blocks), len(chain.embedding), len(chain.decoder)
         (['blocks.0', 'blocks.1', 'blocks.2', 'blocks.3'], 1, 1)
         """
-        if not isinstance(network, nn.Sequential):
-            raise UsageError(
-                f"/model/name: {type(network).__name__}: must be an nn.Sequential for a run, whose modules "
-                "are embedding, blocks and decoder; name such a network"
-            )
-        modules = _layers(network)
+        modules = layers_of(network)
         found = list(modules)
         first = found.index(names[0]) if names[0] in found else 0
         for index, name in enumerate(names):
@@ -89,8 +84,19 @@ class Chain:
         return [parameter for name in some for parameter in self.blocks[name].parameters()]
 
 
-def _layers(network: nn.Sequential) -> dict[str, nn.Module]:
-    """Return the modules by name; one without parameters belongs to whichever ran before it."""
+def layers_of(network: nn.Module) -> dict[str, nn.Module]:
+    """Return the modules of a chain by name; one without parameters belongs to whichever ran before it.
+
+    Raises
+    ------
+    UsageError
+        When the network is no chain.
+    """
+    if not isinstance(network, nn.Sequential):
+        raise UsageError(
+            f"/model/name: {type(network).__name__}: must be an nn.Sequential for a run as a pipeline, which "
+            "can be cut anywhere; name such a network"
+        )
     layers: dict[str, nn.Module] = {}
     last = ""
     for name, module in _opened(network):
