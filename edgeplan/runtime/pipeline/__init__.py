@@ -3,7 +3,7 @@
 A process stands for every participant: a cluster's control unit with the embedding, its active devices with
 their encoder segments, and the server's side with the decoder. Segments, order, micro-batches and schedule
 are the plan's; the pipelining is torch.distributed's, with messages that take as long as the slot's gains
-let them (`edgeplan.runtime.pipeline.stage`). A language model of characters is trained.
+let them (`edgeplan.runtime.pipeline.stages.stage`). A language model of characters is trained.
 
 `run` prepares the job, starts the processes, and returns the report that sets the plan's predictions beside
 what was measured. `prepare` alone writes the job for torchrun::

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.runtime.emulation.modes import chosen_mode
-from edgeplan.runtime.pipeline.chain import Chain
 from edgeplan.runtime.pipeline.participants import SERVER, Participant, participants
 from edgeplan.runtime.pipeline.settings import RunSettings
 from edgeplan.runtime.pipeline.slots import PlannedSlot, planned_slots
+from edgeplan.runtime.pipeline.stages.chain import Chain
 from edgeplan.runtime.pipeline.validation import validated
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew

@@ -17,12 +17,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from edgeplan.runtime.pipeline.events import RECEIVED, SENT, UPLOAD
-from edgeplan.runtime.pipeline.paces import Lasting, Paces
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.samples import loss_of
 from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.stages.events import RECEIVED, SENT, UPLOAD
+from edgeplan.runtime.pipeline.stages.paces import Lasting, Paces
 from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
 from edgeplan.runtime.sparse.execution.rounds import finite
 
@@ -105,7 +105,7 @@ def _stage(
 ) -> Callable[..., None]:
     """Make this process's stage, with its messages expected."""
     # It takes a second or two to import, which who is no stage need not wait for.
-    from edgeplan.runtime.pipeline.pipelining import expecting_stage, neighbour_by
+    from edgeplan.runtime.pipeline.stages.pipelining import expecting_stage, neighbour_by
 
     ranks, training = cluster.pipeline, process.job.problem.instance.training
     index, m = ranks.index(process.rank), cluster.micro_batches

@@ -13,14 +13,14 @@ from edgeplan.models.segment_scheduling.instance import Device
 from edgeplan.runtime.emulation.links import Links, Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
 from edgeplan.runtime.networks import CHARACTERS
-from edgeplan.runtime.pipeline.airtime import Airtime
-from edgeplan.runtime.pipeline.chain import Chain
 from edgeplan.runtime.pipeline.job import Job
-from edgeplan.runtime.pipeline.paces import Paces
 from edgeplan.runtime.pipeline.participants import SERVER, Participant
 from edgeplan.runtime.pipeline.samples import Batch, Text
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
-from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.pipeline.stages.airtime import Airtime
+from edgeplan.runtime.pipeline.stages.chain import Chain
+from edgeplan.runtime.pipeline.stages.paces import Paces
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups

@@ -11,14 +11,14 @@ import torch
 
 from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
 from edgeplan.runtime.emulation.relinking import relink
-from edgeplan.runtime.pipeline.airtime import Airtime
 from edgeplan.runtime.pipeline.averaging import average
-from edgeplan.runtime.pipeline.memory import peak_of_stage
 from edgeplan.runtime.pipeline.participants import DEVICE
 from edgeplan.runtime.pipeline.parts import play_part
 from edgeplan.runtime.pipeline.process import ParticipantProcess
-from edgeplan.runtime.pipeline.rehearsal import rehearse
 from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.stages.airtime import Airtime
+from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
+from edgeplan.runtime.pipeline.stages.rehearsal import rehearse
 
 
 def run_slot(process: ParticipantProcess, slot: PlannedSlot) -> None:

@@ -9,9 +9,9 @@ import torch
 from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.networks import CHARACTERS
-from edgeplan.runtime.pipeline.calibration import time_whole
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.slots import whole_s
+from edgeplan.runtime.pipeline.stages.calibration import time_whole
 from edgeplan.runtime.profiling.trial import threads_limited
 
 

@@ -13,13 +13,13 @@ import torch
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.pipeline.averaging import score
-from edgeplan.runtime.pipeline.calibration import calibrate
 from edgeplan.runtime.pipeline.job import Job, parameters_path
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.report.comparison import run_report
 from edgeplan.runtime.pipeline.report.spans import trace_of
 from edgeplan.runtime.pipeline.slot_rounds import run_slot
 from edgeplan.runtime.pipeline.slots import whole_s
+from edgeplan.runtime.pipeline.stages.calibration import calibrate
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,6 +22,7 @@ from rich.console import Console
 from torch.nn import functional
 
 import edgeplan
+from edgeplan.__main__ import main
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.pipeline.batches import BatchJob, RunSettings, prepare, render
@@ -151,6 +153,21 @@ def refusal(
     assert not (folder / "out").exists()
     (line,) = caught.value.lines()
     return line
+
+
+def test_an_option_of_the_serial_schedule_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"instance.json": problem().to_document(), "result.json": {"plan": plan().to_document()}}
+    for name, document in files.items():
+        (tmp_path / name).write_text(json.dumps(document))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["edgeplan", "run", *files, "--alpha", "3", "--out", "out"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "--alpha: 3.0: says nothing about schedule pipeline; leave it out\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_inference_is_refused(tmp_path: Path) -> None:

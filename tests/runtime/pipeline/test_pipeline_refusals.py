@@ -27,7 +27,7 @@ from edgeplan.errors import UsageError
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.runtime.networks import char_transformer
 from edgeplan.runtime.pipeline import RunSettings, prepare
-from edgeplan.runtime.pipeline.chain import Chain
+from edgeplan.runtime.pipeline.stages.chain import Chain
 
 IMAGES = ("features.2", "features.5", "features.7")
 

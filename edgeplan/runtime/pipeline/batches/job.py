@@ -14,8 +14,8 @@ from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.pipeline.batches.validation import validated
-from edgeplan.runtime.pipeline.calibration import time_whole
-from edgeplan.runtime.pipeline.chain import layers_of
+from edgeplan.runtime.pipeline.stages.calibration import time_whole
+from edgeplan.runtime.pipeline.stages.chain import layers_of
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build

@@ -17,7 +17,7 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.pipeline.batches.job import BatchJob, flops_of
-from edgeplan.runtime.pipeline.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
+from edgeplan.runtime.pipeline.stages.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.trace import Span, trace_document
 

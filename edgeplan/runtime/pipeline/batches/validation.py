@@ -6,7 +6,7 @@ import torch
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
-from edgeplan.runtime.pipeline.chain import layers_of
+from edgeplan.runtime.pipeline.stages.chain import layers_of
 from edgeplan.runtime.snake.data.images import Images
 from edgeplan.runtime.snake.device.training import upscale
 from edgeplan.runtime.snake.settings import RunSettings

@@ -19,13 +19,13 @@ from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.pipeline.batches.job import TEST, TRAINING, BatchJob
 from edgeplan.runtime.pipeline.batches.report import run_report, trace_of
-from edgeplan.runtime.pipeline.calibration import calibrate
 from edgeplan.runtime.pipeline.job import parameters_path
-from edgeplan.runtime.pipeline.memory import peak_of_stage
-from edgeplan.runtime.pipeline.paces import Paces
-from edgeplan.runtime.pipeline.pipelining import Run, expecting_stage, neighbour_by
-from edgeplan.runtime.pipeline.rehearsal import rehearse
-from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.pipeline.stages.calibration import calibrate
+from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
+from edgeplan.runtime.pipeline.stages.paces import Paces
+from edgeplan.runtime.pipeline.stages.pipelining import Run, expecting_stage, neighbour_by
+from edgeplan.runtime.pipeline.stages.rehearsal import rehearse
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.meeting import Meeting

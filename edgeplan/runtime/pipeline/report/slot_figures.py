@@ -13,9 +13,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from edgeplan.runtime.pipeline.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
+from edgeplan.runtime.pipeline.stages.events import (
+    ACTIVATION,
+    BACKWARD,
+    FORWARD,
+    GRADIENT,
+    RECEIVED,
+    SENT,
+    UPLOAD,
+)
 from edgeplan.runtime.processes.records import Event
 
 JsonObject = dict[str, Any]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
-from edgeplan.runtime.pipeline.events import BACKWARD, FORWARD, RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.report.slot_figures import SlotFigures
 from edgeplan.runtime.pipeline.slots import PlannedCluster
+from edgeplan.runtime.pipeline.stages.events import BACKWARD, FORWARD, RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.trace import Span, trace_document
 

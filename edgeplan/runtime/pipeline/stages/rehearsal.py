@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink
 
 REPEATS = 4

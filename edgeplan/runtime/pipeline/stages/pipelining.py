@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgeplan.runtime.pipeline.paces import Paces
-from edgeplan.runtime.pipeline.schedule import Loss, schedule_of
-from edgeplan.runtime.pipeline.stage import LinkedStage, Neighbour
-from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.pipeline.stages.paces import Paces
+from edgeplan.runtime.pipeline.stages.schedule import Loss, schedule_of
+from edgeplan.runtime.pipeline.stages.stage import LinkedStage, Neighbour
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink
 
 Run = Callable[..., None]

@@ -12,7 +12,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, LiveTensors
 
 

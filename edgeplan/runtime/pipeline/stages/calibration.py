@@ -22,7 +22,7 @@ from edgeplan.runtime.emulation.holding import held
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
 from edgeplan.runtime.emulation.quotas import own_group
-from edgeplan.runtime.pipeline.stage_process import StageProcess
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 
 UNTIMED, TIMED = 2, 8

@@ -18,8 +18,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.pipelining import PipelineStage
 
-from edgeplan.runtime.pipeline.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
-from edgeplan.runtime.pipeline.paces import Paces
+from edgeplan.runtime.pipeline.stages.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
+from edgeplan.runtime.pipeline.stages.paces import Paces
 
 Note = Callable[..., None]
 """Keeps an event: its kind, and members."""
