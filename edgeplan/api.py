@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeplan.errors import UsageError
+from edgeplan.execution import execution_of
 from edgeplan.models.explanation import Explanation
 from edgeplan.models.federated import FederatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
@@ -231,7 +232,7 @@ def check(problem: Problem, plan: PlanDocument) -> Check:
 
 def run(
     problem: Problem,
-    plan: PlanDocument,
+    plan: PlanDocument | FederatedSchedule,
     *,
     out: Path,
     notes: Mapping[str, Any] | None = None,
@@ -242,7 +243,7 @@ def run(
     Parameters
     ----------
     problem
-        An instance of layer_assignment with schedule serial, or of sparse_update.
+        An instance of layer_assignment, of segment_scheduling, or of sparse_update.
     plan
         A plan of it; of layer_assignment also an `edgeplan.models.federated.FederatedSchedule`.
     out
@@ -251,9 +252,10 @@ def run(
         Of sparse_update alone: the instance as plain JSON with its notes, which say what is trained and
         which `load` drops.
     settings
-        Fields of `edgeplan.runtime.snake.RunSettings`, of `edgeplan.runtime.sparse.execution.RunSettings`,
-        or, with a schedule, of `edgeplan.runtime.federated.RunSettings`. Where a node is lost,
-        layer_assignment is planned anew for the nodes left, and the run goes on.
+        Fields of the executor's settings: `edgeplan.runtime.snake.RunSettings` (also for a pipeline of
+        layer_assignment), `edgeplan.runtime.federated.RunSettings` (with a schedule),
+        `edgeplan.runtime.pipeline.RunSettings` or `edgeplan.runtime.sparse.execution.RunSettings`. Where a
+        node of a serial schedule is lost, the rest is planned anew for the nodes left, and the run goes on.
 
     Returns
     -------
@@ -263,27 +265,16 @@ def run(
     Raises
     ------
     UsageError
-        When the problem is another one, or the plan cannot be run.
+        When the plan is another problem's, or cannot be run.
     """
-    if isinstance(problem, SparseUpdate):
+    if not isinstance(plan, FederatedSchedule):
         _check_plan(problem, plan)
-        assert isinstance(plan, SparsePlan)
-        from edgeplan.runtime.sparse.execution import RunSettings as UpdateSettings
-        from edgeplan.runtime.sparse.execution import run as run_updates
-
-        return run_updates(problem, plan, notes or {}, UpdateSettings(**settings), out=out)
-    assignment = as_layer_assignment(problem, "run")
-    if isinstance(plan, FederatedSchedule):
-        from edgeplan.runtime.federated import RunSettings as ScheduleSettings
-        from edgeplan.runtime.federated import run as run_schedule
-
-        return run_schedule(assignment, plan, ScheduleSettings(**settings), out=out)
-    _check_plan(assignment, plan)
-    assert isinstance(plan, AssignmentPlan)
-    from edgeplan.runtime.snake import RunSettings
-    from edgeplan.runtime.snake import run as run_plan
-
-    return run_plan(assignment, plan, RunSettings(**settings), out=out, planner=replanned)
+    execution = execution_of(problem, plan, notes or {})
+    package, going_on = execution.package, {"planner": replanned} if execution.goes_on else {}
+    report: dict[str, Any] = package.run(
+        *execution.given, package.RunSettings(**settings), out=out, **going_on
+    )
+    return report
 
 
 def replanned(problem: LayerAssignment, old_plan: AssignmentPlan) -> AssignmentPlan | None:

@@ -19,8 +19,8 @@ def profile(
     model: Annotated[
         str,
         typer.Argument(
-            help="vgg11, small-vgg, digits-vgg, char-transformer, mobilenetv2, bert-base, opt-1.3b, "
-            "llama-3-8b, or package.module:factory."
+            help="vgg11, small-vgg, digits-vgg, char-transformer, wide-char-transformer, mobilenetv2, "
+            "bert-base, opt-1.3b, llama-3-8b, or package.module:factory."
         ),
     ],
     output: JsonOutput = STANDARD,

@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import json as plain_json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import RenderableType
 
-from edgeplan.api import replanned
 from edgeplan.cli.console import stderr, stdout
-from edgeplan.cli.files import STANDARD, plan_in, read_document, read_plan, write_json
-from edgeplan.cli.options import given, refuse
+from edgeplan.cli.executed import executed, prepared, resumed
+from edgeplan.cli.files import STANDARD, write_json
+from edgeplan.cli.options import given
 from edgeplan.errors import UsageError
-from edgeplan.extras import require
 from edgeplan.models.document import parse
-from edgeplan.models.federated import KIND as FEDERATED_SCHEDULE
-from edgeplan.models.federated import StatedSchedule
-from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.problem import Problem
-from edgeplan.models.problems import as_layer_assignment, problem_from_document, read_bytes
-from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.models.problems import problem_from_document, read_bytes
 from edgeplan.runtime.deviations import tolerances_of
 from edgeplan.runtime.processes.rehearsal import faults_of
 
 _MISSED = 6
-_OF_ASSIGNMENT = ("network", "data", "alpha", "learning_rate", "spares", "patience_s", "faults")
-_OF_UPDATES = ("local_steps", "collectives")
-_NOT_OF_SCHEDULES = ("rounds", "baseline", "spares", "patience_s", "faults")
-
-Progress = Callable[[dict[str, Any]], None]
-
 
 Rounds = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="layer_assignment: rounds over all stages, 3 by default; sparse_update: aggregations, 30 by "
-        "default.",
+        help="layer_assignment: rounds over all stages, or batches, 3 by default; segment_scheduling: slots "
+        "of the plan, all by default, but 3 at most; sparse_update: aggregations, 30 by default.",
     ),
 ]
 Seed = Annotated[
     int,
     typer.Option(
         min=0,
-        help="layer_assignment: of parameters, split and sample order; sparse_update: where in its "
-        "images each device begins.",
+        help="layer_assignment and segment_scheduling: of parameters, and of the samples and their order; "
+        "sparse_update: where in its images each device begins.",
     ),
 ]
 Baseline = Annotated[
@@ -67,7 +55,8 @@ Emulation = Annotated[
 Network = Annotated[
     str | None,
     typer.Option(
-        help="layer_assignment: known network or package.module:factory; default: the model's name."
+        help="layer_assignment and segment_scheduling: known network or package.module:factory; default: "
+        "the model's name."
     ),
 ]
 Data = Annotated[
@@ -77,7 +66,10 @@ Alpha = Annotated[
     float | None,
     typer.Option(help="layer_assignment: Dirichlet concentration of the split over labels; 2 by default."),
 ]
-LearningRate = Annotated[float | None, typer.Option(help="layer_assignment: default by the optimizer.")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(help="layer_assignment and segment_scheduling: default by the optimizer."),
+]
 LocalSteps = Annotated[
     int | None,
     typer.Option(min=1, help="sparse_update: steps of a device before each aggregation; 1 by default."),
@@ -94,8 +86,8 @@ Slower = Annotated[
     float | None,
     typer.Option(
         min=1.0,
-        help="With emulation kernel, and for schedules of federated averaging: seconds here for a second of "
-        "the instance; default: as few as this machine's processors allow.",
+        help="With emulation kernel, for schedules of federated averaging and for segment_scheduling: "
+        "seconds here for a second of the instance; default: as few as this machine's processors allow.",
     ),
 ]
 
@@ -182,16 +174,21 @@ def run(
     """Execute a plan on this machine, a process a node or device, and set predicted beside measured.
 
     Real parameters travel as the plan says. A plan of layer_assignment trains each node's layers on its
-    shard, one node after another. A plan of sparse_update trains each device's part on its own images, and
-    averages; the instance must be one that edgeplan instance has made. In place of a plan of
-    layer_assignment, RESULT may be a schedule of federated averaging ("kind": "federated_schedule"): who
-    takes part in which round, with how many steps of which batch. The report is in OUT/run.json,
-    plan and measurement as a trace for Perfetto or chrome://tracing in OUT/trace.json.
+    shard, one node after another, or as a pipeline on the first stage's images. In place of such a plan,
+    RESULT may be a schedule of federated averaging ("kind": "federated_schedule"): who takes part in which
+    round, with how many steps of which batch. A plan of segment_scheduling trains a language model of
+    characters: clusters of devices as pipelines, averaged at the server after every slot; the instance's
+    layers must be the blocks of a known network, such as wide-char-transformer. A plan of sparse_update
+    trains each device's part on its own images, and averages; the instance must be one that edgeplan instance
+    has made. The report is in OUT/run.json, plan and measurement as a trace for Perfetto or chrome://tracing
+    in OUT/trace.json.
+
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
     planned anew for the nodes left, and goes on from the last finished visit. --resume goes on with a run
     that was killed itself.
-    Exit code 6: bytes, collectives, memory or untouched parameters are not as predicted, or a figure is
-    farther from its prediction than --assert allows.
+
+    Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a
+    figure is farther from its prediction than --assert allows.
 
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
@@ -200,7 +197,7 @@ def run(
             raise UsageError(
                 "--resume: the folder knows its instance and plan; leave INSTANCE and RESULT out"
             )
-        _end(*_resumed(resume), json=json)
+        _end(*resumed(resume), json=json)
     if instance is None or result is None:
         raise UsageError("edgeplan run: needs INSTANCE and RESULT, or --resume DIR")
     problem, notes = _read_instance(instance)
@@ -220,13 +217,10 @@ def run(
         faults=faults_of(fault) if fault else None,
     )
     if prepare is not None:
-        _prepare(problem, notes, result, settings, out, prepare)
-    if isinstance(problem, SparseUpdate):
-        report, table = _run_updates(problem, notes, result, settings, out)
-    else:
-        assignment = as_layer_assignment(problem, "run")
-        report, table = _run_assignment(assignment, result, settings, out)
-    _end(report, table, json=json)
+        for name, command in prepared(problem, notes, result, settings, out, prepare):
+            stdout.print(f"# {name}\n{command}", soft_wrap=True, highlight=False, markup=False)
+        raise typer.Exit
+    _end(*executed(problem, notes, result, settings, out), json=json)
 
 
 def _end(report: dict[str, Any], table: RenderableType, *, json: bool) -> NoReturn:
@@ -235,36 +229,6 @@ def _end(report: dict[str, Any], table: RenderableType, *, json: bool) -> NoRetu
     else:
         stderr.print(table)
     raise typer.Exit(0 if report["passed"] else _MISSED)
-
-
-def _prepare(
-    problem: Problem, notes: dict[str, Any], result: Path, settings: dict[str, Any], out: Path, host: str
-) -> NoReturn:
-    """Write the job, and say how each node's process is started."""
-    require("torch", purpose="edgeplan run")
-    from edgeplan.runtime.emulation.modes import AUTO, KERNEL, NONE
-    from edgeplan.runtime.processes.launching import torchrun_commands
-
-    if settings["emulation"] == KERNEL:
-        raise UsageError("--prepare: --emulation kernel makes nodes on this machine; use none or process")
-    if settings["emulation"] == AUTO:
-        settings |= {"emulation": NONE}
-    if isinstance(problem, SparseUpdate):
-        from edgeplan.runtime.sparse import execution
-
-        updates = read_plan(result, problem)
-        assert isinstance(updates, SparsePlan)
-        crew = execution.prepare(problem, updates, notes, execution.RunSettings(**settings), out=out).crew
-    else:
-        from edgeplan.runtime import snake
-
-        assignment = as_layer_assignment(problem, "run")
-        plan = read_plan(result, assignment)
-        assert isinstance(plan, Plan)
-        crew = snake.prepare(assignment, plan, snake.RunSettings(**settings), out=out).crew
-    for name, command in torchrun_commands(crew, host):
-        stdout.print(f"# {name}\n{command}", soft_wrap=True, highlight=False, markup=False)
-    raise typer.Exit
 
 
 def _read_instance(path: Path) -> tuple[Problem, dict[str, Any]]:
@@ -281,78 +245,3 @@ def _baseline(baseline: str | None, no_baseline: bool) -> str | None:
     if no_baseline and baseline not in (None, "none"):
         raise UsageError(f"--no-baseline: contradicts --baseline {baseline}; leave one of them out")
     return "none" if no_baseline else baseline
-
-
-def _run_assignment(
-    problem: LayerAssignment, result: Path, settings: dict[str, Any], out: Path
-) -> tuple[dict[str, Any], RenderableType]:
-    refuse({name: settings[name] for name in _OF_UPDATES if name in settings}, problem.name)
-    document, source = read_document(result)
-    if document.get("kind") == FEDERATED_SCHEDULE:
-        return _run_schedule(StatedSchedule.from_document(document, problem, source=source), settings, out)
-    plan = plan_in(document, problem, source)
-    assert isinstance(plan, Plan)
-    require("torch", purpose="edgeplan run")
-    from edgeplan.runtime.snake import RunSettings, render
-    from edgeplan.runtime.snake import run as run_plan
-
-    report = run_plan(
-        problem,
-        plan,
-        RunSettings(**settings),
-        out=out,
-        planner=replanned,
-        on_progress=_progress(),
-        on_incident=_say_incident,
-    )
-    return report, render(report)
-
-
-def _resumed(folder: Path) -> tuple[dict[str, Any], RenderableType]:
-    require("torch", purpose="edgeplan run")
-    from edgeplan.runtime.snake import render, resume
-
-    report = resume(folder, planner=replanned, on_progress=_progress(), on_incident=_say_incident)
-    return report, render(report)
-
-
-def _run_schedule(
-    stated: StatedSchedule, settings: dict[str, Any], out: Path
-) -> tuple[dict[str, Any], RenderableType]:
-    given_besides = {name: settings[name] for name in _NOT_OF_SCHEDULES if name in settings}
-    refuse(given_besides, "a schedule of federated averaging")
-    require("torch", purpose="edgeplan run")
-    from edgeplan.runtime.federated import RunSettings, render
-    from edgeplan.runtime.federated import run as run_plan
-
-    kept = RunSettings(**settings)
-    report = run_plan(stated.problem, stated.schedule, kept, out=out, on_progress=_progress())
-    return report, render(report)
-
-
-def _run_updates(
-    problem: SparseUpdate, notes: dict[str, Any], result: Path, settings: dict[str, Any], out: Path
-) -> tuple[dict[str, Any], RenderableType]:
-    refuse({name: settings[name] for name in _OF_ASSIGNMENT if name in settings}, problem.name)
-    plan = read_plan(result, problem)
-    assert isinstance(plan, SparsePlan)
-    require("torch", purpose="edgeplan run")
-    from edgeplan.runtime.sparse.execution import RunSettings, render
-    from edgeplan.runtime.sparse.execution import run as run_plan
-
-    report = run_plan(problem, plan, notes, RunSettings(**settings), out=out, on_progress=_progress())
-    return report, render(report)
-
-
-def _progress() -> Progress | None:
-    return _say if stderr.is_terminal else None
-
-
-def _say(scored: dict[str, Any]) -> None:
-    loss = "no number" if scored["loss"] is None else f"{scored['loss']:.4g}"
-    accuracy = f"accuracy {100 * scored['accuracy']:.1f} %"
-    stderr.print(f"[dim]{scored['phase']}, round {scored['round']}: loss {loss}, {accuracy}[/dim]")
-
-
-def _say_incident(message: str) -> None:
-    stderr.print(f"[yellow]{message}[/yellow]")

@@ -22,7 +22,6 @@ from edgeplan.models.sparse_update import SparseUpdate
 FORMAT = "edgeplan/1"
 _INSTEAD = {
     "replan": "solve the changed instance, its initial_queues as they are now",
-    "run": "check says what a plan costs",
     "--write-model": "leave it out",
 }
 PROBLEMS: dict[str, type[Problem]] = {
@@ -99,7 +98,7 @@ def as_layer_assignment(problem: Problem, verb: str) -> LayerAssignment:
     Parameters
     ----------
     verb
-        What is asked: ``replan``, ``run`` or ``--write-model``.
+        What is asked: ``replan`` or ``--write-model``.
 
     Raises
     ------
@@ -107,7 +106,7 @@ def as_layer_assignment(problem: Problem, verb: str) -> LayerAssignment:
         When it is another problem.
     """
     if not isinstance(problem, LayerAssignment):
-        known = LayerAssignment.name + (f" and {SparseUpdate.name}" if verb == "run" else "")
+        known = LayerAssignment.name
         raise UsageError(f'/problem: "{problem.name}": {verb} knows {known} only; {_INSTEAD[verb]}')
     return problem
 

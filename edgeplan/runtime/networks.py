@@ -216,3 +216,14 @@ def char_transformer(
             head=CharacterHead(width),
         )
     )
+
+
+def wide_char_transformer() -> nn.Sequential:
+    """Six blocks of width 128: enough for devices that share them to compute for a while.
+
+    Examples
+    --------
+    >>> sum(parameter.numel() for parameter in wide_char_transformer().parameters())
+    1230976
+    """
+    return char_transformer(width=128, blocks=6)

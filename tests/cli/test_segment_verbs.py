@@ -80,15 +80,13 @@ def test_schema_is_that_of_the_problem(edgeplan: CommandLine) -> None:
     assert schemas["plan"]["required"] == ["slots"]
 
 
-@pytest.mark.parametrize("verb", ["replan", "run"])
-def test_a_verb_that_knows_other_problems_only_says_so_in_one_line(
-    edgeplan: CommandLine, instance: Path, result: Path, verb: str
+def test_a_verb_that_knows_another_problem_only_says_so_in_one_line(
+    edgeplan: CommandLine, instance: Path, result: Path
 ) -> None:
-    called = edgeplan(verb, instance, result)
+    called = edgeplan("replan", instance, result)
     assert (called.code, called.out) == (2, "")
     (line,) = called.lines
-    known = "layer_assignment and sparse_update" if verb == "run" else "layer_assignment"
-    assert line.startswith(f'/problem: "segment_scheduling": {verb} knows {known} only; ')
+    assert line.startswith('/problem: "segment_scheduling": replan knows layer_assignment only; ')
 
 
 def test_no_integer_programme_is_written(edgeplan: CommandLine, instance: Path, tmp_path: Path) -> None:
@@ -102,8 +100,6 @@ def test_the_functions_refuse_what_is_for_layer_assignment_alone(tmp_path: Path)
     other: Any = plan()
     with pytest.raises(UsageError, match="replan knows layer_assignment only"):
         ep.replan(problem(), other)
-    with pytest.raises(UsageError, match="run knows layer_assignment and sparse_update only"):
-        ep.run(problem(), other, out=tmp_path)
 
 
 def test_a_plan_of_another_problem_is_refused() -> None:

@@ -40,12 +40,15 @@ class Links:
         Of every node; between two of them it is the sum.
     pairs
         Links between two nodes, by sender and receiver, that take the place of these.
+    half_duplex
+        Whether both directions of such a pair use one band in turn.
     """
 
     uplink_bit_per_s: tuple[float, ...]
     downlink_bit_per_s: tuple[float, ...]
     latency_s: tuple[float, ...]
     pairs: dict[tuple[int, int], Shape]
+    half_duplex: bool = False
 
     @classmethod
     def of(cls, network: Network, ids: Sequence[str]) -> Links:
@@ -96,6 +99,7 @@ class Links:
             tuple(rate / times for rate in self.downlink_bit_per_s),
             tuple(times * latency_s for latency_s in self.latency_s),
             {pair: Shape(times * one.latency_s, one.bit_per_s / times) for pair, one in self.pairs.items()},
+            self.half_duplex,
         )
 
     def with_watch(self) -> Links:
@@ -111,6 +115,7 @@ class Links:
             (*self.downlink_bit_per_s, math.inf),
             (*self.latency_s, 0.0),
             self.pairs,
+            self.half_duplex,
         )
 
     @property
@@ -128,6 +133,7 @@ class Links:
                 [source, target, link.latency_s, _finite(link.bit_per_s)]
                 for (source, target), link in sorted(self.pairs.items())
             ],
+            "half_duplex": self.half_duplex,
         }
 
     @classmethod
@@ -141,6 +147,7 @@ class Links:
                 (source, target): Shape(latency, _rate(rate))
                 for source, target, latency, rate in document["pairs"]
             },
+            document["half_duplex"],
         )
 
 

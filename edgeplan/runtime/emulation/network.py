@@ -14,6 +14,7 @@ from edgeplan.runtime.emulation.commands import run_command
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.namespaces import namespaces
 from edgeplan.runtime.emulation.ownership import name_of
+from edgeplan.runtime.emulation.relinking import forget_orders
 from edgeplan.runtime.emulation.switch import DEVICE, READY, mac_of
 from edgeplan.runtime.processes.records import write_json
 
@@ -107,7 +108,7 @@ def _join_to_hub(network: EmulatedNetwork) -> None:
 def _switched(network: EmulatedNetwork, links: Links, folder: Path) -> Iterator[None]:
     """Run the switch."""
     spec = folder / "switch.json"
-    write_json(spec, {"namespaces": network.joined, "links": links.with_watch().to_document()})
+    write_json(spec, {"namespaces": network.joined, "links": links.to_document()})
     switch = subprocess.Popen(
         [sys.executable, "-m", "edgeplan.runtime.emulation.switch", str(spec)],
         stdin=subprocess.PIPE,
@@ -128,6 +129,7 @@ def _switched(network: EmulatedNetwork, links: Links, folder: Path) -> Iterator[
         switch.wait()
         for pipe in (switch.stdin, switch.stdout, switch.stderr):
             pipe.close()
+        forget_orders(folder)
 
 
 def _join_to_each_other(network: EmulatedNetwork) -> None:

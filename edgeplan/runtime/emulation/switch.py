@@ -1,6 +1,6 @@
 """The network between the nodes of a run: ``python -m edgeplan.runtime.emulation.switch SPEC.json``.
 
-Every node has a TAP device in its namespace, whose other end is here. A frame from node to node leaves when
+Every node has a TAP device in its namespace, whose other end is here, and so has the supervisor, after them. A frame from node to node leaves when
 the sender's uplink has let it through, travels for the latency, and arrives when the receiver's downlink has
 let it through; a pair with a link of its own has a queue of its own. Rates are of payload: what a frame's
 headers add takes no time. Nothing is lost, for the queues hold whatever TCP has under way.
@@ -27,6 +27,7 @@ from pathlib import Path
 
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.namespaces import inside
+from edgeplan.runtime.emulation.relinking import Orders
 
 DEVICE = "data0"
 READY = b"ready\n"
@@ -109,6 +110,10 @@ class Schedule:
         """Let a frame with so much payload through on the sender's side."""
         own = self.links.pairs.get((source, target))
         key: object = source if own is None else (source, target)
+        if own is not None and self.links.half_duplex:
+            if not num_bytes:  # an acknowledgement, which the band of the instance knows nothing of
+                return Sent(target, 0, now_s + own.latency_s, now_s + own.latency_s)
+            key = frozenset((source, target))
         rate = self.links.uplink_bit_per_s[source] if own is None else own.bit_per_s
         begin_s = max(now_s, self._sent_s.get(key, -math.inf))
         self._sent_s[key] = sent_s = begin_s + 8 * num_bytes / rate
@@ -148,15 +153,18 @@ class Switch:
         self._due: list[tuple[float, int, Sent, bytes, bool]] = []
         self._number = 0
 
-    def run(self, until: int) -> None:
-        """Move frames until something can be read from a handle, or it is closed."""
-        handles = [*self._devices, until]
+    def run(self, until: int, orders: Orders) -> None:
+        """Move frames, over other links when told, until a handle can be read from or is closed."""
+        handles = [*self._devices, until, orders.handle]
         while True:
             ready, _, _ = select.select(handles, (), (), self._deliver())  # epoll counts in milliseconds
             if until in ready:
                 return
             for device in ready:
-                self._take(device)
+                if device == orders.handle:
+                    self._schedule.links = orders.take().with_watch()
+                else:
+                    self._take(device)
 
     def _deliver(self) -> float | None:
         """Hand over what is due; return the seconds until more is, None if nothing is on its way."""
@@ -210,8 +218,9 @@ def main(arguments: list[str]) -> None:
     devices = [open_device(name) for name in spec["namespaces"]]
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # frames wait for no training step
+    orders = Orders(Path(arguments[0]).parent)
     os.write(1, READY)
-    Switch(devices, Links.from_document(spec["links"])).run(until=0)
+    Switch(devices, Links.from_document(spec["links"]).with_watch()).run(until=0, orders=orders)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def taking_part(folder: Path, *, world_size: int, threads: int, timeout_s: float
     UsageError
         When another number of processes was started.
     """
-    with started(folder, threads=threads) as rank, _process_group(world_size, timeout_s):
+    with started(folder, threads=threads) as rank, _process_group(world_size, timeout_s), _leaving():
         align_clocks(rank)
         yield rank
 
@@ -67,18 +67,19 @@ def started(folder: Path, *, threads: int) -> Iterator[int]:
     torch.set_num_threads(threads)
     if os.environ["MASTER_ADDR"] in ("127.0.0.1", "localhost") and LOOPBACK in _interfaces():
         os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
-    with _leaving(), _failure_noted(folder, rank):
+    with _failure_noted(folder, rank):
         yield rank
 
 
 @contextmanager
 def _leaving() -> Iterator[None]:
-    """End quietly where another process is gone."""
+    """End at once where another process is gone: what it left half done is not taken down in order."""
     try:
         yield
     except PeerLostError as error:
         sys.stderr.write(f"{error}\n")
-        raise SystemExit(LEFT) from None
+        sys.stderr.flush()
+        os._exit(LEFT)
 
 
 def _end_with_supervisor() -> None:

@@ -2,18 +2,19 @@
 
 Those of ``transformers`` are made from configurations written out here, so nothing is downloaded:
 
-================  ==========================  =====================  ===============
-name              class                       parameters             input
-================  ==========================  =====================  ===============
-vgg11             networks.vgg11              9,225,610              3x32x32 image
-small-vgg         networks.small_vgg          95,242                 1x8x8 image
-digits-vgg        networks.digits_vgg         178,346                1x8x8 image
-char-transformer  networks.char_transformer   220,672                64 characters
-mobilenetv2       MobileNetV2ForImage...      3,504,872              3x224x224 image
-bert-base         BertForMaskedLM             109,514,298            128 tokens
-opt-1.3b          OPTForCausalLM              1,315,758,080          512 tokens
-llama-3-8b        LlamaForCausalLM            8,030,261,248          512 tokens
-================  ==========================  =====================  ===============
+=====================  ==========================  =====================  ===============
+name                   class                       parameters             input
+=====================  ==========================  =====================  ===============
+vgg11                  networks.vgg11              9,225,610              3x32x32 image
+small-vgg              networks.small_vgg          95,242                 1x8x8 image
+digits-vgg             networks.digits_vgg         178,346                1x8x8 image
+char-transformer       networks.char_transformer   220,672                64 characters
+wide-char-transformer  networks.wide_char_tran...  1,230,976              64 characters
+mobilenetv2            MobileNetV2ForImage...      3,504,872              3x224x224 image
+bert-base              BertForMaskedLM             109,514,298            128 tokens
+opt-1.3b               OPTForCausalLM              1,315,758,080          512 tokens
+llama-3-8b             LlamaForCausalLM            8,030,261,248          512 tokens
+=====================  ==========================  =====================  ===============
 
 MobileNetV2 has the 1000 classes of ImageNet. Dropout stays as the configurations say (0.1 in BERT and OPT,
 0.8 before MobileNetV2's classifier, none in Llama), the key-value cache is off, and attention is PyTorch's
@@ -30,7 +31,14 @@ from typing import Any
 from torch import nn
 
 from edgeplan.extras import require
-from edgeplan.runtime.networks import CHARACTERS, char_transformer, digits_vgg, small_vgg, vgg11
+from edgeplan.runtime.networks import (
+    CHARACTERS,
+    char_transformer,
+    digits_vgg,
+    small_vgg,
+    vgg11,
+    wide_char_transformer,
+)
 from edgeplan.runtime.profiling.inputs import InputOptions
 
 UNMASKED = "edgeplan_unmasked_sdpa"
@@ -137,6 +145,7 @@ NAMED_NETWORKS = {
     "small-vgg": NamedNetwork(small_vgg, shape=(1, 8, 8)),
     "digits-vgg": NamedNetwork(digits_vgg, shape=(1, 8, 8)),
     "char-transformer": NamedNetwork(char_transformer, sequence_length=CHARACTERS),
+    "wide-char-transformer": NamedNetwork(wide_char_transformer, sequence_length=CHARACTERS),
     "mobilenetv2": NamedNetwork(MOBILENET_V2, shape=(3, 224, 224)),
     "bert-base": NamedNetwork(BERT_BASE, sequence_length=128),
     "opt-1.3b": NamedNetwork(OPT_1_3B, sequence_length=512, measure_batch_size=1),

@@ -21,7 +21,20 @@ SERIAL_PHASES = (START_UP, RECEIVE, COMPUTE, CHECKPOINT, SEND)
 
 
 def validated(problem: LayerAssignment, plan: Plan, settings: RunSettings) -> nn.Module:
-    """Check that the plan can be run, and return the network.
+    """Check that a plan of the serial schedule can be run, and return the network.
+
+    Raises
+    ------
+    UsageError
+        With the first rule that is broken.
+    """
+    if problem.instance.schedule != "serial":
+        raise UsageError('/schedule: "pipeline": must be serial here; run it by edgeplan.runtime.pipeline')
+    return validated_network(problem, plan, settings)
+
+
+def validated_network(problem: LayerAssignment, plan: Plan, settings: RunSettings) -> nn.Module:
+    """Check what either schedule needs, and return the network.
 
     Raises
     ------
@@ -79,8 +92,6 @@ def check_training(problem: LayerAssignment) -> None:
         With the first rule that is broken.
     """
     training = problem.instance.training
-    if problem.instance.schedule != "serial":
-        raise UsageError('/schedule: "pipeline": is not run yet; use schedule serial')
     if training.weight_bytes != FLOAT32_BYTES:
         raise UsageError(
             f"/training/weight_bytes: {training.weight_bytes:g}: must be 4 for a run, parameters travel as "

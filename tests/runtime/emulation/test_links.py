@@ -97,3 +97,17 @@ def test_only_payload_counts() -> None:
     datagram = internet[:9] + bytes([17]) + internet[10:]
     assert payload_of(bytes(10) + ethernet + datagram + transport + bytes(1448)) == 0
     assert payload_of(bytes(10)) == 0
+
+
+def test_both_directions_of_a_half_duplex_pair_use_its_band_in_turn() -> None:
+    pairs = {(0, 1): Shape(0.5, 8e3), (1, 0): Shape(0.5, 8e3)}
+    schedule = Schedule(Links((math.inf,) * 2, (math.inf,) * 2, (0.0,) * 2, pairs, half_duplex=True))
+    assert [schedule.arrival_s(*way, 1000, now_s=0.0) for way in ((0, 1), (1, 0), (0, 1))] == [1.5, 2.5, 3.5]
+    acknowledgement_s = schedule.arrival_s(1, 0, 0, now_s=0.0)
+    assert acknowledgement_s == 0.5
+
+
+def test_a_half_duplex_pair_stays_so_in_json_and_when_slower() -> None:
+    links = Links((1e6,) * 2, (1e6,) * 2, (0.0,) * 2, {(0, 1): Shape(0.0, 1e6)}, half_duplex=True)
+    assert Links.from_document(links.to_document()) == links
+    assert links.slower(2).half_duplex

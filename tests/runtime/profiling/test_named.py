@@ -16,6 +16,7 @@ PARAMETERS = {
     "small-vgg": 95_242,
     "digits-vgg": 178_346,
     "char-transformer": 220_672,
+    "wide-char-transformer": 1_230_976,
     # torchvision's mobilenet_v2 with 1000 classes
     "mobilenetv2": 3_504_872,
     # bert-base-uncased with its masked-language-model head, decoder tied
@@ -29,7 +30,7 @@ PARAMETERS = {
 
 @cache
 def section(name: str) -> dict[str, Any]:
-    if name not in ("vgg11", "small-vgg", "digits-vgg", "char-transformer"):
+    if name not in ("vgg11", "small-vgg", "digits-vgg", "char-transformer", "wide-char-transformer"):
         pytest.importorskip("transformers")
     return profile(name)
 

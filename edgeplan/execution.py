@@ -1,0 +1,94 @@
+"""Which executor runs a plan, what it is given, and which settings say nothing to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from edgeplan.extras import require
+from edgeplan.models.federated import FederatedSchedule
+from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.models.problem import PlanDocument, Problem
+from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.sparse_update import SparseUpdate
+
+_OF_UPDATES = frozenset({"local_steps", "collectives"})
+_OF_LOSSES = frozenset({"spares", "patience_s", "faults"})
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An executor, and what it runs.
+
+    Parameters
+    ----------
+    executor
+        Package with `run`, `prepare`, `render` and `RunSettings`.
+    subject
+        What it runs, in words.
+    unused
+        Settings of other executors.
+    given
+        Problem and plan, as `run` takes them.
+    goes_on
+        Whether it goes on by a new plan when a node is lost.
+    """
+
+    executor: str
+    subject: str
+    unused: Set[str]
+    given: tuple[Any, ...]
+    goes_on: bool = False
+
+    @property
+    def package(self) -> Any:
+        """The executor; it needs torch.
+
+        Raises
+        ------
+        MissingExtraError
+            When that is not installed.
+        """
+        require("torch", purpose="edgeplan run")
+        return import_module(f"edgeplan.runtime.{self.executor}")
+
+
+def execution_of(
+    problem: Problem, plan: PlanDocument | FederatedSchedule, notes: Mapping[str, Any]
+) -> Execution:
+    """Return the executor of a plan.
+
+    Parameters
+    ----------
+    problem
+        The instance.
+    plan
+        A plan of it, or of layer_assignment a schedule of federated averaging.
+    notes
+        The instance as plain JSON with its notes.
+
+    Examples
+    --------
+    >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    >>> problem = two_layers_two_nodes()
+    >>> plan = problem.plan_from_document({"stages": [{"node": "fast", "layers": ["conv", "head"]}]})
+    >>> execution_of(problem, plan, {}).executor
+    'snake'
+    """
+    given = (problem, plan)
+    if isinstance(problem, SparseUpdate):
+        unused: Set[str] = {"network", "data", "alpha", "learning_rate"} | _OF_LOSSES
+        return Execution("sparse.execution", problem.name, unused, (*given, notes))
+    if isinstance(problem, SegmentScheduling):
+        unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_LOSSES
+        return Execution("pipeline", problem.name, unused, given)
+    if isinstance(plan, FederatedSchedule):
+        unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_LOSSES
+        return Execution("federated", "a schedule of federated averaging", unused, given)
+    assert isinstance(problem, LayerAssignment)
+    if problem.is_pipeline:
+        unused = {"alpha"} | _OF_UPDATES | _OF_LOSSES
+        return Execution("pipeline.batches", "schedule pipeline", unused, given)
+    return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)

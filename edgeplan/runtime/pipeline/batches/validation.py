@@ -1,0 +1,52 @@
+"""What a run of a pipeline refuses, each in one line, before any process starts."""
+
+from __future__ import annotations
+
+import torch
+
+from edgeplan.errors import UsageError
+from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.pipeline.stages.chain import layers_of
+from edgeplan.runtime.snake.data.images import Images
+from edgeplan.runtime.snake.device.training import upscale
+from edgeplan.runtime.snake.settings import RunSettings
+from edgeplan.runtime.snake.validation import image_size, validated_network
+
+_NO_BASELINE = "none"
+
+
+def validated(
+    problem: LayerAssignment, plan: Plan, settings: RunSettings, training: Images
+) -> tuple[int, ...] | None:
+    """Check that the plan can be run, and return what `image_size` does.
+
+    Raises
+    ------
+    UsageError
+        With the first rule that is broken.
+    """
+    if problem.instance.training.pass_ != "training":
+        raise UsageError(
+            '/training/pass: "inference": a run trains; plan with pass training, or use edgeplan check'
+        )
+    if settings.baseline != _NO_BASELINE:
+        raise UsageError(f"baseline {settings.baseline!r}: a pipeline has none; leave it out")
+    network = validated_network(problem, plan, settings)
+    upscaled_to = image_size(network, training)
+    layers = layers_of(network)
+    pixels = torch.from_numpy(training.pixels[:1]).float() / training.white
+    passed = pixels if upscaled_to is None else upscale(pixels, upscaled_to)
+    for index, layer in enumerate(problem.instance.model.layers):
+        if layer.name not in layers or layer.name != list(layers)[index]:
+            raise UsageError(
+                f"/model/layers/{index}/name: {layer.name}: must be layer {index} of the chain; profile the "
+                "network anew"
+            )
+        with torch.no_grad():
+            passed = layers[layer.name](passed)
+        if passed.nbytes != layer.output_bytes and index + 1 < len(layers):
+            raise UsageError(
+                f"/model/layers/{index}/output_bytes: {layer.output_bytes}: layer {layer.name} puts out "
+                f"{passed.nbytes} bytes a sample; profile the network anew"
+            )
+    return upscaled_to

@@ -1,0 +1,104 @@
+"""How fast this machine trains, so that slower devices can be imitated.
+
+A micro-batch through everything that the devices train, forward and backward, is timed; a device gets the
+pace with which it takes as long as the equations say. Whether a stage's part then follows its FLOPs is
+measured, not imposed.
+
+A pace is found on all devices at once, as they compute in a batch: who shares a processor's caches and begins
+after a pause takes longer than who has it to himself.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from dataclasses import astuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from edgeplan.runtime.emulation.holding import held
+from edgeplan.runtime.emulation.modes import KERNEL, NONE
+from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
+from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
+from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
+
+UNTIMED, TIMED = 2, 8
+MOST_S = 4.0  # that a device computes while its pace is found
+
+
+def time_whole(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, timed: int = TIMED) -> Spent:
+    """Time a micro-batch through a copy of a module: medians, after some to warm up.
+
+    Parameters
+    ----------
+    module
+        What all devices together train.
+    given
+        The micro-batch.
+    pace
+        At which each pass is computed.
+    timed
+        How often.
+    """
+    trial, spent = copy.deepcopy(module).train(), []
+    with torch.no_grad():
+        back = torch.randn_like(trial(given))
+    for _ in range(UNTIMED + timed):
+        stopwatch = Stopwatch()
+        with pace.kept():
+            output = trial(given)
+        with pace.kept():
+            output.backward(back)
+        spent.append(stopwatch.read())
+    return Spent(
+        statistics.median(one.wall_s for one in spent[UNTIMED:]),
+        statistics.median(one.processor_s for one in spent[UNTIMED:]),
+    )
+
+
+def calibrate(
+    process: StageProcess, mode: str, module: nn.Module, given: Tensor, wanted_s: float | None
+) -> None:
+    """Time the module in one process while the others wait, and let every device find its pace.
+
+    Parameters
+    ----------
+    process
+        This process.
+    mode
+        How speeds are imposed.
+    module, given
+        What all devices together train, and a micro-batch.
+    wanted_s
+        Seconds of the instance that it takes on this process's device; None for who is none.
+    """
+    figures = torch.zeros(2, dtype=torch.float64)
+    if process.rank == 0:
+        figures = torch.tensor(astuple(time_whole(module, given)), dtype=torch.float64)
+    dist.broadcast(figures, src=0)
+    whole = Spent(*figures.tolist())
+    process.note("calibrated", wall_s=whole.wall_s, processor_s=whole.processor_s)
+    process.meeting.wait()
+    if wanted_s is not None and mode != NONE:
+        _find_pace(process, mode, module, given, whole, process.slower * wanted_s)
+    process.meeting.wait()
+
+
+def _find_pace(
+    process: StageProcess, mode: str, module: nn.Module, given: Tensor, whole: Spent, wanted_s: float
+) -> None:
+    timed = max(1, min(TIMED, round(MOST_S / wanted_s)))
+
+    def timed_at(pace: Pace) -> Spent:
+        return time_whole(module, given, pace, timed=timed)
+
+    if mode == KERNEL:
+        holding = held(own_group(), timed_at, free=whole, wanted_s=wanted_s)
+        process.pace = holding.pace
+        process.note("held", **holding.to_document(process.slower))
+        return
+    spent = timed_at(Stretched(wanted_s / whole.processor_s))
+    process.pace = Stretched(wanted_s / spent.processor_s)

@@ -1,0 +1,79 @@
+"""One process of a run: ``python -m edgeplan.runtime.pipeline.worker JOB.json``, also under torchrun.
+
+Ranks are the clusters' participants in document order: a control unit, its devices, the server's side.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgeplan.errors import UsageError
+from edgeplan.runtime.pipeline.averaging import score
+from edgeplan.runtime.pipeline.job import Job, parameters_path
+from edgeplan.runtime.pipeline.process import ParticipantProcess
+from edgeplan.runtime.pipeline.report.comparison import run_report
+from edgeplan.runtime.pipeline.report.spans import trace_of
+from edgeplan.runtime.pipeline.slot_rounds import run_slot
+from edgeplan.runtime.pipeline.slots import whole_s
+from edgeplan.runtime.pipeline.stages.calibration import calibrate
+from edgeplan.runtime.processes.gathering import gathered
+from edgeplan.runtime.processes.joining import taking_part
+from edgeplan.runtime.processes.records import events_path, report_path, write_json
+from edgeplan.runtime.snake.device.memory import process_peak_bytes
+from edgeplan.runtime.snake.device.workload import flatten
+from edgeplan.runtime.trace import trace_path
+
+
+def main(arguments: list[str]) -> None:
+    """Play the part that the environment's ``RANK`` names."""
+    if len(arguments) != 1:
+        raise UsageError("usage: python -m edgeplan.runtime.pipeline.worker JOB.json")
+    job = Job.read(Path(arguments[0]).resolve())
+    crew, timeout_s = job.crew, job.timeout_s
+    with taking_part(
+        job.folder, world_size=len(crew.names), threads=crew.threads, timeout_s=timeout_s
+    ) as rank:
+        _take_part(ParticipantProcess.of(job, rank))
+
+
+def _take_part(process: ParticipantProcess) -> None:
+    job = process.job
+    training, device = job.problem.instance.training, process.device
+    calibrate(
+        process,
+        job.settings.emulation,
+        process.chain.segment(process.chain.blocks),
+        torch.randn(process.hidden(training.micro_batch_size)),
+        None if device is None else whole_s(job.problem, device),
+    )
+    if process.rank == process.servers[0]:
+        score(process, 0)
+    for slot in job.slots:
+        run_slot(process, slot)
+    if process.rank == process.servers[0]:
+        _keep_parameters(process)
+    process.note("ended", process_peak_bytes=process_peak_bytes())
+    write_json(events_path(job.folder, process.rank), process.events)
+    events = gathered(process.events, process.rank)
+    if events is not None:
+        report = run_report(job, events, torch_version=torch.__version__)
+        write_json(trace_path(job.folder), trace_of(job, events))
+        write_json(report_path(job.folder), report)
+
+
+def _keep_parameters(process: ParticipantProcess) -> None:
+    chain = process.chain
+    parameters = [
+        *chain.embedding.parameters(),
+        *chain.encoder_parameters(),
+        *chain.decoder.parameters(),
+    ]
+    np.save(parameters_path(process.job.folder), flatten(parameters).numpy(), allow_pickle=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
