@@ -101,10 +101,9 @@ def test_only_payload_counts() -> None:
 
 def test_both_directions_of_a_half_duplex_pair_use_its_band_in_turn() -> None:
     pairs = {(0, 1): Shape(0.5, 8e3), (1, 0): Shape(0.5, 8e3)}
-    schedule = Schedule(Links((math.inf,) * 2, (math.inf,) * 2, (0.0,) * 2, pairs, half_duplex=True))
-    assert [schedule.arrival_s(*way, 1000, now_s=0.0) for way in ((0, 1), (1, 0), (0, 1))] == [1.5, 2.5, 3.5]
-    acknowledgement_s = schedule.arrival_s(1, 0, 0, now_s=0.0)
-    assert acknowledgement_s == 0.5
+    links = Links((math.inf,) * 2, (math.inf,) * 2, (0.0,) * 2, pairs, half_duplex=True)
+    frames = [(0, 1, 1000), (1, 0, 1000), (0, 1, 1000), (1, 0, 0)]
+    assert arrivals_s(links, frames) == [1.5, 2.5, 3.5, 0.5]  # the last one is an acknowledgement
 
 
 def test_a_half_duplex_pair_stays_so_in_json_and_when_slower() -> None:
