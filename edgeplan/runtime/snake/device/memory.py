@@ -1,9 +1,9 @@
-"""Peak of live tensors while a node trains, measured beside equation (4).
+"""Peak of live tensors while a node trains, measured beside equations (4) and (12).
 
 Counted are the storages of parameters, buffers, gradients, optimizer state, the batch and everything that
 operators put out, each once and as long as something refers to it: what (4) counts, and the batch, which
-(4) has as the saved input of a trained first layer or within ``2 max O``. Not counted are the node's other
-samples, workspaces inside an operator, and the interpreter.
+(4) has as the saved input of a trained first layer or within ``2 max O``; (12) has it apart. Not counted are
+the node's other samples, workspaces inside an operator, and the interpreter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
 from edgeplan.runtime.snake.device.training import Batch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
@@ -83,6 +84,13 @@ def peak_of_training(
         for step in steps:
             train(trial.module, optimizer, [step])
     return int(live.peak_bytes)
+
+
+def repeated_in_training(workload: Workload, layers: Sequence[str], inputs: Tensor) -> list[int]:
+    """Bytes that each layer saves of a batch and an earlier one saves too, when `layers` are trained."""
+    trial = workload.copy()
+    trial.train_only(layers)
+    return repeated_saved_bytes(trial.module, list(trial.layers), inputs)
 
 
 def process_peak_bytes() -> int | None:

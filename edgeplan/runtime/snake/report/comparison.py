@@ -22,6 +22,7 @@ from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.records import Event
 from edgeplan.runtime.snake.report.events import Events
 from edgeplan.runtime.snake.report.notes import notes_on
+from edgeplan.runtime.snake.report.peaks import predicted_peak
 from edgeplan.runtime.snake.report.rounds import JsonObject, hop_is_exact, round_entry
 
 TIMES = ("start_s", "transfer_in_s", "compute_s", "transfer_out_s", "end_s")
@@ -48,7 +49,7 @@ def run_report(
     """
     events = Events(seen)
     rounds = [round_entry(job, events, number) for number in range(1, job.settings.rounds + 1)]
-    stages = [_stage_entry(visit, events, rounds) for visit in job.visits]
+    stages = [_stage_entry(job, visit, events, rounds) for visit in job.visits]
     totals = _totals(job, rounds)
     deviations = _deviations(stages, rounds, totals)
     failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
@@ -102,7 +103,9 @@ def _deviations(
     hops = (hop for entry in rounds for hop in entry["hops"])
     return {
         "bytes": deviation_of(((hop["predicted_bytes"], hop["received_bytes"]) for hop in hops), max),
-        "memory": over("memory_bytes"),
+        "memory": deviation_of(
+            (one["predicted"]["peak_bytes"], one["measured"]["memory_bytes"]) for one in stages
+        ),
         "transfer": over("transfer_in_s", "transfer_out_s"),
         "compute": over("compute_s"),
         "round": deviation_of([(totals["predicted_round_s"], totals["measured_round_s"])]),
@@ -139,12 +142,14 @@ def _node_entry(job: Job, events: Events, rank: int) -> JsonObject:
     }
 
 
-def _stage_entry(visit: PlannedVisit, events: Events, rounds: Sequence[JsonObject]) -> JsonObject:
+def _stage_entry(job: Job, visit: PlannedVisit, events: Events, rounds: Sequence[JsonObject]) -> JsonObject:
     seen = [entry["timeline"][visit.stage] for entry in rounds]
     predicted = {name: getattr(visit.predicted, name) for name in (*BYTES, *TIMES, "memory_bytes")}
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
     measured |= {name: statistics.median(entry[name] for entry in seen) for name in TIMES}
-    measured["memory_bytes"] = events.get("measured", stage=visit.stage)["memory_bytes"]
+    memory = events.get("measured", stage=visit.stage)
+    predicted |= predicted_peak(job, visit, memory)
+    measured["memory_bytes"] = memory["memory_bytes"]
     return {
         "node": visit.node,
         "layers": list(visit.own),

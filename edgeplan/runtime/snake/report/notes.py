@@ -51,9 +51,13 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> I
 
 
 def _on_memory(job: Job) -> Iterator[str]:
+    yield (
+        "memory is the peak of live tensors in a step, beside equation (12); the limit is equation (4), which "
+        "adds up what does not live at once"
+    )
     training = job.problem.instance.training
     if training.reserve_bytes:
-        yield f"predicted memory has {training.reserve_bytes} reserved bytes, which are not measured"
+        yield f"the limit has {training.reserve_bytes} reserved bytes, which no step takes"
     if training.frozen_weight_bytes not in (None, FLOAT32_BYTES):
         yield (
             f"the plan counts {training.frozen_weight_bytes:g} bytes for a frozen weight; here it stays "
