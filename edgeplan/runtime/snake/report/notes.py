@@ -52,8 +52,8 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> I
 
 def _on_memory(job: Job) -> Iterator[str]:
     yield (
-        "memory is the peak of live tensors in a step, beside equation (12); the limit is equation (4), which "
-        "adds up what does not live at once"
+        "memory is the peak of live tensors in a step, beside equation (12); the limit, equation (4), adds "
+        "up what does not live at once"
     )
     training = job.problem.instance.training
     if training.reserve_bytes:
