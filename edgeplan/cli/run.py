@@ -94,6 +94,15 @@ Slower = Annotated[
     ),
 ]
 
+MemoryLimit = Annotated[
+    bool,
+    typer.Option(
+        "--memory-limit/--no-memory-limit",
+        help="Whether a step that takes more memory than its node has ends the run, with exit code 6; never "
+        "with emulation none.",
+    ),
+]
+
 Tolerances = Annotated[
     list[str] | None,
     typer.Option(
@@ -115,6 +124,7 @@ def run(
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="The same as --baseline none.")] = False,
     emulation: Emulation = "auto",
     slower: Slower = None,
+    memory_limit: MemoryLimit = True,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one process.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     network: Network = None,
@@ -137,7 +147,8 @@ def run(
     Example: edgeplan run instance.json result.json --rounds 30 --out run
     """
     problem, notes = _read_instance(instance)
-    settings = {"seed": seed, "emulation": emulation, "threads": threads} | given(
+    settings = {"seed": seed, "emulation": emulation, "threads": threads, "memory_limit": memory_limit}
+    settings |= given(
         slower=slower,
         tolerances=tolerances_of(tolerances) if tolerances else None,
         rounds=rounds,

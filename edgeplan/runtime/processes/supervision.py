@@ -151,6 +151,9 @@ def _failure(crew: Crew, processes: list[Process]) -> RunError:
         time.sleep(POLL_S)
     failed = [rank for rank, process in enumerate(processes) if process.returncode]
     first = min(failed, key=lambda rank: _moment_s(crew, rank))
+    told = _noted(crew, first).get("told")
+    if told is not None:
+        return RunError(f"{crew.names[first]} (rank {first}): {told}")
     code = processes[first].returncode
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     log = log_path(crew.folder, first).read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -160,5 +163,10 @@ def _failure(crew: Crew, processes: list[Process]) -> RunError:
 
 def _moment_s(crew: Crew, rank: int) -> float:
     """When a process noted its failure; one that could not was killed, and comes first."""
+    return float(_noted(crew, rank).get("moment_s", 0.0))
+
+
+def _noted(crew: Crew, rank: int) -> dict[str, Any]:
     path = failure_path(crew.folder, rank)
-    return float(read_json(path)["moment_s"]) if path.is_file() else 0.0
+    noted: dict[str, Any] = read_json(path) if path.is_file() else {}
+    return noted

@@ -17,12 +17,9 @@ from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
+from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.processes.stopwatch import Spent
-from edgeplan.runtime.snake.device.memory import (
-    peak_of_training,
-    process_peak_bytes,
-    repeated_in_training,
-)
+from edgeplan.runtime.snake.device.memory import peak_of_training, repeated_in_training
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
 from edgeplan.runtime.snake.federated import federated_round
@@ -90,13 +87,15 @@ def _measure_memory(node: NodeProcess) -> None:
     if node.shard is None:
         return
     trained, batches = node.job.visits[node.rank].trained, node.batches(0)
-    peak_bytes = peak_of_training(
-        node.workload,
-        trained,
-        batches,
-        optimizer_bytes=node.training.optimizer_bytes,
-        learning_rate=node.job.settings.learning_rate,
-    )
+    with node.budget.kept():
+        peak_bytes = peak_of_training(
+            node.workload,
+            trained,
+            batches,
+            optimizer_bytes=node.training.optimizer_bytes,
+            learning_rate=node.job.settings.learning_rate,
+        )
+    node.budget.check(peak_bytes)
     inputs, labels = batches[0]
     node.events.append(
         {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -22,7 +21,6 @@ from edgeplan.runtime.snake.device.training import Batch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 MEASURED_STEPS = 2  # the optimizer's state exists from the second step on
-STATUS_FILE = Path("/proc/self/status")
 
 
 class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -91,12 +89,3 @@ def repeated_in_training(workload: Workload, layers: Sequence[str], inputs: Tens
     trial = workload.copy()
     trial.train_only(layers)
     return repeated_saved_bytes(trial.module, list(trial.layers), inputs)
-
-
-def process_peak_bytes() -> int | None:
-    """Peak resident memory of the whole process; None where the system does not tell."""
-    if not STATUS_FILE.is_file():
-        return None
-    fields = dict(line.split(":", 1) for line in STATUS_FILE.read_text().splitlines() if ":" in line)
-    peak = fields.get("VmHWM")
-    return None if peak is None else int(peak.split()[0]) * 1024

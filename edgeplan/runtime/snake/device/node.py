@@ -16,6 +16,7 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
 from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
@@ -68,6 +69,15 @@ class NodeProcess:
     def training(self) -> Training:
         """The instance's training section."""
         return self.job.problem.instance.training
+
+    @property
+    def budget(self) -> MemoryBudget:
+        """What the node's training may take; unlimited where nothing of the instance is imposed."""
+        network = self.job.problem.instance.network
+        node = network.nodes[network.index_of[self.job.node_of(self.rank)]]
+        return MemoryBudget(
+            node.memory_bytes if self.job.settings.limits_memory else None, self.training.reserve_bytes
+        )
 
     def starting_clock(self) -> RoundClock:
         """Begin a round."""
@@ -143,7 +153,7 @@ class NodeProcess:
             )
         missed = self._wait_for_window(planned, clock)
         start_s = clock.now_s()
-        with self.pace.kept():
+        with self.pace.kept(), self.budget.kept():
             loss = self.train(planned.trained, round_number)
         end_s = clock.now_s()
         with clock.paused():

@@ -52,7 +52,10 @@ def run_phase(device: DeviceProcess, phase: Phase) -> None:
     trained = phase.cost.devices[device.rank]
     batch = device.material.batch(device.rank, 0)
     peak = predicted_peak(device.material, trained, batch)
-    memory = measure(device.material, trained, batch)
+    budget = device.budget(phase)
+    with budget.kept():
+        memory = measure(device.material, trained, batch)
+    budget.check(memory.peak_bytes)
     device.note("measured", phase=phase.name, predicted_peak_bytes=peak.num_bytes, **vars(memory))
     replica = Replica(device.material, trained)
     _rehearse(device, phase, aggregation, replica)
@@ -92,7 +95,7 @@ def _train(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -
     ]
     device.meeting.wait()
     begin_s = device.now_s()
-    with device.pace.kept():
+    with device.pace.kept(), device.budget(phase).kept():
         taken = [timed_step(replica, batch) for batch in batches]
     end_s = device.now_s()
     device.note(
