@@ -20,7 +20,7 @@ from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
+from edgeplan.runtime.snake.device.training import Batch, Score, Shard, Trained, evaluate, train
 from edgeplan.runtime.snake.device.watch import ParameterWatch
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
@@ -104,8 +104,8 @@ class NodeProcess:
             steps=self.training.local_steps,
         )
 
-    def train(self, layers: Collection[str], round_number: int) -> float:
-        """Train these layers for the local steps of a round and return the mean loss."""
+    def train(self, layers: Collection[str], round_number: int) -> Trained:
+        """Train these layers for the local steps of a round."""
         # Dropout and the like draw the same numbers wherever the visit is computed.
         source = np.random.SeedSequence([self.job.settings.seed, round_number, self.rank])
         torch.manual_seed(int(source.generate_state(1)[0]))
@@ -154,13 +154,15 @@ class NodeProcess:
         missed = self._wait_for_window(planned, clock)
         start_s = clock.now_s()
         with self.pace.kept(), self.budget.kept():
-            loss = self.train(planned.trained, round_number)
+            trained = self.train(planned.trained, round_number)
+        update_s = trained.update_share * (clock.now_s() - start_s)
+        clock.leave_out(update_s)  # equation (5) counts gradients
         end_s = clock.now_s()
         with clock.paused():
             verdict = watch.verdict()
-        times = {"start_s": start_s, "end_s": end_s, "window_missed": missed}
+        times = {"start_s": start_s, "end_s": end_s, "update_s": update_s, "window_missed": missed}
         place = {"event": "trained", "round": round_number, "stage": self.rank}
-        self.events.append(place | times | verdict | {"loss": finite(loss)})
+        self.events.append(place | times | verdict | {"loss": finite(trained.loss)})
 
     def _wait_for_window(self, planned: PlannedVisit, clock: RoundClock) -> bool:
         """Wait for the window that the predicted compute time fits; True if none is left."""

@@ -1,6 +1,7 @@
 """The report of a run: what the problem predicted beside what was measured.
 
-Times are seconds of the round, without the seconds spent on hashing parameters and scoring. A transfer
+Times are seconds of the round, without the seconds spent on hashing parameters and scoring, and without the
+optimizer's updates: equation (5) counts gradients. What updates take is told beside. A transfer
 begins when its sender is ready and ends when the receiver may use it. Times of a stage are medians over the
 rounds; bytes are the same in every round or the run has failed.
 """
@@ -146,7 +147,7 @@ def _stage_entry(job: Job, visit: PlannedVisit, events: Events, rounds: Sequence
     seen = [entry["timeline"][visit.stage] for entry in rounds]
     predicted = {name: getattr(visit.predicted, name) for name in (*BYTES, *TIMES, "memory_bytes")}
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
-    measured |= {name: statistics.median(entry[name] for entry in seen) for name in TIMES}
+    measured |= {name: statistics.median(entry[name] for entry in seen) for name in (*TIMES, "update_s")}
     memory = events.get("measured", stage=visit.stage)
     predicted |= predicted_peak(job, visit, memory)
     measured["memory_bytes"] = memory["memory_bytes"]
@@ -173,6 +174,9 @@ def _totals(job: Job, rounds: Sequence[JsonObject]) -> JsonObject:
     return {
         "predicted_round_s": cost.time_s,
         "measured_round_s": statistics.median(entry["time_s"] for entry in rounds),
+        "measured_update_s": statistics.median(
+            sum(visit["update_s"] for visit in entry["timeline"]) for entry in rounds
+        ),
         "predicted_bytes_per_round": cost.bytes_moved,
         "measured_bytes_per_round": _same(entry["bytes_moved"] for entry in rounds),
         "bytes_equal": all(hop_is_exact(hop) for entry in rounds for hop in entry["hops"]),
