@@ -91,6 +91,15 @@ Slower = Annotated[
     ),
 ]
 
+MemoryLimit = Annotated[
+    bool,
+    typer.Option(
+        "--memory-limit/--no-memory-limit",
+        help="Whether a step that takes more memory than its node has ends the run, with exit code 6; never "
+        "with emulation none.",
+    ),
+]
+
 Tolerances = Annotated[
     list[str] | None,
     typer.Option(
@@ -157,6 +166,7 @@ def run(
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="The same as --baseline none.")] = False,
     emulation: Emulation = "auto",
     slower: Slower = None,
+    memory_limit: MemoryLimit = True,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one process.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     network: Network = None,
@@ -201,7 +211,8 @@ def run(
     if instance is None or result is None:
         raise UsageError("edgeplan run: needs INSTANCE and RESULT, or --resume DIR")
     problem, notes = _read_instance(instance)
-    settings = {"seed": seed, "emulation": emulation, "threads": threads} | given(
+    settings = {"seed": seed, "emulation": emulation, "threads": threads, "memory_limit": memory_limit}
+    settings |= given(
         slower=slower,
         tolerances=tolerances_of(tolerances) if tolerances else None,
         rounds=rounds,

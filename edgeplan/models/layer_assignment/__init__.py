@@ -64,6 +64,15 @@ Schedule ``pipeline``: the stages work at the same time, on N micro-batches of b
     `overlap`, else the largest ``u before + t + u after``. Energy is N times that of a micro-batch, a
     sender paying for what it sends; price is N times ``price_per_s (u before + t + u after)``.
 
+What a run of schedule ``serial`` is predicted to reach, beside the limit (4) and limiting nothing:
+
+(12) peak: the most that lives at once over a step, see `visit_peak`. With R the parameters, the optimizer's
+    state and the batch, G(l) the gradients ``g P`` of T from layer l on, and A(l), A'(l) over layers up to l,
+    it is ``R + B (A(l) in T + A'(l) after d, not in T) + G(l) + B (O + max(O, O read))`` when layer l runs
+    backward, and by `step_memory` at the other moments. The peak of a backward pass never exceeds (4). The
+    others can: (4) has no place for what a frozen layer before d has at hand, for the loss, for what the
+    optimizer has at hand at its update, and for a batch that no trained layer saves.
+
 A pipeline has no server and knows no windows; shared layers, transport and local steps have no effect.
 
 Source: Snake Learning, X. Yu et al., IEEE Communications Magazine 2025, arXiv:2405.03372. The paper

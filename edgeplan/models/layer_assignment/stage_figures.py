@@ -56,10 +56,14 @@ class StageFigures(ABC):
         return exactly(self.instance.training.weight_bytes)
 
     @cached_property
+    def gradient_bytes(self) -> Fraction:
+        """Bytes of a trained weight's gradient, g."""
+        return exactly(self.instance.training.gradient_bytes)
+
+    @cached_property
     def trained_weight_bytes(self) -> Fraction:
         """Bytes of a trained weight with gradient and optimizer state, w + g + o."""
-        training = self.instance.training
-        return self.weight_bytes + exactly(training.gradient_bytes) + exactly(training.optimizer_bytes)
+        return self.weight_bytes + self.gradient_bytes + exactly(self.instance.training.optimizer_bytes)
 
     def parameters(self, layers: Iterable[int]) -> int:
         """Parameters of the layers together."""

@@ -3,7 +3,8 @@
 Every node has a TAP device in its namespace, whose other end is here, and so has the supervisor, after them.
 A frame from node to node leaves when the sender's uplink has let it through, travels for the latency, and
 arrives when the receiver's downlink has let it through; a pair with a link of its own has a queue of its own.
-Rates are of payload: what a frame's headers add takes no time. Nothing is lost, for the queues hold whatever TCP has under way.
+Rates are of payload: what a frame's headers add takes no time. Nothing is lost, for the queues hold whatever
+TCP has under way.
 
 The kernel hands over segments of a stream as one large frame where the stream is fast, so that few frames
 are moved; they go on to the receiver just so.

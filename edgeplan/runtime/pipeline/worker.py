@@ -23,7 +23,7 @@ from edgeplan.runtime.pipeline.stages.calibration import calibrate
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
-from edgeplan.runtime.snake.device.memory import process_peak_bytes
+from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.snake.device.workload import flatten
 from edgeplan.runtime.trace import trace_path
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from edgeplan.errors import UsageError
+from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.processes.clock import align_clocks
 from edgeplan.runtime.processes.exchange import LEFT, PeerLostError
 from edgeplan.runtime.processes.records import failure_path, write_json
@@ -94,14 +94,17 @@ def _end_with_supervisor() -> None:
 
 @contextmanager
 def _failure_noted(folder: Path, rank: int) -> Iterator[None]:
-    """Leave the moment of a failure: the earliest one tells the cause from its consequences."""
-    done = False
+    """Leave the moment of a failure, which tells the cause from its consequences, and a cause's own words."""
+    done, told = False, None
     try:
         yield
         done = True
+    except RunError as error:
+        told = str(error)
+        raise
     finally:
         if not done:
-            write_json(failure_path(folder, rank), {"moment_s": time.monotonic()})
+            write_json(failure_path(folder, rank), {"moment_s": time.monotonic(), "told": told})
 
 
 @contextmanager

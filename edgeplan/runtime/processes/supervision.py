@@ -249,6 +249,9 @@ class _Watch:
             return NodesLostError(self._told(lost[0], self.lost[lost[0]].how), self.lost)
         failed = [rank for rank, process in enumerate(self.processes) if process.returncode]
         first = min(failed, key=lambda rank: _moment_s(self.crew, rank))
+        told = _noted(self.crew, first).get("told")
+        if told is not None:
+            return RunError(f"{self.crew.names[first]} (rank {first}): {told}")
         return RunError(self._told(first, _how(self.processes[first].returncode)))
 
     def _told(self, rank: int, how: str) -> str:
@@ -276,5 +279,10 @@ def _tell(crew: Crew, told: dict[str, Any] | None, on_progress: Progress | None)
 
 def _moment_s(crew: Crew, rank: int) -> float:
     """When a process noted its failure; one that could not comes first."""
+    return float(_noted(crew, rank).get("moment_s", 0.0))
+
+
+def _noted(crew: Crew, rank: int) -> dict[str, Any]:
     path = failure_path(crew.folder, rank)
-    return float(read_json(path)["moment_s"]) if path.is_file() else 0.0
+    noted: dict[str, Any] = read_json(path) if path.is_file() else {}
+    return noted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.processes.rehearsal import Fault
 
@@ -44,6 +45,8 @@ class RunSettings:
         Longest silence of a node before it is taken for lost, in seconds.
     faults
         What is to befall nodes, as a rehearsal.
+    memory_limit
+        Whether a step that takes more memory than its node has ends the run; never with emulation none.
     tolerances
         By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
@@ -68,8 +71,14 @@ class RunSettings:
     spares: int = 0
     patience_s: float = 10.0
     faults: tuple[Fault, ...] = ()
+    memory_limit: bool = True
     tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether nodes are held to their memory."""
+        return self.memory_limit and self.emulation != NO_EMULATION
 
     def to_document(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""

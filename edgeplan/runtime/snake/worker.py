@@ -21,10 +21,11 @@ from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.catching_up import catch_up
 from edgeplan.runtime.snake.course import holds_before
-from edgeplan.runtime.snake.device.memory import peak_of_training, process_peak_bytes
+from edgeplan.runtime.snake.device.memory import peak_of_training, repeated_in_training
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.device.workload import assign, flatten
 from edgeplan.runtime.snake.federated import federated_round
@@ -93,14 +94,26 @@ def _calibrate(node: NodeProcess) -> Spent:
 def _measure_memory(node: NodeProcess) -> None:
     if node.shard is None:
         return
-    peak_bytes = peak_of_training(
-        node.workload,
-        node.job.visits[node.rank].trained,
-        node.batches(0),
-        optimizer_bytes=node.training.optimizer_bytes,
-        learning_rate=node.job.settings.learning_rate,
+    trained, batches = node.job.visits[node.rank].trained, node.batches(0)
+    with node.budget.kept():
+        peak_bytes = peak_of_training(
+            node.workload,
+            trained,
+            batches,
+            optimizer_bytes=node.training.optimizer_bytes,
+            learning_rate=node.job.settings.learning_rate,
+        )
+    node.budget.check(peak_bytes)
+    inputs, labels = batches[0]
+    node.events.append(
+        {
+            "event": "measured",
+            "stage": node.rank,
+            "memory_bytes": peak_bytes,
+            "batch_bytes": inputs.nbytes + labels.nbytes,
+            "repeated_bytes": repeated_in_training(node.workload, trained, inputs),
+        }
     )
-    node.events.append({"event": "measured", "stage": node.rank, "memory_bytes": peak_bytes})
 
 
 def _keep_parameters(node: NodeProcess) -> None:

@@ -25,6 +25,8 @@ class TracedLayer(TrainableLayer):
     """Input channels; of a linear layer, its features."""
     channel_bytes: int = 0
     """Bytes of one input channel over the whole batch, padding by earlier modules included."""
+    output_bytes: int = 0
+    """Bytes of its output over the whole batch."""
     mask_bytes: int = 0
     """Bytes of the masks of the ReLUs between this layer and the next, a bit an element."""
     channel_parameters: int = 0

@@ -68,6 +68,7 @@ class _Trace:
                     name,
                     in_channels=in_channels,
                     channel_bytes=inputs[0].nbytes // in_channels,
+                    output_bytes=output.nbytes,
                     channel_parameters=module.weight.numel() // in_channels,
                     bias_parameters=bias_parameters,
                 )

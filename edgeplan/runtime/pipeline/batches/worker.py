@@ -30,7 +30,7 @@ from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import events_path, progress_path, report_path, write_json
-from edgeplan.runtime.snake.device.memory import process_peak_bytes
+from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.snake.device.training import Shard, evaluate
 from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped

@@ -1,27 +1,26 @@
-"""Peak of live tensors while a node trains, measured beside equation (4).
+"""Peak of live tensors while a node trains, measured beside equations (4) and (12).
 
 Counted are the storages of parameters, buffers, gradients, optimizer state, the batch and everything that
 operators put out, each once and as long as something refers to it: what (4) counts, and the batch, which
-(4) has as the saved input of a trained first layer or within ``2 max O``. Not counted are the node's other
-samples, workspaces inside an operator, and the interpreter.
+(4) has as the saved input of a trained first layer or within ``2 max O``; (12) has it apart. Not counted are
+the node's other samples, workspaces inside an operator, and the interpreter.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
 from edgeplan.runtime.snake.device.training import Batch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 MEASURED_STEPS = 2  # the optimizer's state exists from the second step on
-STATUS_FILE = Path("/proc/self/status")
 
 
 class LiveTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -85,10 +84,8 @@ def peak_of_training(
     return int(live.peak_bytes)
 
 
-def process_peak_bytes() -> int | None:
-    """Peak resident memory of the whole process; None where the system does not tell."""
-    if not STATUS_FILE.is_file():
-        return None
-    fields = dict(line.split(":", 1) for line in STATUS_FILE.read_text().splitlines() if ":" in line)
-    peak = fields.get("VmHWM")
-    return None if peak is None else int(peak.split()[0]) * 1024
+def repeated_in_training(workload: Workload, layers: Sequence[str], inputs: Tensor) -> list[int]:
+    """Bytes that each layer saves of a batch and an earlier one saves too, when `layers` are trained."""
+    trial = workload.copy()
+    trial.train_only(layers)
+    return repeated_saved_bytes(trial.module, list(trial.layers), inputs)

@@ -17,6 +17,7 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
 from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.heartbeat import START_UP, Heart
 from edgeplan.runtime.processes.journal import Journal
@@ -27,7 +28,7 @@ from edgeplan.runtime.snake.checkpoints import keep
 from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
+from edgeplan.runtime.snake.device.training import Batch, Score, Shard, Trained, evaluate, train
 from edgeplan.runtime.snake.device.watch import ParameterWatch
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
@@ -105,6 +106,15 @@ class NodeProcess:
         """The instance's training section."""
         return self.job.problem.instance.training
 
+    @property
+    def budget(self) -> MemoryBudget:
+        """What the node's training may take; unlimited where nothing of the instance is imposed."""
+        network = self.job.problem.instance.network
+        node = network.nodes[network.index_of[self.job.node_of(self.rank)]]
+        return MemoryBudget(
+            node.memory_bytes if self.job.settings.limits_memory else None, self.training.reserve_bytes
+        )
+
     def starting_clock(self) -> RoundClock:
         """Begin a round."""
         return RoundClock.starting_now(self.job.slower)
@@ -130,8 +140,8 @@ class NodeProcess:
             steps=self.training.local_steps,
         )
 
-    def train(self, layers: Collection[str], round_number: int) -> float:
-        """Train these layers for the local steps of a round and return the mean loss."""
+    def train(self, layers: Collection[str], round_number: int) -> Trained:
+        """Train these layers for the local steps of a round."""
         # Dropout and the like draw the same numbers wherever the visit is computed.
         source = np.random.SeedSequence([self.job.settings.seed, round_number, self.seat])
         torch.manual_seed(int(source.generate_state(1)[0]))
@@ -180,15 +190,17 @@ class NodeProcess:
         missed = self._wait_for_window(planned, clock)
         self.begins(COMPUTE, round_number)
         start_s = clock.now_s()
-        with self.pace.kept():
-            loss = self.train(planned.trained, round_number)
+        with self.pace.kept(), self.budget.kept():
+            trained = self.train(planned.trained, round_number)
+        update_s = trained.update_share * (clock.now_s() - start_s)
+        clock.leave_out(update_s)  # equation (5) counts gradients
         end_s = clock.now_s()
         with clock.paused():
             verdict = watch.verdict()
             self.keep(Position(round_number, self.rank).after(len(self.job.visits)))
-        times = {"start_s": start_s, "end_s": end_s, "window_missed": missed}
+        times = {"start_s": start_s, "end_s": end_s, "update_s": update_s, "window_missed": missed}
         place = {"event": "trained", "round": round_number, "stage": self.rank}
-        self.events.append(place | times | verdict | {"loss": finite(loss)})
+        self.events.append(place | times | verdict | {"loss": finite(trained.loss)})
 
     def _wait_for_window(self, planned: PlannedVisit, clock: RoundClock) -> bool:
         """Wait for the window that the predicted compute time fits; True if none is left."""

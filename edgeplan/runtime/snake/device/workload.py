@@ -14,6 +14,8 @@ from edgeplan.runtime.profiling import build, cut
 MOMENTUM = 0.9
 DEFAULT_LEARNING_RATE = {0: 0.05, 4: 0.02, 8: 0.001}
 OPTIMIZER_NAME = {0: "SGD", 4: "SGD with momentum", 8: "Adam"}
+UPDATE_BYTES = {0: 0, 4: 0, 8: 8}
+"""What an optimizer has at hand a parameter of what it updates: Adam a root and what it is divided by."""
 
 
 class Workload:

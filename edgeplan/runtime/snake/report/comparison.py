@@ -1,6 +1,7 @@
 """The report of a run: what the problem predicted beside what was measured.
 
-Times are seconds of the round, without the seconds spent on hashing parameters and scoring. A transfer
+Times are seconds of the round, without the seconds spent on hashing parameters and scoring, and without the
+optimizer's updates: equation (5) counts gradients. What updates take is told beside. A transfer
 begins when its sender is ready and ends when the receiver may use it. Times of a stage are medians over the
 rounds that followed the last plan from beginning to end; bytes are the same in each of them or the run has
 failed.
@@ -23,6 +24,7 @@ from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.records import Event
 from edgeplan.runtime.snake.report.events import Events
 from edgeplan.runtime.snake.report.notes import notes_on
+from edgeplan.runtime.snake.report.peaks import predicted_peak
 from edgeplan.runtime.snake.report.rounds import JsonObject, hop_is_exact, round_entry
 
 TIMES = ("start_s", "transfer_in_s", "compute_s", "transfer_out_s", "end_s")
@@ -55,7 +57,7 @@ def run_report(
         for entry in rounds
         if not entry["interrupted"] and job.in_round(entry["round"]).plan == job.plan
     ]
-    stages = [_stage_entry(visit, events, whole) for visit in job.visits]
+    stages = [_stage_entry(job, visit, events, whole) for visit in job.visits]
     totals = _totals(job, rounds, whole)
     deviations = _deviations(stages, rounds, totals)
     failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
@@ -111,7 +113,9 @@ def _deviations(
     hops = (hop for entry in rounds for hop in entry["hops"])
     return {
         "bytes": deviation_of(((hop["predicted_bytes"], hop["received_bytes"]) for hop in hops), max),
-        "memory": over("memory_bytes"),
+        "memory": deviation_of(
+            (one["predicted"]["peak_bytes"], one["measured"]["memory_bytes"]) for one in stages
+        ),
         "transfer": over("transfer_in_s", "transfer_out_s"),
         "compute": over("compute_s"),
         "round": deviation_of([(totals["predicted_round_s"], totals["measured_round_s"])]),
@@ -148,12 +152,14 @@ def _node_entry(job: Job, events: Events, rank: int) -> JsonObject:
     }
 
 
-def _stage_entry(visit: PlannedVisit, events: Events, rounds: Sequence[JsonObject]) -> JsonObject:
+def _stage_entry(job: Job, visit: PlannedVisit, events: Events, rounds: Sequence[JsonObject]) -> JsonObject:
     seen = [entry["timeline"][visit.stage] for entry in rounds]
     predicted = {name: getattr(visit.predicted, name) for name in (*BYTES, *TIMES, "memory_bytes")}
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
-    measured |= {name: _median(entry[name] for entry in seen) for name in TIMES}
-    measured["memory_bytes"] = events.get("measured", stage=visit.stage)["memory_bytes"]
+    measured |= {name: _median(entry[name] for entry in seen) for name in (*TIMES, "update_s")}
+    memory = events.get("measured", stage=visit.stage)
+    predicted |= predicted_peak(job, visit, memory)
+    measured["memory_bytes"] = memory["memory_bytes"]
     return {
         "node": visit.node,
         "layers": list(visit.own),
@@ -183,6 +189,9 @@ def _totals(job: Job, rounds: Sequence[JsonObject], whole: Sequence[JsonObject])
     return {
         "predicted_round_s": cost.time_s,
         "measured_round_s": _median(entry["time_s"] for entry in whole),
+        "measured_update_s": _median(
+            sum(visit["update_s"] for visit in entry["timeline"]) for entry in whole
+        ),
         "predicted_bytes_per_round": cost.bytes_moved,
         "measured_bytes_per_round": _same(entry["bytes_moved"] for entry in whole),
         "bytes_equal": all(hop_is_exact(hop) for entry in rounds for hop in entry["hops"]),

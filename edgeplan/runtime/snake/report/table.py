@@ -37,7 +37,16 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
 
 
 def _stages(report: JsonObject) -> Table:
-    columns = ("node", "bytes in", "bytes out", "transfer s", "compute s", "memory MiB", "frozen kept")
+    columns = (
+        "node",
+        "bytes in",
+        "bytes out",
+        "transfer s",
+        "compute s",
+        "limit MiB",
+        "peak MiB",
+        "frozen kept",
+    )
     table = titled(f"{report['name']}: predicted / measured", *columns)
     for stage in report["stages"]:
         predicted, measured = stage["predicted"], stage["measured"]
@@ -47,7 +56,8 @@ def _stages(report: JsonObject) -> Table:
             *(_bytes(stage, name) for name in ("bytes_in", "bytes_out")),
             pair(*transfer),
             pair(predicted["compute_s"], measured["compute_s"]),
-            pair(*(row["memory_bytes"] / 2**20 for row in (predicted, measured))),
+            f"{predicted['memory_bytes'] / 2**20:.4g}",
+            pair(predicted["peak_bytes"] / 2**20, measured["memory_bytes"] / 2**20),
             YES if stage["frozen_unchanged"] else NO,
         )
     _add_totals(table, report["totals"])
@@ -73,6 +83,7 @@ def _add_totals(table: Table, totals: JsonObject) -> None:
         "",
         "",
         pair(totals["predicted_round_s"], totals["measured_round_s"]),
+        "",
         "",
         YES if totals["frozen_unchanged"] else NO,
     )

@@ -13,7 +13,7 @@ from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.processes.records import progress_path, write_json
 from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps, timed_step
-from edgeplan.runtime.sparse.execution.device.memory import measure
+from edgeplan.runtime.sparse.execution.device.memory import measure, predicted_peak
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.device.replica import Replica
 from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, joined
@@ -50,8 +50,13 @@ def run_phase(device: DeviceProcess, phase: Phase) -> None:
     aggregation = Aggregation(phase.cost, device.rank)
     device.check_order(aggregation)
     trained = phase.cost.devices[device.rank]
-    memory = measure(device.material, trained, device.material.batch(device.rank, 0))
-    device.note("measured", phase=phase.name, **vars(memory))
+    batch = device.material.batch(device.rank, 0)
+    peak = predicted_peak(device.material, trained, batch)
+    budget = device.budget(phase)
+    with budget.kept():
+        memory = measure(device.material, trained, batch)
+    budget.check(memory.peak_bytes)
+    device.note("measured", phase=phase.name, predicted_peak_bytes=peak.num_bytes, **vars(memory))
     replica = Replica(device.material, trained)
     _rehearse(device, phase, aggregation, replica)
     _score(device, phase, replica, 0)
@@ -90,7 +95,7 @@ def _train(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -
     ]
     device.meeting.wait()
     begin_s = device.now_s()
-    with device.pace.kept():
+    with device.pace.kept(), device.budget(phase).kept():
         taken = [timed_step(replica, batch) for batch in batches]
     end_s = device.now_s()
     device.note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
 
@@ -38,6 +39,8 @@ class RunSettings:
         Rounds from one score on the held-out images to the next; the last round has one in any case.
     threads
         Threads of one process.
+    memory_limit
+        Whether a step that takes more memory than its node has ends the run; never with emulation none.
     tolerances
         By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
@@ -58,8 +61,14 @@ class RunSettings:
     baseline: str = DENSE
     score_every: int = 5
     threads: int = 1
+    memory_limit: bool = True
     tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
+
+    @property
+    def limits_memory(self) -> bool:
+        """Whether nodes are held to their memory."""
+        return self.memory_limit and self.emulation != NO_EMULATION
 
     def to_document(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""

@@ -15,7 +15,7 @@ from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
-from edgeplan.runtime.snake.device.memory import process_peak_bytes
+from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.probing import probe_links

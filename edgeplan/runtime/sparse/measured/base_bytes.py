@@ -51,11 +51,15 @@ def base_bytes(module: nn.Module, layers: Sequence[TracedLayer], batch: Tensor) 
     >>> base_bytes(module, traced_layers(module, batch), batch) > 58 * 4 + 16 * 4 * 4
     True
     """
+    return resident_bytes(module, layers, batch) + transient_bytes(module, layers, batch)
+
+
+def resident_bytes(module: nn.Module, layers: Sequence[TracedLayer], batch: Tensor) -> int:
+    """Parameters, buffers, the batch with its labels, and the orders of the channels."""
     resident = chain(module.parameters(), module.buffers(), [batch])
     storages = {key(tensor): tensor.untyped_storage().nbytes() for tensor in resident}
     indices = len(batch) + sum(layer.in_channels for layer in layers)
-    resident_bytes: int = sum(storages.values())
-    return resident_bytes + INDEX_BYTES * indices + transient_bytes(module, layers, batch)
+    return int(sum(storages.values())) + INDEX_BYTES * indices
 
 
 def transient_bytes(module: nn.Module, layers: Sequence[TracedLayer], batch: Tensor) -> int:

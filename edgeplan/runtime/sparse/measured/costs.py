@@ -41,10 +41,20 @@ class LayerCosts:
 
     def memory_bytes(self, ratio: float) -> int:
         """Copy of the weights, momentum, and the input channels or the gradient that follows on them."""
+        in_turn = max(self.layer.weight_bytes(ratio), self.gradient_bytes(ratio, trains_bias=False))
+        return in_turn + self.state_bytes(ratio, trains_bias=False)
+
+    def state_bytes(self, ratio: float, *, trains_bias: bool) -> int:
+        """Copy of the weights, momentum and indices: what is there from the first step on."""
         channels = num_channels(ratio, self.layer.in_channels)
-        parameters = self.layer.parameters(ratio)
-        in_turn = max(self.layer.weight_bytes(ratio), parameters * self.element_bytes)
-        return in_turn + parameters * (self.element_bytes + self.momentum_bytes) + channels * self.index_bytes
+        weights = self.layer.parameters(ratio) * (self.element_bytes + self.momentum_bytes)
+        bias = self.layer.bias_parameters * self.momentum_bytes * trains_bias
+        return weights + bias + channels * self.index_bytes
+
+    def gradient_bytes(self, ratio: float, *, trains_bias: bool) -> int:
+        """Gradients of the weights, and of the bias if it is trained."""
+        bias = self.layer.bias_parameters * trains_bias
+        return (self.layer.parameters(ratio) + bias) * self.element_bytes
 
     @property
     def bias_bytes(self) -> int:

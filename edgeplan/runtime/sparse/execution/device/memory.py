@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from torch import nn
 
 from edgeplan.models.sparse_update.plan import DevicePlan
+from edgeplan.models.step_memory import StepPeak
 from edgeplan.runtime.snake.device.memory import LiveTensors
+from edgeplan.runtime.sparse.arithmetic import saved_bytes
 from edgeplan.runtime.sparse.counting import count_saved_bytes
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.device.replica import Replica
+from edgeplan.runtime.sparse.measured.base_bytes import resident_bytes
+from edgeplan.runtime.sparse.measured.costs import costs_of
+from edgeplan.runtime.sparse.measured.update_peak import saved_by_others, update_peak
 from edgeplan.runtime.sparse.workload import Batch
 
 MEASURED_STEPS = 2  # a momentum exists from the second step on
@@ -45,6 +50,20 @@ def measure(material: Material, trained: DevicePlan, batch: Batch) -> StepMemory
         _peak_bytes(Replica(material, trained), material, batch),
         count_saved_bytes(pruned, images),
         count_saved_bytes(eager(material, trained), images),
+    )
+
+
+def predicted_peak(material: Material, trained: DevicePlan, batch: Batch) -> StepPeak:
+    """Return the peak that follows from figures of the layers; only shape and type of the batch matter."""
+    start, (images, _), layers = material.workload.start(), batch, material.layers
+    ratios = {update.layer: update.ratio for update in trained.updates}
+    own_bytes = saved_bytes(layers, depth=trained.depth, ratios=ratios)
+    return update_peak(
+        costs_of(start, layers, images, momentum=material.workload.settings.momentum > 0),
+        resident_bytes=resident_bytes(start, layers, images),
+        depth=trained.depth,
+        ratios=ratios,
+        others_bytes=saved_by_others(Replica(material, trained).network, images, own_bytes),
     )
 
 

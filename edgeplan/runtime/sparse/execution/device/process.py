@@ -11,6 +11,7 @@ from edgeplan.errors import RunError
 from edgeplan.models.sparse_update.order import order_faults
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.clock import now_s
 from edgeplan.runtime.processes.gathering import told_by_all
 from edgeplan.runtime.processes.meeting import Meeting
@@ -20,6 +21,7 @@ from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, 
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO, Emulated, Gloo, Groups, Way
 from edgeplan.runtime.sparse.execution.job import Job
+from edgeplan.runtime.sparse.execution.phases import PLAN, Phase
 
 DIGEST_BYTES = 32
 
@@ -64,6 +66,11 @@ class DeviceProcess:
             way = Emulated(rank, groups, shapes_of(job), flat=instance.broadcast == "flat")
         material = Material.of(job.workload, instance.training.batch_size)
         return cls(job, rank, material, way, Meeting(job.timeout_s))
+
+    def budget(self, phase: Phase) -> MemoryBudget:
+        """What the device's training may take; a baseline runs whatever it takes."""
+        limited = self.job.settings.limits_memory and phase.name == PLAN
+        return MemoryBudget(self.job.problem.instance.devices[self.rank].memory_bytes if limited else None)
 
     def link(self) -> GlooLink:
         """Return links to all devices, for what belongs to no collective."""

@@ -67,7 +67,8 @@ def _on_steps(job: Job) -> Iterator[str]:
             "slowest device's steps and the measured aggregation"
         )
     yield (
-        "memory is the peak of live tensors in a step, buffers of an aggregation left out; eager is the "
+        "the peak is that of live tensors in a step, buffers of an aggregation left out, beside what the "
+        "layers' figures resolved over the step predict; needed is what equation (1) adds up; eager is the "
         "network as it is, in evaluation mode, with the same biases and the whole weights of the same layers "
         "trained"
     )

@@ -84,7 +84,9 @@ class PhaseFigures:
         moved = ((entry["predicted_bytes_moved"], entry["bytes_moved"]) for entry in self.rounds)
         return {
             "bytes": deviation_of(moved, max),
-            "memory": over(self.devices, "memory_bytes"),
+            "memory": deviation_of(
+                (one["predicted"]["peak_bytes"], one["measured"]["memory_bytes"]) for one in self.devices
+            ),
             "transfer": over(self.collectives, "seconds"),
             "compute": over(self.devices, "step_s"),
             "round": deviation_of([(self.totals["predicted_round_s"], self.totals["measured_round_s"])]),
@@ -125,6 +127,7 @@ class PhaseFigures:
             "limit_bytes": self.job.problem.instance.devices[rank].memory_bytes,
             "predicted": {
                 "memory_bytes": cost.memory_bytes,
+                "peak_bytes": memory["predicted_peak_bytes"],
                 "saved_bytes": saved_bytes(self.layers, depth=trained.depth, ratios=ratios),
                 "step_s": cost.step_s,
             },
@@ -242,6 +245,7 @@ class PhaseFigures:
 
 _MEANS = (
     ("predicted", "memory_bytes"),
+    ("predicted", "peak_bytes"),
     ("measured", "memory_bytes"),
     ("predicted", "saved_bytes"),
     ("measured", "saved_bytes"),

@@ -36,7 +36,16 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
 
 
 def _devices(report: JsonObject) -> Table:
-    columns = ("device", "depth, updates", "memory MiB", "saved MiB", "eager saves", "step ms", "sent bytes")
+    columns = (
+        "device",
+        "depth, updates",
+        "needs MiB",
+        "peak MiB",
+        "saved MiB",
+        "eager saves",
+        "step ms",
+        "sent bytes",
+    )
     table = titled(f"{report['name']}: predicted / measured", *columns)
     for device in report["devices"]:
         predicted, measured = device["predicted"], device["measured"]
@@ -44,7 +53,8 @@ def _devices(report: JsonObject) -> Table:
         table.add_row(
             device["id"],
             f"{device['depth']}, {device['num_updates']}",
-            pair(predicted["memory_bytes"] / MIB, measured["memory_bytes"] / MIB),
+            f"{predicted['memory_bytes'] / MIB:.4g}",
+            pair(predicted["peak_bytes"] / MIB, measured["memory_bytes"] / MIB),
             pair(predicted["saved_bytes"] / MIB, measured["saved_bytes"] / MIB),
             f"{measured['eager_saved_bytes'] / MIB:.4g}",
             pair(1e3 * predicted["step_s"], 1e3 * measured["step_s"]),
@@ -89,7 +99,8 @@ def _totals(report: JsonObject) -> Table:
 
 
 _ROWS = (
-    ("memory MiB, mean", "mean_predicted_memory_bytes", "mean_measured_memory_bytes", 1 / MIB),
+    ("memory needed MiB, mean", "", "mean_predicted_memory_bytes", 1 / MIB),
+    ("peak MiB, mean", "mean_predicted_peak_bytes", "mean_measured_memory_bytes", 1 / MIB),
     ("saved MiB, mean", "mean_predicted_saved_bytes", "mean_measured_saved_bytes", 1 / MIB),
     ("saved MiB in eager PyTorch, mean", "", "mean_measured_eager_saved_bytes", 1 / MIB),
     ("step ms, slowest", "predicted_step_s", "measured_step_s", 1e3),
