@@ -13,16 +13,6 @@ class Spent:
     wall_s: float
     processor_s: float
 
-    def part(self, share: float) -> Spent:
-        """Return a share of both.
-
-        Examples
-        --------
-        >>> Spent(4.0, 2.0).part(0.5)
-        Spent(wall_s=2.0, processor_s=1.0)
-        """
-        return Spent(share * self.wall_s, share * self.processor_s)
-
 
 class Stopwatch:
     """Begins with its construction."""

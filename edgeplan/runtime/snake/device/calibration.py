@@ -1,10 +1,9 @@
 """How fast this machine really trains, so that slower nodes can be imitated.
 
 Waiting until the predicted time would prove equation (5) by itself. Instead steps of the whole network are
-timed, without the optimizer's updates, for (5) counts gradients; and a node gets the quota with which they
-take as long as the instance says. Where processes wait instead, every visit to a node is stretched by one
-factor: what a full step should take on the node over the processor time that it takes here. Whether a
-partial step then follows its FLOPs is measured, not imposed.
+timed, and a node gets the quota with which they take as long as the instance says. Where processes wait
+instead, every visit to a node is stretched by one factor: what a full step should take on the node over the
+processor time that it takes here. Whether a partial step then follows its FLOPs is measured, not imposed.
 The sleep comes after a visit's last step: a step that begins after a sleep finds cold caches and took up to
 twice as long in trials, which no slow device would show.
 """
@@ -35,7 +34,7 @@ def time_full_step(
     learning_rate: float | None,
     pace: Pace = MACHINE,
 ) -> Spent:
-    """Time the gradients of a full step on a copy: the median over several visits, after one to warm up.
+    """Time a step of the whole network on a copy: the median over several visits, after one to warm up.
 
     Each visit begins as a real one does, after a pause and with a fresh optimizer.
     """
@@ -46,8 +45,8 @@ def time_full_step(
         stopwatch = Stopwatch()
         with pace.kept():
             optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
-            trained = train(trial.module, optimizer, steps)
-        spent.append(stopwatch.read().part(1 - trained.update_share))
+            train(trial.module, optimizer, steps)
+        spent.append(stopwatch.read())
     wall_s = statistics.median(visit.wall_s for visit in spent[1:])
     processor_s = statistics.median(visit.processor_s for visit in spent[1:])
     return Spent(wall_s / len(steps), processor_s / len(steps))

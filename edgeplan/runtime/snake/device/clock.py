@@ -1,7 +1,7 @@
 """Time within a round, common to all processes.
 
 Every process reads the same clock, so a round's origin and the seconds to leave out (spent on
-checks and updates that the plan's equations do not have) travel from process to process with the parameters.
+checks that the plan knows nothing of) travel from process to process with the parameters.
 """
 
 from __future__ import annotations
@@ -44,13 +44,9 @@ class RoundClock:
         """Sleep until a moment of the round, if it is still to come."""
         time.sleep(self.slower * max(0.0, moment_s - self.now_s()))
 
-    def leave_out(self, seconds: float) -> None:
-        """Take seconds that have passed out of the round's time."""
-        self.paused_s += seconds
-
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave what happens inside out of the round's time."""
         begin_s = now_s()
         yield
-        self.leave_out((now_s() - begin_s) / self.slower)
+        self.paused_s += (now_s() - begin_s) / self.slower

@@ -28,7 +28,7 @@ from edgeplan.runtime.snake.checkpoints import keep
 from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.training import Batch, Score, Shard, Trained, evaluate, train
+from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
 from edgeplan.runtime.snake.device.watch import ParameterWatch
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
@@ -140,8 +140,8 @@ class NodeProcess:
             steps=self.training.local_steps,
         )
 
-    def train(self, layers: Collection[str], round_number: int) -> Trained:
-        """Train these layers for the local steps of a round."""
+    def train(self, layers: Collection[str], round_number: int) -> float:
+        """Train these layers for the local steps of a round and return the mean loss."""
         # Dropout and the like draw the same numbers wherever the visit is computed.
         source = np.random.SeedSequence([self.job.settings.seed, round_number, self.seat])
         torch.manual_seed(int(source.generate_state(1)[0]))
@@ -191,16 +191,14 @@ class NodeProcess:
         self.begins(COMPUTE, round_number)
         start_s = clock.now_s()
         with self.pace.kept(), self.budget.kept():
-            trained = self.train(planned.trained, round_number)
-        update_s = trained.update_share * (clock.now_s() - start_s)
-        clock.leave_out(update_s)  # equation (5) counts gradients
+            loss = self.train(planned.trained, round_number)
         end_s = clock.now_s()
         with clock.paused():
             verdict = watch.verdict()
             self.keep(Position(round_number, self.rank).after(len(self.job.visits)))
-        times = {"start_s": start_s, "end_s": end_s, "update_s": update_s, "window_missed": missed}
+        times = {"start_s": start_s, "end_s": end_s, "window_missed": missed}
         place = {"event": "trained", "round": round_number, "stage": self.rank}
-        self.events.append(place | times | verdict | {"loss": finite(trained.loss)})
+        self.events.append(place | times | verdict | {"loss": finite(loss)})
 
     def _wait_for_window(self, planned: PlannedVisit, clock: RoundClock) -> bool:
         """Wait for the window that the predicted compute time fits; True if none is left."""

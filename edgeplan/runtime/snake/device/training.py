@@ -9,22 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeplan.runtime.processes.stopwatch import Stopwatch
 from edgeplan.runtime.snake.data.images import Images
 from edgeplan.runtime.snake.data.shards import sample_order
 
 Batch = tuple[Tensor, Tensor]
 EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a visit's steps came to."""
-
-    loss: float
-    """Mean over the batches, each before its step."""
-    update_share: float
-    """Of the processor time, what the optimizer's updates took; the rest is the gradients'."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +59,7 @@ def upscale(pixels: Tensor, shape: Sequence[int]) -> Tensor:
     return enlarged.expand(-1, channels, -1, -1).contiguous()
 
 
-def train(module: nn.Module, optimizer: torch.optim.Optimizer | None, batches: Sequence[Batch]) -> Trained:
+def train(module: nn.Module, optimizer: torch.optim.Optimizer | None, batches: Sequence[Batch]) -> float:
     """Take one step on each batch.
 
     Parameters
@@ -81,26 +70,25 @@ def train(module: nn.Module, optimizer: torch.optim.Optimizer | None, batches: S
         Of those parameters; None where there are none.
     batches
         Images and labels.
+
+    Returns
+    -------
+    float
+        Mean loss over the batches, each before its step.
     """
-    stopwatch = Stopwatch()
-    steps = [_step(module, optimizer, pixels, labels) for pixels, labels in batches]
-    spent_s = stopwatch.read().processor_s
-    losses, updates_s = zip(*steps, strict=True)
-    return Trained(sum(losses) / len(losses), sum(updates_s) / spent_s if spent_s else 0.0)
+    losses = [_step(module, optimizer, pixels, labels) for pixels, labels in batches]
+    return sum(losses) / len(losses)
 
 
 def _step(
     module: nn.Module, optimizer: torch.optim.Optimizer | None, pixels: Tensor, labels: Tensor
-) -> tuple[float, float]:
-    """Take a step; return the loss, and the processor seconds of the update."""
+) -> float:
     loss = functional.cross_entropy(module(pixels), labels)
-    if optimizer is None:
-        return loss.item(), 0.0
-    loss.backward()  # type: ignore[no-untyped-call]
-    stopwatch = Stopwatch()
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return loss.item(), stopwatch.read().processor_s
+    if optimizer is not None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return loss.item()
 
 
 def evaluate(module: nn.Module, test: Shard) -> Score:

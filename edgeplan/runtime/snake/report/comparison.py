@@ -1,7 +1,6 @@
 """The report of a run: what the problem predicted beside what was measured.
 
-Times are seconds of the round, without the seconds spent on hashing parameters and scoring, and without the
-optimizer's updates: equation (5) counts gradients. What updates take is told beside. A transfer
+Times are seconds of the round, without the seconds spent on hashing parameters and scoring. A transfer
 begins when its sender is ready and ends when the receiver may use it. Times of a stage are medians over the
 rounds that followed the last plan from beginning to end; bytes are the same in each of them or the run has
 failed.
@@ -156,7 +155,7 @@ def _stage_entry(job: Job, visit: PlannedVisit, events: Events, rounds: Sequence
     seen = [entry["timeline"][visit.stage] for entry in rounds]
     predicted = {name: getattr(visit.predicted, name) for name in (*BYTES, *TIMES, "memory_bytes")}
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
-    measured |= {name: _median(entry[name] for entry in seen) for name in (*TIMES, "update_s")}
+    measured |= {name: _median(entry[name] for entry in seen) for name in TIMES}
     memory = events.get("measured", stage=visit.stage)
     predicted |= predicted_peak(job, visit, memory)
     measured["memory_bytes"] = memory["memory_bytes"]
@@ -189,9 +188,6 @@ def _totals(job: Job, rounds: Sequence[JsonObject], whole: Sequence[JsonObject])
     return {
         "predicted_round_s": cost.time_s,
         "measured_round_s": _median(entry["time_s"] for entry in whole),
-        "measured_update_s": _median(
-            sum(visit["update_s"] for visit in entry["timeline"]) for entry in whole
-        ),
         "predicted_bytes_per_round": cost.bytes_moved,
         "measured_bytes_per_round": _same(entry["bytes_moved"] for entry in whole),
         "bytes_equal": all(hop_is_exact(hop) for entry in rounds for hop in entry["hops"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Sequence
 
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
@@ -18,7 +17,6 @@ def notes_on(job: Job, rounds: Sequence[JsonObject], full_step: Spent, buffers: 
     """Return the notes, one sentence each."""
     return [
         *_on_emulation(job, rounds, full_step),
-        *_on_updates(rounds),
         *_on_memory(job),
         *_on_bytes(job, buffers),
         *_on_samples(job),
@@ -50,14 +48,6 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> I
     missed = sum(visit["window_missed"] for entry in rounds for visit in entry["timeline"])
     if missed:
         yield f"{missed} visits found no window left that fits them and computed at once"
-
-
-def _on_updates(rounds: Sequence[JsonObject]) -> Iterator[str]:
-    seconds = statistics.median(sum(visit["update_s"] for visit in entry["timeline"]) for entry in rounds)
-    yield (
-        "computing is forward and backward passes, which equation (5) counts: the optimizer's updates, "
-        f"{seconds:.3g} s more a round, are in no time of this report"
-    )
 
 
 def _on_memory(job: Job) -> Iterator[str]:

@@ -57,7 +57,6 @@ def _visit_entry(visit: PlannedVisit, trained: Event, events: Events) -> JsonObj
         "transfer_in_s": inbound["end_s"] - inbound["start_s"] if inbound else 0.0,
         "compute_start_s": trained["start_s"],
         "compute_s": trained["end_s"] - trained["start_s"],
-        "update_s": trained["update_s"],
         "transfer_out_s": outbound["end_s"] - outbound["start_s"] if outbound else 0.0,
         "end_s": end["end_s"],
         "bytes_in": inbound["bytes"] if inbound else 0,
