@@ -31,7 +31,7 @@ def validated(problem: SegmentScheduling, plan: SegmentPlan, settings: RunSettin
     _check_settings(settings)
     _check_training(problem)
     _check_plan(problem, plan)
-    network = build(settings.network or problem.instance.model.name, seed=settings.seed)
+    network = _network(problem, settings)
     chain = Chain.of(network, [layer.name for layer in problem.instance.model.layers])
     _check_dtype(network)
     _check_text(network)
@@ -48,6 +48,15 @@ def _check_settings(settings: RunSettings) -> None:
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"{name} {value}: must be above 0 and finite; use such a number")
+
+
+def _network(problem: SegmentScheduling, settings: RunSettings) -> nn.Module:
+    name = problem.instance.model.name if settings.network is None else settings.network
+    try:
+        return build(name, seed=settings.seed)
+    except UsageError as error:
+        place = "/model/name" if settings.network is None else "network"
+        raise UsageError(f"{place}: {error.message}") from None
 
 
 def _num_slots(plan: SegmentPlan, settings: RunSettings) -> int:

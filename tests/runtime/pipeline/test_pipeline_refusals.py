@@ -79,7 +79,7 @@ def test_a_setting_out_of_range_is_refused(tmp_path: Path, name: str, value: flo
 
 def test_an_unknown_network_is_refused(tmp_path: Path) -> None:
     given = two_clusters().replace(model=model() | {"name": "no-such-network"})
-    assert "no-such-network" in refusal(tmp_path, given)
+    assert refusal(tmp_path, given).startswith("/model/name: unknown network 'no-such-network': must be one")
 
 
 def test_a_network_with_other_layers_is_refused(tmp_path: Path) -> None:
