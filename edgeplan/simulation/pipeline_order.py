@@ -71,7 +71,7 @@ class PipelineOrder:
         Examples
         --------
         >>> [len(before) for _, before in PipelineOrder(2, 1, "gpipe").activities()]
-        [0, 1, 1, 1, 1, 1]
+        [0, 1, 1, 1, 1, 2]
         """
         before: dict[Activity, dict[Activity, None]] = {}  # keys as a set in a fixed order
         for sequence in self._sequences():
