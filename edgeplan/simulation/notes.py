@@ -27,8 +27,8 @@ def notes_on(problem: Problem, settings: SimulationSettings) -> Iterator[str]:
     yield _ROUNDS[kind_of(problem)]
     if any(vars(settings.jitter).values()):
         yield (
-            "jitter: log-normal factors of mean 1, each computation and transfer by itself; begun anew, it takes "
-            "as long again"
+            "jitter: log-normal factors of mean 1, each computation and transfer by itself; begun anew, it "
+            "takes as long again"
         )
     if settings.churn is not None:
         yield from _on_churn(problem, settings)

@@ -46,13 +46,18 @@ def _draw(figure: Figure, simulation: Simulation) -> None:
 def _curve(axes: Axes, simulation: Simulation, length_s: float) -> None:
     xs = [math.nan if one is None else one / length_s for one in simulation.quantiles_s]
     label = f"{simulation.settings.rounds:,} simulated rounds"
-    axes.plot(xs, range(len(xs)), color=BLUE, label=label, drawstyle="steps-post")
+    axes.plot(xs, range(len(xs)), color=BLUE, label=label)
     for share in _MARKED:
         seconds = simulation.quantiles_s[share]
         if seconds is not None:
             axes.plot(xs[share], share, "o", color=BLUE, markersize=4)
-            text = f" {share} %: {seconds_text(seconds)} "
-            left = share > 50
+            text, below = f"{share} %: {seconds_text(seconds)}", -9 if share > 50 else 0
             axes.annotate(
-                text, (xs[share], share), ha="right" if left else "left", va="center", color=MUTED, fontsize=8
+                text,
+                (xs[share], share),
+                (7, below),
+                textcoords="offset points",
+                va="center",
+                color=MUTED,
+                fontsize=8,
             )
