@@ -35,7 +35,7 @@ class Substitutes:
     def of(self, stage: int) -> list[int]:
         """Return the substitutes of a stage by index, those first whose visit would take least.
 
-        A visit is its transfers and its computing, with parameters from the node that the plan has before it.
+        A visit is its computing and its transfers: from the node before it in the plan, and to the next.
         """
         fit = self._idle & self._fits(stage)
         if self._is_pinned(stage):
@@ -87,8 +87,10 @@ class Substitutes:
             seconds += self._moving_s(server, amount, outbound=False)
             seconds += self._moving_s(server, returned, outbound=True)
         elif len(self._visits) > 1:
-            before = self._nodes[self._visits[stage - 1].visit.node].id
-            seconds += self._moving_s(before, amount, outbound=False)
+            before, after = (self._visits[k % len(self._visits)].visit for k in (stage - 1, stage + 1))
+            handed_on = nearest_float(figures.bytes_to_update(after.own_layers))
+            seconds += self._moving_s(self._nodes[before.node].id, amount, outbound=False)
+            seconds += self._moving_s(self._nodes[after.node].id, handed_on, outbound=True)
         return seconds
 
     def _compute_s(self, stage: int) -> Array:

@@ -85,7 +85,7 @@ class UpdateReplay:
     @cached_property
     def cost(self) -> PlanCost:
         """The problem's own figures."""
-        return self.problem.cost(self.plan)
+        return PlanCost.of(self.problem.instance, self.plan)
 
     @cached_property
     def steps_s(self) -> Array:
