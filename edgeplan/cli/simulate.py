@@ -99,9 +99,11 @@ def simulate(
         write_json(simulation.to_document(), output)
     if figure is not None and form is not None:
         _draw(simulation, figure, form)
+    if output == STANDARD:
+        return
     if json:
         write_json(simulation.to_document(), STANDARD)
-    elif output != STANDARD:
+    else:
         from edgeplan.cli.simulated import show
 
         show(simulation)

@@ -46,7 +46,7 @@ def _on_churn(problem: Problem, settings: SimulationSettings) -> Iterator[str]:
         if policy == REPLACE:
             yield (
                 "a node that is away is replaced by the fastest idle one that is there, holds the stage and "
-                "breaks no rule of the plan; where none is there the round waits"
+                "breaks no rule of the plan; where none is there the round waits for the node planned"
             )
     if kind == "layer_assignment, pipeline":
         yield "a pass or transfer whose node leaves is begun anew when it is back; earlier work is kept"

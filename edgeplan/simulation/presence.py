@@ -11,8 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from edgeplan.errors import UsageError
 from edgeplan.simulation.chance import Array, Chance, Drawn, Flags, Lanes
 from edgeplan.simulation.settings import Churn
+
+MOST_TIMES = 2**27
+"""Times that a presence may hold, 1 GiB."""
 
 
 class Presence(Protocol):
@@ -103,6 +107,9 @@ class Coming:
         """Draw as many times again as there are, and one more."""
         lanes, known = self._changes.shape
         size = 2**self._blocks
+        if lanes * (known + size) > MOST_TIMES:
+            told = f"--churn {self._churn.mean_up_s:g}/{self._churn.mean_down_s:g}"
+            raise UsageError(f"{told}: too short beside a round of this plan; give longer mean times")
         drawn = self._chance.stream(Drawn.STAY, *self._label, self._blocks).standard_exponential(
             (lanes, size)
         )

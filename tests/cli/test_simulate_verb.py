@@ -43,6 +43,11 @@ def test_the_document_goes_to_a_file_or_to_standard_output(
     assert (simulation.kind, simulation.settings.rounds, simulation.deadline_s) == ("simulation", 60, 40.0)
 
 
+def test_standard_output_holds_one_document(edgeplan: CommandLine, instance: Path, result: Path) -> None:
+    called = edgeplan("simulate", instance, result, *NOISY, "-o", "-", "--json")
+    assert json.loads(called.out)["kind"] == "simulation"
+
+
 @pytest.mark.parametrize("form", ["svg", "png"])
 def test_the_picture_is_drawn(
     edgeplan: CommandLine, instance: Path, result: Path, tmp_path: Path, form: str

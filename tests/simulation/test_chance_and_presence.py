@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from edgeplan.errors import UsageError
 from edgeplan.simulation import Churn
 from edgeplan.simulation.attempts import MOST_ATTEMPTS, carry_out
 from edgeplan.simulation.chance import Chance, Drawn
@@ -110,3 +111,10 @@ def test_a_node_that_never_leaves_is_always_there() -> None:
     assert one.is_there(np.array([0]), start).all()
     assert one.there_from(np.array([0]), start) == start
     assert np.isinf(one.leaves_after(np.array([0]), start)).all()
+
+
+def test_times_too_short_for_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeplan.simulation.presence.MOST_TIMES", 2**16)
+    one = Coming(Chance(1, 0), Churn(1e-6, 1e-6), 1000, ())
+    with pytest.raises(UsageError, match=r"^--churn 1e-06/1e-06: too short beside a round of this plan"):
+        one.is_there(np.array([0]), np.array([1e3]))
