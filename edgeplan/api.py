@@ -282,7 +282,7 @@ def simulate(
     *,
     rounds: int = 1000,
     seed: int = 0,
-    jitter: Sequence[str] = (),
+    jitter: str | Sequence[str] = (),
     churn: str | None = None,
     absent: str | None = None,
     local_steps: int | None = None,
@@ -334,7 +334,7 @@ def simulate(
     settings = SimulationSettings(
         rounds,
         seed,
-        Jitter.of(jitter),
+        Jitter.of([jitter] if isinstance(jitter, str) else jitter),
         None if churn is None else Churn.of(churn),
         absent,
         local_steps,

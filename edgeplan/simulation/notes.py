@@ -52,6 +52,8 @@ def _on_churn(problem: Problem, settings: SimulationSettings) -> Iterator[str]:
         yield "a pass or transfer whose node leaves is begun anew when it is back; earlier work is kept"
     if kind == "segment_scheduling":
         yield "a cluster loses its slot when an active device leaves"
+        if policy == SKIP:
+            yield "a slot in which every cluster is skipped takes no time"
     if kind == "sparse_update":
         yield "a device that has done its steps stays to the end of the round"
     if policy == SKIP:

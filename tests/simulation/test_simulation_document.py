@@ -62,6 +62,12 @@ def test_a_simulation_says_what_it_was_asked() -> None:
     assert (simulation.deadline_s, simulation.above_deadline) == (1e9, 0.0)
 
 
+def test_one_share_of_jitter_needs_no_list() -> None:
+    one, listed = (ep.simulate(problem(), STAGES, rounds=5, jitter=given) for given in ("20%", ["20%"]))
+    assert one.quantiles_s == listed.quantiles_s
+    assert one.settings.jitter.compute == 0.2
+
+
 def test_without_noise_every_percentile_is_the_prediction() -> None:
     simulation = ep.simulate(problem(), STAGES, rounds=20)
     time_s = simulation.predicted.time_s
