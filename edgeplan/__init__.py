@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgeplan.api import check, explain, replan, run, solve
+    from edgeplan.api import check, explain, replan, run, simulate, solve
     from edgeplan.errors import (
         BackendError,
         EdgeplanError,
@@ -36,6 +36,7 @@ _HOME = {
     "explain": "edgeplan.api",
     "replan": "edgeplan.api",
     "run": "edgeplan.api",
+    "simulate": "edgeplan.api",
     "solve": "edgeplan.api",
     "load": "edgeplan.models.problems",
     "Explanation": "edgeplan.models.explanation",
@@ -93,6 +94,7 @@ __all__ = [
     "load",
     "replan",
     "run",
+    "simulate",
     "solve",
 ]
 

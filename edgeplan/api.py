@@ -1,10 +1,10 @@
-"""The package's functions: solve, replan, explain, check and run."""
+"""The package's functions: solve, replan, explain, check, run and simulate."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from edgeplan.models.problem import PlanDocument, Problem
 from edgeplan.models.problems import as_layer_assignment
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+from edgeplan.models.simulated import Simulation
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.models.violation import Check
 from edgeplan.solvers.limits import SolveLimits, check_options
@@ -297,3 +298,70 @@ def replanned(problem: LayerAssignment, old_plan: AssignmentPlan) -> AssignmentP
     """
     result = replan(problem, old_plan, time_limit_s=_REPLAN_LIMIT_S, gap=_REPLAN_GAP)
     return None if result.plan is None else problem.plan_from_document(result.plan)
+
+
+def simulate(
+    problem: Problem,
+    plan: PlanDocument,
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
+    jitter: str | Sequence[str] = (),
+    churn: str | None = None,
+    absent: str | None = None,
+    local_steps: int | None = None,
+    deadline_s: float | None = None,
+    on_rounds: Callable[[int], None] | None = None,
+) -> Simulation:
+    """Play a plan over many rounds, with noise and with nodes that leave.
+
+    Parameters
+    ----------
+    problem, plan
+        What is played; the plan may break no rule.
+    rounds
+        Rounds, each by itself; of segment_scheduling a round is a slot.
+    seed
+        Seed of all draws.
+    jitter
+        Coefficients of variation of the log-normal factors, of mean 1, on times: a share such as ``"10%"``
+        for all, or ``"compute=0.1"``, ``"transfer=0.1"``, or ``"node=0.1"``: of a node in all rounds.
+    churn
+        ``"UP/DOWN"``: mean seconds that a node stays and is away; nobody leaves by default.
+    absent
+        What is done about a node that is away: ``wait``, ``replace`` (serial alone) or ``skip`` (not in a
+        pipeline). By default layer_assignment waits, and the others skip.
+    local_steps
+        Of sparse_update: steps of a device before an aggregation, 1 by default.
+    deadline_s
+        Deadline of a round; by default that of the instance, where it has one.
+    on_rounds
+        Called with the number of rounds done.
+
+    Raises
+    ------
+    UsageError
+        When an option is out of range or does not go with the problem, or the plan breaks a rule.
+
+    Examples
+    --------
+    >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
+    >>> problem = two_layers_two_nodes()
+    >>> simulation = simulate(problem, problem.plan_from_document(solve(problem).plan), rounds=10)
+    >>> simulation.time_s.p95, simulation.predicted.time_s
+    (4.0, 4.0)
+    """
+    _check_plan(problem, plan)
+    from edgeplan.simulation import Churn, Jitter, SimulationSettings
+    from edgeplan.simulation import simulate as simulate_plan
+
+    settings = SimulationSettings(
+        rounds,
+        seed,
+        Jitter.of([jitter] if isinstance(jitter, str) else jitter),
+        None if churn is None else Churn.of(churn),
+        absent,
+        local_steps,
+        deadline_s,
+    )
+    return simulate_plan(problem, plan, settings, on_rounds=on_rounds)

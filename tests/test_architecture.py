@@ -50,6 +50,9 @@ def importers_of(target: str, room: str = "") -> list[str]:
         *(("runtime", f"edgeplan.{room}") for room in ("solvers", "report", "cli", "api")),
         ("runtime", "ortools"),
         *(("report", f"edgeplan.{room}") for room in ("runtime", "cli")),
+        *(("simulation", f"edgeplan.{room}") for room in ("solvers", "runtime", "report", "cli", "api")),
+        *(("simulation", package) for package in ("torch", "ortools", "scipy")),
+        *((room, "edgeplan.simulation") for room in ("models", "solvers", "runtime", "report")),
     ],
 )
 def test_no_arrow_runs_against_the_order_of_the_rooms(room: str, target: str) -> None:
@@ -133,6 +136,16 @@ def test_solving_loads_no_back_end_into_this_process() -> None:
     assert loaded.isdisjoint({"ortools", "torch", "matplotlib", "sklearn", "transformers"})
 
 
+def test_simulating_loads_numpy_alone() -> None:
+    tiny = "from edgeplan.models.layer_assignment.examples import two_layers_two_nodes as tiny"
+    plan = "{'stages': [{'node': 'slow', 'layers': ['conv', 'head']}]}"
+    loaded = loaded_by(
+        f"import edgeplan as ep; {tiny}; it = tiny(); ep.simulate(it, it.plan_from_document({plan}))"
+    )
+    assert loaded.isdisjoint({"ortools", "torch", "scipy", "matplotlib", "sklearn", "transformers"})
+    assert "numpy" in loaded
+
+
 def test_the_public_names_are_these() -> None:
     assert edgeplan.__all__ == [
         "BackendError",
@@ -163,6 +176,7 @@ def test_the_public_names_are_these() -> None:
         "load",
         "replan",
         "run",
+        "simulate",
         "solve",
     ]
 

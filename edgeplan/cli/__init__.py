@@ -17,6 +17,7 @@ from edgeplan.cli.replan import replan
 from edgeplan.cli.report import report
 from edgeplan.cli.run import run
 from edgeplan.cli.schema import schema
+from edgeplan.cli.simulate import simulate
 from edgeplan.cli.solve import solve
 from edgeplan.cli.sweep import sweep
 from edgeplan.errors import EdgeplanError, InvalidInputError
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (solve, check, explain, replan, sweep, profile, run, report, schema, doctor):
+for verb in (solve, check, explain, replan, sweep, profile, run, simulate, report, schema, doctor):
     app.command()(verb)
 app.add_typer(generate, name="generate")
 app.add_typer(instance, name="instance")

@@ -17,6 +17,7 @@ from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problem import Problem
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentScheduling
+from edgeplan.models.simulated import Simulation
 from edgeplan.models.sparse_update import SparseUpdate
 
 FORMAT = "edgeplan/1"
@@ -112,12 +113,12 @@ def as_layer_assignment(problem: Problem, verb: str) -> LayerAssignment:
 
 
 def schemas(name: str) -> dict[str, Any]:
-    """JSON Schemas of a problem's instance, plan, result and explanation.
+    """JSON Schemas of a problem's instance, plan, result, explanation and simulation.
 
     Examples
     --------
     >>> sorted(schemas("segment_scheduling"))
-    ['explanation', 'instance', 'plan', 'result']
+    ['explanation', 'instance', 'plan', 'result', 'simulation']
     """
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     known = PROBLEMS[name]
@@ -126,5 +127,6 @@ def schemas(name: str) -> dict[str, Any]:
         "plan": known.plan_kind,
         "result": Result,
         "explanation": Explanation,
+        "simulation": Simulation,
     }
     return {part: dialect | kind.model_json_schema(by_alias=True) for part, kind in kinds.items()}

@@ -16,6 +16,7 @@ from edgeplan.models.reading import read_document
 from edgeplan.models.result import Result
 from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.models.segment_scheduling.sweep import Sweep
+from edgeplan.models.simulated import Simulation
 from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.report.run_document import RunDocument
 
@@ -32,7 +33,7 @@ class Inputs:
         Hash of that instance.
     problem
         The instance itself, where its file was given.
-    results, runs, sweeps
+    results, runs, sweeps, simulations
         In the order given.
     """
 
@@ -41,6 +42,7 @@ class Inputs:
     results: tuple[Result, ...] = ()
     runs: tuple[RunDocument, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
+    simulations: tuple[Simulation, ...] = ()
 
     @property
     def assignment(self) -> LayerAssignment | None:
@@ -67,10 +69,18 @@ class _Collected:
     results: list[Result] = field(default_factory=list)
     runs: list[RunDocument] = field(default_factory=list)
     sweeps: list[Sweep] = field(default_factory=list)
+    simulations: list[Simulation] = field(default_factory=list)
 
     def inputs(self, sha: str) -> Inputs:
         """Close the gathering."""
-        return Inputs(sha, self.problem, tuple(self.results), tuple(self.runs), tuple(self.sweeps))
+        return Inputs(
+            sha,
+            self.problem,
+            tuple(self.results),
+            tuple(self.runs),
+            tuple(self.sweeps),
+            tuple(self.simulations),
+        )
 
 
 def read_inputs(paths: Sequence[Path]) -> tuple[Inputs, ...]:
@@ -88,7 +98,9 @@ def read_inputs(paths: Sequence[Path]) -> tuple[Inputs, ...]:
     for path in paths:
         _read_file(Path(path), found)
     if not found:
-        raise UsageError("no file to report: name an instance, a result, a run report or a sweep")
+        raise UsageError(
+            "no file to report: name an instance, a result, a run report, a sweep or a simulation"
+        )
     if len(found) > 1:
         _refuse_strangers(found)
     return tuple(group.inputs(sha) for sha, group in found.items())
@@ -122,18 +134,22 @@ def _read_file(path: Path, found: dict[str, _Collected]) -> None:
         group.runs.append(read)
     elif isinstance(read, Sweep):
         group.sweeps.append(read)
+    elif isinstance(read, Simulation):
+        group.simulations.append(read)
     else:
         group.results.append(read)
 
 
-_KINDS: dict[str, type[RunDocument | Sweep | Result]] = {
+_KINDS: dict[str, type[RunDocument | Sweep | Simulation | Result]] = {
     "run": RunDocument,
     "sweep": Sweep,
+    "simulation": Simulation,
     "result": Result,
 }
 _UNKNOWN = (
     'is no instance ("model" and "network" or "clusters", or "layers" and "devices"), no result '
-    '("status"), no run report ("kind": "run") and no sweep ("kind": "sweep"); name one of these'
+    '("status"), no run report ("kind": "run"), no sweep ("kind": "sweep") and no simulation ("kind": '
+    '"simulation"); name one of these'
 )
 
 
@@ -141,7 +157,7 @@ def _kind(document: Any) -> str | None:
     if not isinstance(document, dict):
         return None
     if "kind" in document:
-        return document["kind"] if document["kind"] in ("run", "sweep") else None
+        return document["kind"] if document["kind"] in ("run", "sweep", "simulation") else None
     if "status" in document:
         return "result"
     is_instance = "model" in document and document.keys() & {"network", "clusters"}

@@ -24,6 +24,7 @@ from edgeplan.report.sections.schedule.carried import carried_section
 from edgeplan.report.sections.schedule.clusters import clusters_section
 from edgeplan.report.sections.schedule.slot import slot_section
 from edgeplan.report.sections.schedule.sweep import sweep_section, sweep_tiles
+from edgeplan.report.sections.simulated import simulation_section
 
 _SVG_ID = re.compile(r'(\bid="|href="#|url\(#)')
 
@@ -100,6 +101,9 @@ def _sections(inputs: Inputs, judged: Sequence[Judged]) -> list[Section]:
     for k, sweep in enumerate(inputs.sweeps, start=1):
         suffix = f"-{k}" if len(inputs.sweeps) > 1 else ""
         sections.append(sweep_section(sweep, suffix, knows_instance=inputs.problem is not None))
+    for k, simulation in enumerate(inputs.simulations, start=1):
+        suffix = f"-{k}" if len(inputs.simulations) > 1 else ""
+        sections.append(simulation_section(simulation, suffix))
     if inputs.assignment is not None:
         shown = next((entry for entry in judged if entry.plan is not None), None)
         instance = inputs.assignment.instance

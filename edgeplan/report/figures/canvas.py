@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from io import StringIO
+from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.artist import Artist
@@ -88,6 +89,28 @@ def paint(name: str, alt: str, height_in: float, draw: Callable[[Figure], None])
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None}, dpi=_DOTS_PER_INCH)
     return _inline(text.getvalue(), name, alt)
+
+
+def save(path: Path, form: str, height_in: float, draw: Callable[[Figure], None]) -> None:
+    """Write a figure to a file of its own, on white.
+
+    Parameters
+    ----------
+    path
+        The file.
+    form
+        ``svg`` or ``png``.
+    height_in
+        Height in inches; the width is the page's.
+    draw
+        Draws on the empty figure that it is given.
+    """
+    with rc_context(_STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=(PAGE_WIDTH_IN, height_in), layout="constrained")
+        draw(figure)
+        dated = {"Date": None} if form == "svg" else {}
+        figure.savefig(path, format=form, metadata=dated, facecolor="white", dpi=_DOTS_PER_INCH)
 
 
 def _inline(svg: str, name: str, alt: str) -> str:

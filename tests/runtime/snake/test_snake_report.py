@@ -14,6 +14,7 @@ from rich.console import Console
 from snake_instances import Finished, document, plan
 from snake_networks import normed
 
+from edgeplan.api import simulate
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import journal_path
 from edgeplan.runtime.processes.stopwatch import Spent
@@ -137,3 +138,13 @@ def test_the_instances_of_these_tests_have_plans_without_violations() -> None:
 
     layers = tuple(layer["name"] for layer in document()["model"]["layers"])
     assert LayerAssignment.from_document(document()).check(plan(layers)).feasible
+
+
+@pytest.mark.parametrize("name", ["by_peers", "by_server"])
+def test_executed_rounds_move_the_bytes_of_simulated_ones(name: str, request: pytest.FixtureRequest) -> None:
+    run: Finished = request.getfixturevalue(name)
+    simulation = simulate(run.job.problem, run.job.plan, rounds=20, jitter=["10%"], seed=2)
+    executed = {entry["bytes_moved"] for entry in run.report["rounds"]}
+    assert executed == {simulation.bytes_moved.least} == {simulation.bytes_moved.largest}
+    assert simulation.predicted.time_s == run.report["totals"]["predicted_round_s"]
+    assert simulation.instance_sha256 == run.report["instance_sha256"]

@@ -22,6 +22,7 @@ from rich.console import Console
 from torch import Tensor
 from torch.testing import assert_close
 
+from edgeplan.api import simulate
 from edgeplan.errors import RunError
 from edgeplan.models.sparse_update.plan import Slice
 from edgeplan.runtime.emulation.modes import KERNEL
@@ -280,3 +281,11 @@ def test_devices_made_by_the_kernel_train_the_same_parameters(canonical: Finishe
     assert emulation["slower"] >= 1.0
     assert all(link["achieved_latency_s"] > link["configured_latency_s"] for link in emulation["links"])
     assert_close(run.parameters(), canonical.parameters(), rtol=0, atol=0)
+
+
+def test_executed_rounds_move_the_bytes_of_simulated_ones(canonical: FinishedRun) -> None:
+    steps = canonical.job.settings.local_steps
+    simulation = simulate(problem(), canonical_plan(), rounds=20, jitter=["10%"], local_steps=steps)
+    executed = {entry["bytes_moved"] for entry in canonical.report["rounds"]}
+    assert executed == {simulation.bytes_moved.least} == {simulation.bytes_moved.largest}
+    assert simulation.predicted.time_s == pytest.approx(canonical.report["totals"]["predicted_round_s"])
