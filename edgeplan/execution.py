@@ -82,13 +82,13 @@ def execution_of(
         unused: Set[str] = {"network", "data", "alpha", "learning_rate"} | _OF_LOSSES
         return Execution("sparse.execution", problem.name, unused, (*given, notes))
     if isinstance(problem, SegmentScheduling):
-        unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_LOSSES
+        unused = {"baseline", "data", "alpha", "memory_limit"} | _OF_UPDATES | _OF_LOSSES
         return Execution("pipeline", problem.name, unused, given)
     if isinstance(plan, FederatedSchedule):
-        unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_LOSSES
+        unused = {"rounds", "baseline", "memory_limit"} | _OF_UPDATES | _OF_LOSSES
         return Execution("federated", "a schedule of federated averaging", unused, given)
     assert isinstance(problem, LayerAssignment)
     if problem.is_pipeline:
-        unused = {"alpha"} | _OF_UPDATES | _OF_LOSSES
+        unused = {"alpha", "memory_limit"} | _OF_UPDATES | _OF_LOSSES
         return Execution("pipeline.batches", "schedule pipeline", unused, given)
     return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)

@@ -24,7 +24,7 @@ from edgeplan.models.problem import PlanDocument, Problem
 Executed = tuple[dict[str, Any], RenderableType]
 """A report, and how it is shown."""
 
-_OPTION_OF = {"patience_s": "patience", "faults": "fault"}
+_OPTION_OF = {"patience_s": "patience", "faults": "fault", "memory_limit": "no-memory-limit"}
 
 
 def executed(

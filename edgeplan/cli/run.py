@@ -211,7 +211,7 @@ def run(
     if instance is None or result is None:
         raise UsageError("edgeplan run: needs INSTANCE and RESULT, or --resume DIR")
     problem, notes = _read_instance(instance)
-    settings = {"seed": seed, "emulation": emulation, "threads": threads, "memory_limit": memory_limit}
+    settings = {"seed": seed, "emulation": emulation, "threads": threads}
     settings |= given(
         slower=slower,
         tolerances=tolerances_of(tolerances) if tolerances else None,
@@ -223,6 +223,7 @@ def run(
         learning_rate=learning_rate,
         local_steps=local_steps,
         collectives=collectives,
+        memory_limit=None if memory_limit else False,
         spares=spares,
         patience_s=patience,
         faults=faults_of(fault) if fault else None,

@@ -154,13 +154,13 @@ class StatedSchedule:
     def compute_s(self, client: Client) -> float:
         """Seconds of a client's local steps."""  # (4)
         network = self.problem.instance.network
-        return self._figures_of(client).compute_s(
+        return self.figures_of(client).compute_s(
             network.nodes[network.index_of[client.node]], self._everything
         )
 
     def memory_bytes(self, client: Client) -> int:
         """Memory of a client's step."""  # (6)
-        return self._figures_of(client).memory_bytes(self._everything)
+        return self.figures_of(client).memory_bytes(self._everything)
 
     def _start_s(self, client: Client, ready_s: float) -> float | None:
         network = self.problem.instance.network
@@ -171,7 +171,7 @@ class StatedSchedule:
     def _everything(self) -> range:
         return range(len(self.problem.instance.model.layers))
 
-    def _figures_of(self, client: Client) -> SerialFigures:
+    def figures_of(self, client: Client) -> SerialFigures:
         """Equations (4) and (5) of layer_assignment with the client's own steps and batch."""
         key = self.local_steps(client), self.batch_size(client)
         if key not in self._figures:

@@ -13,8 +13,8 @@ from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.commands import run_command
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.namespaces import namespaces
+from edgeplan.runtime.emulation.orders import forget_orders
 from edgeplan.runtime.emulation.ownership import name_of
-from edgeplan.runtime.emulation.relinking import forget_orders
 from edgeplan.runtime.emulation.switch import DEVICE, READY, mac_of
 from edgeplan.runtime.processes.records import write_json
 

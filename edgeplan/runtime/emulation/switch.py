@@ -28,7 +28,7 @@ from pathlib import Path
 
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.namespaces import inside
-from edgeplan.runtime.emulation.relinking import Orders
+from edgeplan.runtime.emulation.orders import Orders
 
 DEVICE = "data0"
 READY = b"ready\n"
@@ -153,6 +153,7 @@ class Switch:
         self._node_of = {device: node for node, device in enumerate(devices)}
         self._due: list[tuple[float, int, Sent, bytes, bool]] = []
         self._number = 0
+        self._sent_bytes = [0] * len(devices)
 
     def run(self, until: int, orders: Orders) -> None:
         """Move frames, over other links when told, until a handle can be read from or is closed."""
@@ -163,7 +164,9 @@ class Switch:
                 return
             for device in ready:
                 if device == orders.handle:
-                    self._schedule.links = orders.take().with_watch()
+                    links = orders.take(self._sent_bytes[:-1])
+                    if links is not None:
+                        self._schedule.links = links.with_watch()
                 else:
                     self._take(device)
 
@@ -191,7 +194,9 @@ class Switch:
             address = frame[_HEADER.size : _HEADER.size + 6]
             target = int.from_bytes(address[4:], "big")
             if address[:4] == _PREFIX and target < len(self._devices):
-                sent = self._schedule.sent(source, target, payload_of(frame), now_s=time.monotonic())
+                num_bytes = payload_of(frame)
+                self._sent_bytes[source] += num_bytes
+                sent = self._schedule.sent(source, target, num_bytes, now_s=time.monotonic())
                 waits = self._schedule.waits(source, target)
                 self._keep(sent.enter_s if waits else sent.last_s, sent, frame, waits=waits)
 

@@ -46,7 +46,7 @@ class ClientProcess:
     def take_part(self) -> None:
         """Play this client's part from beginning to end."""
         self._calibrate()
-        self.attendance.tell(occasions.MEMORY, {"memory_bytes": self.trainee.memory_bytes()})
+        self.attendance.tell(occasions.MEMORY, self.trainee.memory())
         self.attendance.meet(occasions.PROBE)
         try:
             if self.job.settings.emulation != NONE:

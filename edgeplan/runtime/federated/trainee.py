@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.device.calibration import MOST_STEPS, time_full_step, visit_of
-from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, peak_of_training
+from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, peak_of_training, repeated_in_training
 from edgeplan.runtime.snake.device.training import Batch, Shard, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
@@ -73,13 +74,20 @@ class Trainee:
             pace=pace,
         )
 
-    def memory_bytes(self) -> int:
-        """Measure the peak of live tensors with the client's largest batch."""
-        batch_size = self.job.largest_batch(self.rank)
-        return peak_of_training(
+    def memory(self) -> dict[str, Any]:
+        """Measure the peak of live tensors with the client's largest batch, and what its prediction needs."""
+        layers, batch_size = list(self.workload.layers), self.job.largest_batch(self.rank)
+        batches = self.batches(start=0, batch_size=batch_size, steps=MEASURED_STEPS)
+        peak_bytes = peak_of_training(
             self.workload,
-            list(self.workload.layers),
-            self.batches(start=0, batch_size=batch_size, steps=MEASURED_STEPS),
+            layers,
+            batches,
             optimizer_bytes=self.job.problem.instance.training.optimizer_bytes,
             learning_rate=self.job.settings.learning_rate,
         )
+        inputs, labels = batches[0]
+        return {
+            "memory_bytes": peak_bytes,
+            "batch_bytes": inputs.nbytes + labels.nbytes,
+            "repeated_bytes": repeated_in_training(self.workload, layers, inputs),
+        }

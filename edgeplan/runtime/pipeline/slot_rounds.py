@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
-from edgeplan.runtime.emulation.relinking import relink
+from edgeplan.runtime.emulation.orders import relink
 from edgeplan.runtime.pipeline.averaging import average
 from edgeplan.runtime.pipeline.participants import DEVICE
 from edgeplan.runtime.pipeline.parts import play_part

@@ -90,7 +90,14 @@ def _send(
     node.begins(SEND, round_number)
     num_bytes = send(node.workload.parameters(_travelling(node, stage, hop)), clock, target)
     node.events.append(
-        {"event": "sent", "round": round_number, "stage": stage, "hop": hop, "bytes": num_bytes}
+        {
+            "event": "sent",
+            "rank": node.rank,
+            "round": round_number,
+            "stage": stage,
+            "hop": hop,
+            "bytes": num_bytes,
+        }
     )
 
 

@@ -13,7 +13,7 @@ from kernel_emulation import require_kernel
 from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.network import emulated_network
-from edgeplan.runtime.emulation.relinking import Orders, forget_orders, relink
+from edgeplan.runtime.emulation.orders import Orders, forget_orders, relink
 
 LINKS = Links.shared(0.25, 1e6, 2)
 

@@ -146,5 +146,7 @@ def test_nodes_made_by_the_kernel_train_the_same_parameters(by_peers: Finished, 
     assert (emulation["mode"], len(emulation["links"]), len(emulation["speeds"])) == (KERNEL, 3, 3)
     assert all(link["configured_bit_per_s"] == 2e7 for link in emulation["links"])
     assert all(link["achieved_latency_s"] > 0.004 for link in emulation["links"])
+    for entry in report["wire"]:
+        assert 0 < entry["wire_bytes"] - entry["parameter_bytes"] < entry["data_bytes"]
     trained, expected = (np.load(f / "parameters.npy") for f in (tmp_path, by_peers.job.folder))
     assert trained.tolist() == expected.tolist()

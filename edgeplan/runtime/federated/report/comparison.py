@@ -17,6 +17,7 @@ from edgeplan.runtime.federated.report.notes import notes_on
 from edgeplan.runtime.federated.report.rounds import JsonObject, losses, round_entry
 from edgeplan.runtime.snake.device.calibration import full_step_flops
 from edgeplan.runtime.snake.report.events import Events
+from edgeplan.runtime.snake.report.peaks import predicted_peak
 
 SUMMED = ("bytes_in", "bytes_out", "transfer_in_s", "compute_s", "transfer_out_s")
 
@@ -104,10 +105,14 @@ def _client_entry(job: Job, events: Events, rank: int, rounds: Sequence[JsonObje
         side: {figure: sum(part[side][figure] for part in parts) for figure in SUMMED}
         for side in ("predicted", "measured")
     }
+    layers = [layer.name for layer in job.problem.instance.model.layers]
+    peak: JsonObject = {"peak_bytes": None}  # needs what a client that was lost did not tell
+    if measured:
+        peak = predicted_peak(job.stated.figures_of(largest), layers, measured)
     return {
         "node": name,
         "rounds": len(parts),
-        "predicted": sums["predicted"] | {"memory_bytes": job.stated.memory_bytes(largest)},
+        "predicted": sums["predicted"] | {"memory_bytes": job.stated.memory_bytes(largest)} | peak,
         "measured": sums["measured"] | {"memory_bytes": measured["memory_bytes"] if measured else None},
     }
 
@@ -126,7 +131,9 @@ def _deviations(clients: Sequence[JsonObject], rounds: Sequence[JsonObject]) -> 
 
     return {
         "bytes": deviation_of(pairs(parts, "bytes_in", "bytes_out"), max),
-        "memory": deviation_of(pairs(clients, "memory_bytes")),
+        "memory": deviation_of(
+            (one["predicted"]["peak_bytes"], one["measured"]["memory_bytes"]) for one in clients
+        ),
         "transfer": deviation_of(pairs(timed, "transfer_in_s", "transfer_out_s")),
         "compute": deviation_of(pairs(timed, "compute_s")),
         "round": deviation_of((entry["predicted_time_s"], entry["time_s"]) for entry in undisturbed),

@@ -33,23 +33,20 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
 
 
 def _clients(report: JsonObject) -> Table:
-    columns = ("client", "rounds", "bytes in", "bytes out", "transfer s", "compute s", "memory MiB")
+    columns = ("client", "rounds", "bytes in", "bytes out", "transfer s", "compute s", "peak MiB")
     table = titled(f"{report['name']}: predicted / measured, all rounds together", *columns)
     for client in report["clients"]:
         predicted, measured = client["predicted"], client["measured"]
+        peaks = (predicted["peak_bytes"], measured["memory_bytes"])
         table.add_row(
             client["node"],
             str(client["rounds"]),
             *(equal_bytes(predicted[name], measured[name]) for name in ("bytes_in", "bytes_out")),
             pair(*(row["transfer_in_s"] + row["transfer_out_s"] for row in (predicted, measured))),
             pair(predicted["compute_s"], measured["compute_s"]),
-            _memory(predicted["memory_bytes"], measured["memory_bytes"]),
+            pair(*(None if one is None else one / MIB for one in peaks)),
         )
     return table
-
-
-def _memory(predicted: int, measured: int | None) -> str:
-    return f"{predicted / MIB:.4g} / {'lost' if measured is None else f'{measured / MIB:.4g}'}"
 
 
 def _rounds(report: JsonObject) -> Table:

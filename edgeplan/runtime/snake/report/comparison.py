@@ -25,6 +25,7 @@ from edgeplan.runtime.snake.report.events import Events
 from edgeplan.runtime.snake.report.notes import notes_on
 from edgeplan.runtime.snake.report.peaks import predicted_peak
 from edgeplan.runtime.snake.report.rounds import JsonObject, hop_is_exact, round_entry
+from edgeplan.runtime.snake.wire import leaks, wire_entries
 
 TIMES = ("start_s", "transfer_in_s", "compute_s", "transfer_out_s", "end_s")
 BYTES = ("bytes_in", "bytes_out")
@@ -59,7 +60,8 @@ def run_report(
     stages = [_stage_entry(job, visit, events, whole) for visit in job.visits]
     totals = _totals(job, rounds, whole)
     deviations = _deviations(stages, rounds, totals)
-    failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
+    wire = wire_entries(job, events)
+    failures = [*_failures(rounds), *leaks(wire, len(rounds)), *missed(deviations, job.settings.tolerances)]
     return {
         "format": "edgeplan/1",
         "kind": "run",
@@ -76,6 +78,7 @@ def run_report(
         },
         "emulation": _emulation(job, events),
         "notes": notes_on(job, rounds, full_step, buffers),
+        "wire": wire,
         "incidents": list(job.incidents),
         "caught_up_bytes": sum(event["bytes"] for event in events.all("caught_up")),
         "nodes": [_node_entry(job, events, rank) for rank in range(job.world_size)],
@@ -157,7 +160,7 @@ def _stage_entry(job: Job, visit: PlannedVisit, events: Events, rounds: Sequence
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
     measured |= {name: _median(entry[name] for entry in seen) for name in TIMES}
     memory = events.get("measured", stage=visit.stage)
-    predicted |= predicted_peak(job, visit, memory)
+    predicted |= predicted_peak(job.problem.serial, visit.trained, memory)
     measured["memory_bytes"] = memory["memory_bytes"]
     return {
         "node": visit.node,

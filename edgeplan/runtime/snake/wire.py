@@ -1,0 +1,92 @@
+"""What left each node during the rounds, counted on the wire: parameters, and nothing that could be its data.
+
+The switch of the kernel's emulation sees every byte. What a node has sent beyond the parameters of its hops
+is headers and the barrier of each round, some hundred bytes a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.emulation.orders import sent_bytes
+from edgeplan.runtime.snake.device.node import NodeProcess
+from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.report.events import Events
+
+ROUND_BYTES = 4096
+"""Largest sum of headers and barriers of a node in a round; far below any node's data."""
+LABEL_BYTES = 1
+
+
+@contextmanager
+def wire_counted(node: NodeProcess) -> Iterator[None]:
+    """Count what every node sends in the meantime; rank 0 keeps it."""
+    if node.job.settings.emulation != KERNEL:
+        yield
+        return
+    before = _counts(node)
+    yield
+    after = _counts(node)
+    if node.rank == 0:
+        sent = [late - early for early, late in zip(before, after, strict=True)]
+        node.events.append({"event": "wired", "sent_bytes": sent})
+
+
+def _counts(node: NodeProcess) -> Sequence[int]:
+    """Let rank 0 ask the switch while nobody sends anything."""
+    node.meet()
+    counts = sent_bytes(node.job.folder, timeout_s=node.job.timeout_s) if node.rank == 0 else []
+    node.meet()
+    return counts
+
+
+def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:
+    """Return for each node what was counted on the wire, what the hops explain, and how large its data are.
+
+    Parameters
+    ----------
+    job, events
+        A finished run, and what its processes saw.
+    """
+    wired = events.all("wired")
+    if not wired or job.incidents:
+        return []
+    explained = [0] * job.world_size
+    for event in events.all("sent"):
+        explained[event["rank"]] += event["bytes"]
+    return [
+        {
+            "node": job.node_of(rank),
+            "wire_bytes": wire,
+            "parameter_bytes": explained[rank],
+            "data_bytes": _data_bytes(job, rank),
+        }
+        for rank, wire in enumerate(wired[0]["sent_bytes"])
+    ]
+
+
+def _data_bytes(job: Job, rank: int) -> int:
+    if rank >= len(job.visits):
+        return 0
+    images = job.read_images(job.seat_of(job.node_of(rank)))
+    return int(images.pixels.nbytes + LABEL_BYTES * len(images.labels))
+
+
+def leaks(entries: Sequence[dict[str, Any]], num_rounds: int) -> Iterator[str]:
+    """Yield the nodes that sent more than parameters and headers.
+
+    Examples
+    --------
+    >>> entry = {"node": "pi", "wire_bytes": 90_000, "parameter_bytes": 70_000, "data_bytes": 15_000}
+    >>> list(leaks([entry], num_rounds=5)), list(leaks([entry], num_rounds=1))
+    ([], ['pi: 20000 bytes left it that are no parameters, 4096 at most are headers'])
+    """
+    for entry in entries:
+        beyond = entry["wire_bytes"] - entry["parameter_bytes"]
+        if beyond > num_rounds * ROUND_BYTES:
+            most = num_rounds * ROUND_BYTES
+            what = f"{beyond} bytes left it that are no parameters, {most} at most are headers"
+            yield f"{entry['node']}: {what}"
