@@ -91,7 +91,7 @@ def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:
 
 def test_the_search_for_importers_finds_the_imports_that_are_there() -> None:
     assert "solvers/search.py" in importers_of("edgeplan.models", "solvers")
-    assert "api.py" in importers_of("edgeplan.runtime")
+    assert "cli/run.py" in importers_of("edgeplan.runtime")
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -55,7 +55,7 @@ def test_faults_of_a_schedule_come_with_their_places_and_nothing_is_left(
 
 
 @pytest.mark.parametrize(
-    "option", [("--rounds", "3"), ("--baseline", "fedavg"), ("--local-steps", "2"), ("--no-baseline",)]
+    "option", [("--rounds", "3"), ("--baseline", "fedavg"), ("--local-steps", "2"), ("--no-memory-limit",)]
 )
 def test_options_that_say_nothing_about_a_schedule_are_refused(
     edgeplan: CommandLine, tmp_path: Path, option: tuple[str, ...]

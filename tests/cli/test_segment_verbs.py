@@ -75,7 +75,7 @@ def test_a_malformed_plan_is_told_with_its_pointer(
 def test_schema_is_that_of_the_problem(edgeplan: CommandLine) -> None:
     called = edgeplan("schema", "segment_scheduling")
     schemas = json.loads(called.out)
-    assert (called.code, sorted(schemas)) == (0, ["explanation", "instance", "plan", "result"])
+    assert (called.code, sorted(schemas)) == (0, ["explanation", "instance", "plan", "result", "simulation"])
     assert problem().document.keys() <= schemas["instance"]["properties"].keys()
     assert schemas["plan"]["required"] == ["slots"]
 

@@ -248,7 +248,8 @@ class _Watch:
         if lost := sorted(self.lost.keys() - self.crew.may_be_lost):
             return NodesLostError(self._told(lost[0], self.lost[lost[0]].how), self.lost)
         failed = [rank for rank, process in enumerate(self.processes) if process.returncode]
-        first = min(failed, key=lambda rank: _moment_s(self.crew, rank))
+        causes = [rank for rank in failed if self.processes[rank].returncode != LEFT]
+        first = min(causes or failed, key=lambda rank: _moment_s(self.crew, rank))
         told = _noted(self.crew, first).get("told")
         if told is not None:
             return RunError(f"{self.crew.names[first]} (rank {first}): {told}")
