@@ -178,6 +178,27 @@ def digits() -> dict[str, Any]:
     )
 
 
+def characters() -> dict[str, Any]:
+    """Return a Transformer for characters on the same six devices, embedding and head trained by all."""
+    model = profile("char-transformer")
+    names = [layer["name"] for layer in model["layers"]]
+    return instance(
+        "char-transformer on 6 nodes",
+        f"profile of the character Transformer at 64 characters; {SMALL_NOTE}",
+        model=model,
+        network={"nodes": small_cluster([value * 2**20 for value in (16, 16, 20, 20, 24, 32)])},
+        training={
+            "batch_size": 8,
+            "local_steps": 20,
+            "weight_bytes": 4,
+            "gradient_bytes": 4,
+            "optimizer_bytes": 8,
+        },
+        shared_layers=[name for name in names if not name.startswith("blocks.")],
+        limits={"min_nodes": 6},
+    )
+
+
 def bert() -> dict[str, Any]:
     """Return BERT-base fine-tuned in a pipeline on six mixed devices."""
     counts = {
@@ -205,6 +226,7 @@ BUILDERS = {
     "llama-3-8b-32-nodes": llama,
     "vgg11-6-nodes": vgg11,
     "digits-6-nodes": digits,
+    "char-transformer-6-nodes": characters,
 }
 
 

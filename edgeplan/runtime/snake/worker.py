@@ -91,6 +91,7 @@ def _measure_memory(node: NodeProcess) -> None:
         node.batches(0),
         optimizer_bytes=node.training.optimizer_bytes,
         learning_rate=node.job.settings.learning_rate,
+        objective_of=node.objective_of,
     )
     node.events.append({"event": "measured", "stage": node.rank, "memory_bytes": peak_bytes})
 

@@ -135,6 +135,8 @@ def _node_entry(job: Job, events: Events, rank: int) -> JsonObject:
         "rank": rank,
         "samples": job.num_samples(rank) if is_stage else 0,
         "label_counts": list(job.label_counts[rank]) if is_stage else [],
+        "divergence": job.divergences[rank] if is_stage else None,
+        "distils": is_stage and job.distils(rank),
         "process_peak_bytes": events.get("ended", rank=rank)["process_peak_bytes"],
     }
 
@@ -175,6 +177,7 @@ def _totals(job: Job, rounds: Sequence[JsonObject]) -> JsonObject:
         "frozen_bytes_checked": sum(visit["frozen_bytes_checked"] for visit in visits),
         "loss": rounds[-1]["loss"],
         "accuracy": rounds[-1]["accuracy"],
+        "perplexity": rounds[-1]["perplexity"],
     }
 
 
@@ -186,7 +189,8 @@ def _baseline(job: Job, events: Events, rounds: Sequence[JsonObject]) -> JsonObj
         score = events.get("scored", phase="fedavg", round=number)
         moved = events.get("averaged", round=number)["bytes"]
         entries.append(
-            {"round": number, "loss": score["loss"], "accuracy": score["accuracy"], "bytes_moved": moved}
+            {"round": number, "bytes_moved": moved}
+            | {name: score[name] for name in ("loss", "accuracy", "perplexity")}
         )
     accuracy, per_round = entries[-1]["accuracy"], entries[-1]["bytes_moved"]
     return {

@@ -20,6 +20,7 @@ def notes_on(job: Job, rounds: Sequence[JsonObject], full_step: Spent, buffers: 
         *_on_memory(job),
         *_on_bytes(job, buffers),
         *_on_samples(job),
+        *_on_teachers(job),
         *_on_learning(rounds),
     ]
 
@@ -82,6 +83,20 @@ def _on_samples(job: Job) -> Iterator[str]:
         yield (
             "samples and label counts of the instance were not imposed: shards come from the Dirichlet split"
         )
+
+
+def _on_teachers(job: Job) -> Iterator[str]:
+    distilling = [visit.node for visit in job.visits if job.distils(visit.stage)]
+    if not job.settings.distill:
+        return
+    if not distilling:
+        above = job.settings.distill_above
+        yield f"no node's labels are farther than {above:g} from those of all: none distils"
+        return
+    yield (
+        f"{', '.join(distilling)} distil: a copy of what is trained and one more pass forward of the whole "
+        "network a step come on top of the predicted memory and compute time"
+    )
 
 
 def _on_learning(rounds: Sequence[JsonObject]) -> Iterator[str]:
