@@ -123,11 +123,10 @@ def test_a_client_holds_less_than_everybody_and_the_two_sides_share_nothing() ->
 
 def test_every_method_learns(tmp_path: Path) -> None:
     problem, plan = _digits()
-    problem = problem.replace(training=problem.to_document()["training"] | {"local_steps": 8})
+    problem = problem.replace(training=problem.to_document()["training"] | {"local_steps": 5})
     for method in METHODS:
-        settings = replace(
-            SETTINGS, alpha=1e6, **({"distill": 0.0, "schedule": "constant"} | method.settings)
-        )
+        changes: dict[str, Any] = {"distill": 0.0, "schedule": "constant"} | method.settings
+        settings = replace(SETTINGS, alpha=1e6, **changes)
         nodes = OneProcess(prepare(problem, plan, settings, out=tmp_path))
         before = nodes.score().loss
         assert len(list(method.rounds(nodes))) == settings.rounds

@@ -44,8 +44,8 @@ def _check_settings(settings: RunSettings) -> None:
             raise UsageError(f"{name} {getattr(settings, name)}: must be at least 1; use a larger value")
     for name in ("alpha", "learning_rate", "temperature", "timeout_s"):
         value = getattr(settings, name)
-        if value is not None and not value > 0:
-            raise UsageError(f"{name} {value}: must be above 0; use a larger value")
+        if value is not None and not 0.0 < value < math.inf:
+            raise UsageError(f"{name} {value}: must be above 0 and finite; use another value")
     for name in ("distill", "distill_above"):
         value = getattr(settings, name)
         if not 0.0 <= value < math.inf:

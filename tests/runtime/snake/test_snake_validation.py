@@ -65,6 +65,7 @@ def test_a_network_that_is_not_float32_is_refused() -> None:
     [
         (RunSettings(rounds=0), "rounds 0"),
         (RunSettings(alpha=0.0), "alpha 0.0"),
+        (RunSettings(alpha=float("inf")), "alpha inf"),
         (RunSettings(learning_rate=-1.0), "learning_rate -1.0"),
         (RunSettings(baseline="best"), "baseline 'best'"),
         (RunSettings(threads=0), "threads 0"),
