@@ -10,15 +10,15 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.learning_methods import FEDERATED, SNAKE, SPLIT
+from benchmarks.learning_methods import DISTILLING, FEDERATED, SNAKE, SPLIT
 from benchmarks.learning_table import LANGUAGE, Run
 from benchmarks.scaling_figure import RC
 
 # Okabe and Ito's palette, https://jfly.uni-koeln.de/color/
 STYLES = {
     SNAKE: ("#56b4e9", "-", "o"),
-    f"{SNAKE}, distilling": ("#0072b2", "-", "s"),
-    f"{SNAKE}, distilling, falling rate": ("#0072b2", "--", "D"),
+    DISTILLING: ("#0072b2", "-", "s"),
+    f"{DISTILLING}, falling rate": ("#0072b2", "--", "D"),
     FEDERATED: ("#e69f00", "-", "^"),
     f"{FEDERATED}, falling rate": ("#e69f00", "--", "v"),
     SPLIT: ("#000000", "-", "x"),

@@ -21,7 +21,8 @@ from edgeplan.runtime.snake.device.workload import Workload, assign, flatten
 from edgeplan.runtime.snake.federated import weighted_mean
 from edgeplan.runtime.snake.job import TEST, Job
 
-SNAKE, FEDERATED, SPLIT = "Snake", "federated averaging", "split learning"
+SNAKE, DISTILLING = "Snake", "Snake, distilling"
+FEDERATED, SPLIT = "federated averaging", "split learning"
 CLIENT_UNITS = {"digits": 5, "topics": 2}
 """Modules of the network that a client of split learning computes: to the first pooling, or one block."""
 
@@ -162,8 +163,8 @@ class Method:
 
 METHODS = (
     Method(SNAKE, snake, snake_memory),
-    Method(f"{SNAKE}, distilling", snake, snake_memory, {"distill": 1.0}),
-    Method(f"{SNAKE}, distilling, falling rate", snake, snake_memory, {"distill": 1.0, "schedule": "cosine"}),
+    Method(DISTILLING, snake, snake_memory, {"distill": 1.0}),
+    Method(f"{DISTILLING}, falling rate", snake, snake_memory, {"distill": 1.0, "schedule": "cosine"}),
     Method(FEDERATED, federated, federated_memory),
     Method(f"{FEDERATED}, falling rate", federated, federated_memory, {"schedule": "cosine"}),
     Method(SPLIT, split, split_memory),

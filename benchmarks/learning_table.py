@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.learning_methods import FEDERATED, SNAKE
+from benchmarks.learning_methods import DISTILLING, FEDERATED, SNAKE, SPLIT
 
 MIB = 2.0**20
 TARGET = 0.6
@@ -128,16 +128,10 @@ def _claims(runs: Sequence[Run]) -> Iterator[str]:
             f"{method}: {'perplexity' if runs[0].data == LANGUAGE else 'accuracy'}", runs, method, rival
         )
     yield _ratio("bytes", runs, SNAKE, FEDERATED, lambda run: run.curve[-1]["bytes"], "about half")
-    yield _ratio(
-        "memory",
-        runs,
-        SNAKE,
-        FEDERATED,
-        lambda run: run.memory["device"],
-        "0.162 (3.13 / 19.37 GB, OPT-1.3B)",
-    )
+    for method, paper in ((SNAKE, "0.162 (3.13 / 19.37 GB, OPT-1.3B)"), (DISTILLING, " ")):
+        yield _ratio(f"{method}: memory", runs, method, FEDERATED, lambda run: run.memory["device"], paper)
     if runs[0].data != LANGUAGE:
-        for method in (SNAKE, FEDERATED):
+        for method in (SNAKE, DISTILLING, FEDERATED, SPLIT):
             cells = [_iterations(_of(runs, method, split)) for split in _splits(runs)]
             yield f"| {method}: device iterations to {TARGET:.0%} | {' | '.join(cells)} | Snake fewer |"
 

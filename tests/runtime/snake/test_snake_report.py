@@ -135,3 +135,9 @@ def test_the_instances_of_these_tests_have_plans_without_violations() -> None:
 
     layers = tuple(layer["name"] for layer in document()["model"]["layers"])
     assert LayerAssignment.from_document(document()).check(plan(layers)).feasible
+
+
+def test_the_notes_say_whose_memory_is_less_than_what_was_measured(by_peers: Finished) -> None:
+    report = _changed(by_peers, "measured", memory_bytes=10**9 + 1)
+    assert "node-0 would need 1000000001 bytes for its visits and has 1000000000" in report["notes"]
+    assert not any("would need" in note for note in by_peers.report["notes"])

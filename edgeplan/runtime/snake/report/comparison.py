@@ -67,7 +67,7 @@ def run_report(
             "calibrated_flops_per_s": full_step_flops(job.problem) / full_step.wall_s,
         },
         "emulation": _emulation(job, events),
-        "notes": notes_on(job, rounds, full_step, buffers),
+        "notes": notes_on(job, rounds, stages, full_step, buffers),
         "nodes": [_node_entry(job, events, rank) for rank in range(job.world_size)],
         "stages": stages,
         "rounds": rounds,
