@@ -13,6 +13,7 @@ from benchmarks.learning_methods import DISTILLING, FEDERATED, SNAKE, SPLIT
 MIB = 2.0**20
 TARGET = 0.6
 """Accuracy that the paper counts device iterations to."""
+CLAIMED_SHARE = "above 0.95 (alpha 2)"
 LANGUAGE = "topics"
 
 
@@ -119,16 +120,15 @@ def _curves(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _claims(runs: Sequence[Run]) -> Iterator[str]:
-    """Compare each of Snake's rows with federated averaging at the same rate schedule."""
-    yield "| Snake over federated averaging | " + " | ".join(_splits(runs)) + " | the paper |"
+    """Compare with plain federated averaging, whose rate stays as it is."""
+    yield "| over federated averaging | " + " | ".join(_splits(runs)) + " | the paper |"
     yield "| --- |" + " ---: |" * len(_splits(runs)) + " --- |"
-    for method in dict.fromkeys(run.method for run in runs if run.method.startswith(SNAKE)):
-        rival = f"{FEDERATED}, falling rate" if "falling" in method else FEDERATED
-        yield _ratio(
-            f"{method}: {'perplexity' if runs[0].data == LANGUAGE else 'accuracy'}", runs, method, rival
-        )
-    yield _ratio("bytes", runs, SNAKE, FEDERATED, lambda run: run.curve[-1]["bytes"], "about half")
-    for method, paper in ((SNAKE, "0.162 (3.13 / 19.37 GB, OPT-1.3B)"), (DISTILLING, " ")):
+    score = "perplexity" if runs[0].data == LANGUAGE else "accuracy"
+    for method in dict.fromkeys(run.method for run in runs if run.method != FEDERATED):
+        claim = CLAIMED_SHARE if method.startswith(SNAKE) and score == "accuracy" else ""
+        yield _ratio(f"{method}: {score}", runs, method, FEDERATED, paper=claim)
+    yield _ratio("Snake: bytes", runs, SNAKE, FEDERATED, lambda run: run.curve[-1]["bytes"], "about half")
+    for method, paper in ((SNAKE, "0.162 (3.13 / 19.37 GB, OPT-1.3B)"), (DISTILLING, "")):
         yield _ratio(f"{method}: memory", runs, method, FEDERATED, lambda run: run.memory["device"], paper)
     if runs[0].data != LANGUAGE:
         for method in (SNAKE, DISTILLING, FEDERATED, SPLIT):
@@ -148,8 +148,7 @@ def _ratio(
     for split in _splits(runs):
         ours, theirs = (statistics.fmean(map(figure, _of(runs, one, split))) for one in (method, rival))
         cells.append(f"{ours / theirs:.3f}")
-    claim = paper or ("above 0.95 (alpha 2)" if runs[0].data != LANGUAGE else "")
-    return f"| {name} | {' | '.join(cells)} | {claim} |"
+    return f"| {name} | {' | '.join(cells)} | {paper} |"
 
 
 def _iterations(runs: Sequence[Run]) -> str:

@@ -23,7 +23,8 @@ class RunSettings:
     rounds
         How often every node of the plan is visited.
     alpha
-        Concentration of the Dirichlet distribution that splits the labels over the nodes.
+        Concentration of the Dirichlet distribution that splits the labels, of text the kinds of topic, over
+        the nodes.
     seed
         Seeds first parameters, split and order of samples.
     learning_rate
