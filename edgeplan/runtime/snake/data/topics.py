@@ -1,7 +1,8 @@
 """The topics of Python's help as windows of characters: prose, tables and code from every Python.
 
 A window is one character longer than a sample, so that every character has its next one. Whole topics are
-held out, so a test window is never the neighbour of a training window. Topics differ in kind: one that is
+held out. Many topics are parts of others: a paragraph stays with the first topic that has it, or what is held
+out would be trained on elsewhere. Topics differ in kind: one that is
 mostly lower-case letters and spaces is prose, one with few of them is code or a table. In the order of that
 share they are divided into ten kinds of about equal text, which stand for labels when text is split over
 nodes.
@@ -21,6 +22,7 @@ from edgeplan.runtime.text import Codes, read_topics
 
 TEST_SHARE = 0.1
 NUM_KINDS = 10
+PARAGRAPH = b"\n\n"
 PROSE = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz ", dtype=np.uint8)
 
 
@@ -48,12 +50,31 @@ def read_windows(seed: int) -> tuple[Windows, Windows]:
     >>> 0.05 < len(test.codes) / len(training.codes) < 0.12
     True
     """
-    topics = [topic for topic in read_topics() if len(topic) > CHARACTERS]
+    topics = [topic for topic in without_repetitions(read_topics()) if len(topic) > CHARACTERS]
     kinds = kinds_of(topics)
     held_out = _held_out([len(topic) for topic in topics], seed)
     parts = ([k for k in range(len(topics)) if (k in held_out) == is_test] for is_test in (False, True))
     training, test = (_windows([topics[k] for k in part], kinds[part]) for part in parts)
     return training, test
+
+
+def without_repetitions(topics: Sequence[Codes]) -> list[Codes]:
+    r"""Leave every paragraph to the first topic that has it.
+
+    Examples
+    --------
+    >>> texts = b"one\n\ntwo", b"two\n\nthree"
+    >>> topics = [np.frombuffer(text, dtype=np.uint8) for text in texts]
+    >>> [topic.tobytes() for topic in without_repetitions(topics)]
+    [b'one\n\ntwo', b'three']
+    """
+    seen: set[bytes] = set()
+    left = []
+    for topic in topics:
+        paragraphs = [one for one in topic.tobytes().split(PARAGRAPH) if one.strip() not in seen]
+        seen.update(one.strip() for one in paragraphs)
+        left.append(np.frombuffer(PARAGRAPH.join(paragraphs), dtype=np.uint8))
+    return left
 
 
 def kinds_of(topics: Sequence[Codes]) -> NDArray[np.uint8]:
