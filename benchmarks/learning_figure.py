@@ -68,7 +68,5 @@ def _lines(axes: Axes, runs: Sequence[Run]) -> None:
         axes.fill_between(
             iterations, list(map(min, scores)), list(map(max, scores)), color=colour, alpha=0.1, lw=0
         )
-    if runs[0].data == LANGUAGE:
-        axes.set_yscale("log")
-    else:
+    if runs[0].data != LANGUAGE:
         axes.set_ylim(50.0, 100.0)
