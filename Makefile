@@ -44,6 +44,7 @@ bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.sparse_executed
 	$(BIN)/python -m benchmarks.failures
 	$(BIN)/python -m benchmarks.simulated
+	$(BIN)/python -m benchmarks.learning
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache

@@ -105,7 +105,7 @@ def replayed(job: Job) -> Any:
     for position, leg in visits_made(job.legs, Position(ROUNDS + 1, 0)):
         visit = planned_visits(job.problem, leg.plan)[position.stage]
         seat = job.seat_of(visit.node)
-        batches = Shard(job.read_images(seat), job.upscaled_to).batches(
+        batches = Shard(job.read_samples(seat), job.upscaled_to).batches(
             seed=job.settings.seed,
             node=seat,
             visit=position.round - 1,

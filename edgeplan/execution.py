@@ -16,6 +16,7 @@ from edgeplan.models.sparse_update import SparseUpdate
 
 _OF_UPDATES = frozenset({"local_steps", "collectives"})
 _OF_LOSSES = frozenset({"spares", "patience_s", "faults"})
+_OF_VISITS = frozenset({"distill", "distill_above", "temperature", "schedule", "memory_limit"}) | _OF_LOSSES
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,16 @@ def execution_of(
     """
     given = (problem, plan)
     if isinstance(problem, SparseUpdate):
-        unused: Set[str] = {"network", "data", "alpha", "learning_rate"} | _OF_LOSSES
+        unused: Set[str] = {"network", "data", "alpha", "learning_rate"} | _OF_VISITS - {"memory_limit"}
         return Execution("sparse.execution", problem.name, unused, (*given, notes))
     if isinstance(problem, SegmentScheduling):
-        unused = {"baseline", "data", "alpha", "memory_limit"} | _OF_UPDATES | _OF_LOSSES
+        unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_VISITS
         return Execution("pipeline", problem.name, unused, given)
     if isinstance(plan, FederatedSchedule):
-        unused = {"rounds", "baseline", "memory_limit"} | _OF_UPDATES | _OF_LOSSES
+        unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_VISITS
         return Execution("federated", "a schedule of federated averaging", unused, given)
     assert isinstance(problem, LayerAssignment)
     if problem.is_pipeline:
-        unused = {"alpha", "memory_limit"} | _OF_UPDATES | _OF_LOSSES
+        unused = {"alpha"} | _OF_UPDATES | _OF_VISITS
         return Execution("pipeline.batches", "schedule pipeline", unused, given)
     return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)

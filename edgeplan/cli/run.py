@@ -60,7 +60,11 @@ Network = Annotated[
     ),
 ]
 Data = Annotated[
-    str | None, typer.Option(help="layer_assignment: digits (default), or cifar10:FOLDER (binary version).")
+    str | None,
+    typer.Option(
+        help="layer_assignment: digits (default); topics, characters of Python's help; or cifar10:FOLDER "
+        "(binary version)."
+    ),
 ]
 Alpha = Annotated[
     float | None,
@@ -70,6 +74,27 @@ LearningRate = Annotated[
     float | None,
     typer.Option(help="layer_assignment and segment_scheduling: default by the optimizer."),
 ]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        help="layer_assignment: learning rate of a visit: constant (default); cosine, falling over the "
+        "rounds; divergence, smaller where a node's labels are unlike those of all."
+    ),
+]
+Distill = Annotated[
+    float | None,
+    typer.Option(
+        help="layer_assignment: weight of distillation from the network as it arrived; 0 (default) is none."
+    ),
+]
+DistillAbove = Annotated[
+    float | None,
+    typer.Option(
+        help="layer_assignment: distance of a node's labels from those of all (Jensen-Shannon, 0 to 1) above "
+        "which its visits distil; 0.1 by default."
+    ),
+]
+Temperature = Annotated[float | None, typer.Option(help="layer_assignment: of distillation; 2 by default.")]
 LocalSteps = Annotated[
     int | None,
     typer.Option(min=1, help="sparse_update: steps of a device before each aggregation; 1 by default."),
@@ -173,6 +198,10 @@ def run(
     data: Data = None,
     alpha: Alpha = None,
     learning_rate: LearningRate = None,
+    schedule: Schedule = None,
+    distill: Distill = None,
+    distill_above: DistillAbove = None,
+    temperature: Temperature = None,
     local_steps: LocalSteps = None,
     collectives: Collectives = None,
     tolerances: Tolerances = None,
@@ -221,6 +250,10 @@ def run(
         data=data,
         alpha=alpha,
         learning_rate=learning_rate,
+        schedule=schedule,
+        distill=distill,
+        distill_above=distill_above,
+        temperature=temperature,
         local_steps=local_steps,
         collectives=collectives,
         memory_limit=None if memory_limit else False,

@@ -178,6 +178,25 @@ def digits() -> dict[str, Any]:
     )
 
 
+def characters() -> dict[str, Any]:
+    """Return a Transformer for characters on the same six devices; none can train all of it."""
+    return instance(
+        "char-transformer on 6 nodes",
+        f"profile of the character Transformer at 64 characters; {SMALL_NOTE}",
+        model=profile("char-transformer"),
+        network={"nodes": small_cluster([value * 2**20 for value in (8, 8, 9, 9, 10, 12)])},
+        training={
+            "batch_size": 8,
+            "local_steps": 20,
+            "weight_bytes": 4,
+            "gradient_bytes": 4,
+            "optimizer_bytes": 8,
+        },
+        shared_layers=["embedding", "head"],
+        limits={"min_nodes": 4},
+    )
+
+
 def bert() -> dict[str, Any]:
     """Return BERT-base fine-tuned in a pipeline on six mixed devices."""
     counts = {
@@ -205,6 +224,7 @@ BUILDERS = {
     "llama-3-8b-32-nodes": llama,
     "vgg11-6-nodes": vgg11,
     "digits-6-nodes": digits,
+    "char-transformer-6-nodes": characters,
 }
 
 

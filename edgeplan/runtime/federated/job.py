@@ -17,10 +17,10 @@ from edgeplan.runtime.federated.settings import RunSettings
 from edgeplan.runtime.federated.validation import check_batches, check_settings
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
-from edgeplan.runtime.snake.data.images import Images, read_images
-from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
+from edgeplan.runtime.snake.data.samples import Samples, read_samples
+from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_samples
 from edgeplan.runtime.snake.device.workload import Workload
-from edgeplan.runtime.snake.validation import check_training, image_size, network_of
+from edgeplan.runtime.snake.validation import check_training, input_size, network_of
 
 JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.federated.worker"
@@ -44,13 +44,13 @@ class Job:
     upscaled_to
         Channels, height and width that images are brought to; None keeps them.
     label_counts
-        For each client its training images by label.
+        For each client its training samples by label.
     """
 
     stated: StatedSchedule
     settings: RunSettings
     folder: Path
-    white: int
+    white: int | None
     upscaled_to: tuple[int, ...] | None
     label_counts: tuple[tuple[int, ...], ...]
 
@@ -142,7 +142,7 @@ class Job:
         network = self.settings.network or instance.model.name
         return Workload.seeded(network, self.settings.seed, [layer.name for layer in instance.model.layers])
 
-    def read_images(self, name: str | int) -> Images:
+    def read_samples(self, name: str | int) -> Samples:
         """Read the shard of a client, or ``test``."""
         return read_shard(self.folder, str(name), self.white)
 
@@ -202,10 +202,10 @@ def prepare(
     check_settings(settings)
     check_training(problem)
     network = network_of(problem, settings.network, settings.seed)
-    training, test = read_images(settings.data, settings.seed)
-    upscaled_to = image_size(network, training)
+    training, test = read_samples(settings.data, settings.seed)
+    upscaled_to = input_size(network, training)
     shards = split_by_label(
-        training.labels,
+        training.groups,
         len(stated.clients),
         alpha=settings.alpha,
         at_least=problem.instance.training.batch_size,
@@ -213,16 +213,16 @@ def prepare(
     )
     check_batches(stated, [len(indices) for indices in shards])
     parts = [training.take(indices) for indices in shards]
-    num_labels = int(training.labels.max()) + 1
-    counts = tuple(tuple(np.bincount(part.labels, minlength=num_labels).tolist()) for part in parts)
+    num_labels = int(training.groups.max()) + 1
+    counts = tuple(tuple(np.bincount(part.groups, minlength=num_labels).tolist()) for part in parts)
     job = Job(stated, settings, out.resolve(), training.white, upscaled_to, counts)
     _write(job, parts, test)
     return job
 
 
-def _write(job: Job, parts: Sequence[Images], test: Images) -> None:
+def _write(job: Job, parts: Sequence[Samples], test: Samples) -> None:
     forget_earlier_run(job.folder, len(job.names))
     for rank, part in enumerate(parts):
-        write_images(part, job.folder, str(rank))
-    write_images(test, job.folder, TEST)
+        write_samples(part, job.folder, str(rank))
+    write_samples(test, job.folder, TEST)
     job.write()

@@ -56,7 +56,7 @@ class ServerProcess:
 
     def __post_init__(self) -> None:
         self.workload = self.job.seeded_workload()
-        self.test = Shard(self.job.read_images(TEST), self.job.upscaled_to)
+        self.test = Shard(self.job.read_samples(TEST), self.job.upscaled_to)
         self.roll_call = RollCall(self.store, range(self.job.server_rank), self.job.timeout_s)
 
     def lead(self) -> list[Event]:

@@ -40,7 +40,7 @@ class Trainee:
     @classmethod
     def of(cls, job: Job, rank: int) -> Trainee:
         """Build the network and read the shard."""
-        return cls(job, rank, job.seeded_workload(), Shard(job.read_images(rank), job.upscaled_to))
+        return cls(job, rank, job.seeded_workload(), Shard(job.read_samples(rank), job.upscaled_to))
 
     def batches(self, *, start: int, batch_size: int, steps: int) -> list[Batch]:
         """Return batches from this client's stream, after the first `start` samples."""

@@ -18,8 +18,9 @@ from edgeplan.runtime.processes.records import forget_earlier_run, report_path
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.snake import itinerary, validation
 from edgeplan.runtime.snake.course import Leg, Position
-from edgeplan.runtime.snake.data.images import Images, read_images
-from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_images
+from edgeplan.runtime.snake.data.divergence import divergences
+from edgeplan.runtime.snake.data.samples import Samples, read_samples
+from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_samples
 from edgeplan.runtime.snake.device.workload import Workload
 from edgeplan.runtime.snake.records import read_json, write_json
 from edgeplan.runtime.snake.settings import RunSettings
@@ -44,14 +45,14 @@ class Job:
     folder
         Holds the job, the shards, and later the report.
     white
-        Largest value of a pixel in the shards.
+        Largest value of a pixel in the shards; None for text.
     upscaled_to
         Channels, height and width that images are brought to; None keeps them.
     holders
         Nodes that hold images: those of the first plan in visiting order, then the spare ones. A node's place
         among them, its seat, is the same in every leg.
     label_counts
-        For each of them its training images by label.
+        For each of them its training samples by label.
     away
         Nodes that were lost.
     giver
@@ -64,7 +65,7 @@ class Job:
     legs: tuple[Leg, ...]
     settings: RunSettings
     folder: Path
-    white: int
+    white: int | None
     upscaled_to: tuple[int, ...] | None
     holders: tuple[str, ...]
     label_counts: tuple[tuple[int, ...], ...]
@@ -163,8 +164,17 @@ class Job:
             return tuple(hop for k in stages for hop in ((self.server_rank, k), (k, self.server_rank)))
         return tuple(((k - 1) % len(stages), k) for k in stages) if len(stages) > 1 else ()
 
+    @cached_property
+    def divergences(self) -> list[float]:
+        """How far the labels of each stage's node are from those of all, 0 to 1."""
+        return divergences(self.label_counts)
+
+    def distils(self, seat: int) -> bool:
+        """Say whether a visit to a stage's node has a teacher, since its labels are unlike those of all."""
+        return self.settings.distill > 0.0 and self.divergences[seat] > self.settings.distill_above
+
     def num_samples(self, stage: int) -> int:
-        """Training images of a stage's node."""
+        """Training samples of a stage's node."""
         return sum(self.label_counts[self.seat_of(self.node_of(stage))])
 
     @property
@@ -180,7 +190,7 @@ class Job:
         network = self.settings.network or instance.model.name
         return Workload.seeded(network, self.settings.seed, [layer.name for layer in instance.model.layers])
 
-    def read_images(self, name: str | int) -> Images:
+    def read_samples(self, name: str | int) -> Samples:
         """Read the shard of a seat, or ``test``."""
         return read_shard(self.folder, str(name), self.white)
 
@@ -257,19 +267,19 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
     """
     settings = replace(settings, emulation=chosen_mode(settings.emulation))
     network = validation.validated(problem, plan, settings)
-    training, test = read_images(settings.data, settings.seed)
-    upscaled_to = validation.image_size(network, training)
+    training, test = read_samples(settings.data, settings.seed)
+    upscaled_to = validation.input_size(network, training)
     holders = (*(stage.node for stage in plan.stages), *_spares(problem, plan, settings.spares))
     shards = split_by_label(
-        training.labels,
+        training.groups,
         len(holders),
         alpha=settings.alpha,
         at_least=problem.instance.training.batch_size,
         seed=settings.seed,
     )
     parts = [training.take(indices) for indices in shards]
-    num_labels = int(training.labels.max()) + 1
-    counts = tuple(tuple(np.bincount(part.labels, minlength=num_labels).tolist()) for part in parts)
+    num_labels = int(training.groups.max()) + 1
+    counts = tuple(tuple(np.bincount(part.groups, minlength=num_labels).tolist()) for part in parts)
     legs = (Leg(plan),)
     job = Job(problem, legs, settings, out.resolve(), training.white, upscaled_to, holders, counts)
     _write(job, parts, test)
@@ -285,9 +295,9 @@ def _spares(problem: LayerAssignment, plan: Plan, num: int) -> list[str]:
     return [node.id for node in sorted(idle, key=lambda node: -node.flops_per_s)[:num]]
 
 
-def _write(job: Job, parts: Sequence[Images], test: Images) -> None:
+def _write(job: Job, parts: Sequence[Samples], test: Samples) -> None:
     forget_earlier_run(job.folder, job.world_size)
     for seat, part in enumerate(parts):
-        write_images(part, job.folder, str(seat))
-    write_images(test, job.folder, TEST)
+        write_samples(part, job.folder, str(seat))
+    write_samples(test, job.folder, TEST)
     job.write()

@@ -8,6 +8,7 @@ from typing import Any
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.processes.rehearsal import Fault
+from edgeplan.runtime.snake.device.schedule import CONSTANT
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,27 @@ class RunSettings:
     network
         Named network or ``package.module:factory``; None is the name in the instance's model section.
     data
-        ``digits``, or ``cifar10:FOLDER`` with the binary version of CIFAR-10.
+        ``digits``; ``topics``, characters of Python's help; or ``cifar10:FOLDER`` with the binary version
+        of CIFAR-10.
     rounds
         How often every node of the plan is visited.
     alpha
-        Concentration of the Dirichlet distribution that splits the labels over the nodes.
+        Concentration of the Dirichlet distribution that splits the labels, of text the kinds of topic, over
+        the nodes.
     seed
         Seeds first parameters, split and order of samples.
     learning_rate
         Of the optimizer that `optimizer_bytes` of the instance stands for; None is 0.05 for SGD, 0.02 with
         momentum, 0.001 for Adam.
+    schedule
+        How the learning rate of a visit follows from it, `edgeplan.runtime.snake.device.schedule.SCHEDULES`;
+        also in federated averaging.
+    distill
+        Weight of distillation from the network as it arrived; 0 is none. Federated averaging has none.
+    distill_above
+        Distance of a node's labels from the whole's, 0 to 1, above which its visits distil.
+    temperature
+        Of distillation.
     baseline
         ``none``, or ``fedavg`` for federated averaging after the run.
     emulation
@@ -64,6 +76,10 @@ class RunSettings:
     alpha: float = 2.0
     seed: int = 0
     learning_rate: float | None = None
+    schedule: str = CONSTANT
+    distill: float = 0.0
+    distill_above: float = 0.1
+    temperature: float = 2.0
     baseline: str = "none"
     emulation: str = PROCESS
     slower: float | None = None

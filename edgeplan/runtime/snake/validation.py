@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -10,7 +12,9 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, RECEIVE, SEND, check_faults
-from edgeplan.runtime.snake.data.images import CIFAR_SHAPE, Images
+from edgeplan.runtime.snake.data.images import CIFAR_SHAPE
+from edgeplan.runtime.snake.data.samples import Samples
+from edgeplan.runtime.snake.device.schedule import SCHEDULES
 from edgeplan.runtime.snake.device.training import upscale
 from edgeplan.runtime.snake.device.workload import OPTIMIZER_NAME, Workload
 from edgeplan.runtime.snake.settings import RunSettings
@@ -75,12 +79,18 @@ def _check_settings(settings: RunSettings) -> None:
             raise UsageError(f"{name} {getattr(settings, name)}: must be at least 1; use a larger value")
     if settings.spares < 0:
         raise UsageError(f"spares {settings.spares}: must be at least 0; use a larger value")
-    for name in ("alpha", "learning_rate", "timeout_s", "patience_s"):
+    for name in ("alpha", "learning_rate", "temperature", "timeout_s", "patience_s"):
         value = getattr(settings, name)
-        if value is not None and not value > 0:
-            raise UsageError(f"{name} {value}: must be above 0; use a larger value")
-    if settings.baseline not in BASELINES:
-        raise UsageError(f"baseline {settings.baseline!r}: must be {' or '.join(BASELINES)}; use one of them")
+        if value is not None and not 0.0 < value < math.inf:
+            raise UsageError(f"{name} {value}: must be above 0 and finite; use another value")
+    for name in ("distill", "distill_above"):
+        value = getattr(settings, name)
+        if not 0.0 <= value < math.inf:
+            raise UsageError(f"{name} {value}: must be finite and at least 0; use 0 or more")
+    for name, known in (("baseline", BASELINES), ("schedule", SCHEDULES)):
+        value = getattr(settings, name)
+        if value not in known:
+            raise UsageError(f"{name} {value!r}: must be {' or '.join(known)}; use one of them")
 
 
 def check_training(problem: LayerAssignment) -> None:
@@ -129,8 +139,8 @@ def _check_dtype(workload: Workload) -> None:
             raise UsageError(f"parameter {name} is {parameter.dtype}; a run needs a float32 network")
 
 
-def image_size(module: nn.Module, images: Images) -> tuple[int, ...] | None:
-    """Find out which size of images the network takes, by trying.
+def input_size(module: nn.Module, samples: Samples) -> tuple[int, ...] | None:
+    """Find out which size of images the network takes, by trying; text is taken as it is.
 
     Returns
     -------
@@ -140,11 +150,14 @@ def image_size(module: nn.Module, images: Images) -> tuple[int, ...] | None:
     Raises
     ------
     UsageError
-        When it takes neither the images nor their enlargement to 3x32x32, or knows fewer labels than the
-        data has.
+        When it takes neither the images nor their enlargement to 3x32x32, or not the text, or knows fewer
+        labels than the data has.
     """
-    pixels = torch.from_numpy(images.pixels[:1]).float()
-    num_labels = int(images.labels.max()) + 1
+    num_labels = int(samples.targets.max()) + 1
+    if samples.white is None:
+        _check_text(module, samples, num_labels)
+        return None
+    pixels = torch.from_numpy(samples.inputs[:1]).float()
     sizes = [None] if pixels.shape[1:] == CIFAR_SHAPE else [None, CIFAR_SHAPE]
     reasons = []
     for size in sizes:
@@ -156,14 +169,24 @@ def image_size(module: nn.Module, images: Images) -> tuple[int, ...] | None:
     raise UsageError(f"the network does not take these images ({'; '.join(reasons)}); choose other data")
 
 
-def _refusal(module: nn.Module, pixels: torch.Tensor, num_labels: int) -> str | None:
-    """Say why the network cannot classify these images; None when it can."""
+def _check_text(module: nn.Module, samples: Samples, num_labels: int) -> None:
+    codes = torch.from_numpy(samples.inputs[:1]).long()
+    reason = _refusal(module, codes, num_labels, places=codes.shape[1:])
+    if reason is not None:
+        raise UsageError(f"the network does not take these characters ({reason}); choose other data")
+
+
+def _refusal(
+    module: nn.Module, inputs: torch.Tensor, num_labels: int, places: tuple[int, ...] = ()
+) -> str | None:
+    """Say why the network cannot score the labels of a sample, or of each of its places; None when it can."""
     module.eval()
     try:
         with torch.no_grad():
-            scores = module(pixels)
+            scores = module(inputs)
     except (RuntimeError, ValueError, TypeError) as error:
         return str(error).splitlines()[0]
-    if scores.ndim != 2 or scores.shape[1] < num_labels:
-        return f"the output has shape {tuple(scores.shape)}, {num_labels} labels need (1, {num_labels})"
+    needed = (1, *places, num_labels)
+    if scores.ndim != len(needed) or scores.shape[:-1] != needed[:-1] or scores.shape[-1] < num_labels:
+        return f"the output has shape {tuple(scores.shape)}, {num_labels} labels need {needed}"
     return None

@@ -18,7 +18,6 @@ from edgeplan.runtime.snake.report.events import Events
 
 ROUND_BYTES = 4096
 """Largest sum of headers and barriers of a node in a round; far below any node's data."""
-LABEL_BYTES = 1
 
 
 @contextmanager
@@ -71,8 +70,8 @@ def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:
 def _data_bytes(job: Job, rank: int) -> int:
     if rank >= len(job.visits):
         return 0
-    images = job.read_images(job.seat_of(job.node_of(rank)))
-    return int(images.pixels.nbytes + LABEL_BYTES * len(images.labels))
+    samples = job.read_samples(job.seat_of(job.node_of(rank)))
+    return int(samples.inputs.nbytes + samples.targets.nbytes)
 
 
 def leaks(entries: Sequence[dict[str, Any]], num_rounds: int) -> Iterator[str]:

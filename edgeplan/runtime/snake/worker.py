@@ -104,6 +104,7 @@ def _measure_memory(node: NodeProcess) -> None:
             batches,
             optimizer_bytes=node.training.optimizer_bytes,
             learning_rate=node.job.settings.learning_rate,
+            objective_of=node.objective_of,
         )
     node.budget.check(peak_bytes)
     inputs, labels = batches[0]

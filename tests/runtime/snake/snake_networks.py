@@ -8,6 +8,8 @@ import signal
 import torch
 from torch import nn
 
+from edgeplan.runtime.networks import char_transformer
+
 
 def _layers() -> list[nn.Module]:
     return [nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 10)]
@@ -62,3 +64,7 @@ def half() -> nn.Module:
 
 def normed() -> nn.Module:
     return Normed(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+
+
+def tiny_characters() -> nn.Module:
+    return char_transformer(width=16, blocks=2, heads=2)

@@ -12,7 +12,8 @@ from edgeplan.errors import UsageError
 pytest.importorskip("torch")
 
 from edgeplan.runtime.snake.data.images import CIFAR_RECORD_BYTES, CIFAR_TEST, CIFAR_TRAIN, read_images
-from edgeplan.runtime.snake.data.shards import read_shard, sample_order, split_by_label, write_images
+from edgeplan.runtime.snake.data.samples import read_samples
+from edgeplan.runtime.snake.data.shards import read_shard, sample_order, split_by_label, write_samples
 
 
 @given(
@@ -49,7 +50,7 @@ def test_a_small_alpha_gives_more_uneven_shards() -> None:
 
 
 def test_too_few_images_for_the_nodes_are_refused() -> None:
-    with pytest.raises(UsageError, match="3 images are too few for 2 nodes"):
+    with pytest.raises(UsageError, match="3 samples are too few for 2 nodes"):
         split_by_label(np.zeros(3, dtype=np.uint8), 2, alpha=1.0, at_least=2, seed=0)
 
 
@@ -67,12 +68,14 @@ def test_digits_are_split_once_into_training_and_test() -> None:
     assert int(training.pixels.max()) == training.white
 
 
-def test_images_survive_the_files(tmp_path: Path) -> None:
-    training, _ = read_images("digits", seed=0)
-    write_images(training, tmp_path, "0")
+@pytest.mark.parametrize("data", ["digits", "topics"])
+def test_samples_survive_the_files(data: str, tmp_path: Path) -> None:
+    training, _ = read_samples(data, seed=0)
+    write_samples(training, tmp_path, "0")
     again = read_shard(tmp_path, "0", training.white)
-    assert np.array_equal(again.pixels, training.pixels)
-    assert np.array_equal(again.labels, training.labels)
+    assert again.white == training.white
+    for part in ("inputs", "targets", "groups"):
+        assert np.array_equal(getattr(again, part), getattr(training, part))
 
 
 def _write_cifar(folder: Path, num_images: int) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.profiling import build, profile
-from edgeplan.runtime.snake.data.images import read_images
+from edgeplan.runtime.snake.data.samples import read_samples
 from edgeplan.runtime.snake.device.calibration import full_step_flops, slowdown_of
 from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.memory import LiveTensors, peak_of_training
@@ -78,7 +78,7 @@ def test_the_measured_peak_is_near_equation_4_for_the_small_vgg() -> None:
             "shared_layers": list(SHARED),
         }
     )
-    digits, _ = read_images("digits", seed=0)
+    digits, _ = read_samples("digits", seed=0)
     batches = Shard(digits, None).batches(seed=0, node=0, visit=0, batch_size=32, steps=2)
     for visit in planned_visits(problem, plan(*((name,) for name in OWN))):
         peak = peak_of_training(
@@ -88,7 +88,7 @@ def test_the_measured_peak_is_near_equation_4_for_the_small_vgg() -> None:
 
 
 def test_training_lowers_the_loss_and_evaluation_changes_nothing() -> None:
-    digits, test = read_images("digits", seed=0)
+    digits, test = read_samples("digits", seed=0)
     workload = Workload(build("small-vgg"))
     names = list(workload.layers)
     optimizer = optimizer_for(workload.train_only(names), 8, None)

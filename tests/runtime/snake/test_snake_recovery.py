@@ -54,23 +54,29 @@ def _replayed(job: Job) -> list[float]:
     section, module = instance.training, build(instance.model.name, seed=job.settings.seed)
     for position, leg in visits_made(job.legs, Position(job.settings.rounds + 1, 0)):
         stage = leg.plan.stages[position.stage]
-        images = job.read_images(job.holders.index(stage.node))
+        samples = job.read_samples(job.holders.index(stage.node))
         module.requires_grad_(False)
         names = {*stage.layers, *(instance.shared_layers if instance.train_shared else ())}
         trained = [p for name in names for p in module.get_submodule(name).requires_grad_(True).parameters()]
-        _train(module, trained, images, job, job.holders.index(stage.node), position.round - 1, section)
+        _train(module, trained, samples, job, job.holders.index(stage.node), position.round - 1, section)
     return torch.cat([p.detach().reshape(-1) for p in module.parameters()]).tolist()
 
 
 def _train(
-    module: nn.Module, trained: list[nn.Parameter], images: Any, job: Job, seat: int, visit: int, section: Any
+    module: nn.Module,
+    trained: list[nn.Parameter],
+    samples: Any,
+    job: Job,
+    seat: int,
+    visit: int,
+    section: Any,
 ) -> None:
     optimizer = torch.optim.SGD(trained, lr=0.02, momentum=0.9)
     count = section.batch_size * section.local_steps
-    order = sample_order(job.settings.seed, seat, len(images.labels), visit * count, count)
+    order = sample_order(job.settings.seed, seat, len(samples.targets), visit * count, count)
     for some in np.split(order, section.local_steps):
-        pixels = torch.from_numpy(images.pixels[some]).float() / images.white
-        loss = functional.cross_entropy(module(pixels), torch.from_numpy(images.labels[some]).long())
+        pixels = torch.from_numpy(samples.inputs[some]).float() / samples.white
+        loss = functional.cross_entropy(module(pixels), torch.from_numpy(samples.targets[some]).long())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -148,3 +148,9 @@ def test_executed_rounds_move_the_bytes_of_simulated_ones(name: str, request: py
     assert executed == {simulation.bytes_moved.least} == {simulation.bytes_moved.largest}
     assert simulation.predicted.time_s == run.report["totals"]["predicted_round_s"]
     assert simulation.instance_sha256 == run.report["instance_sha256"]
+
+
+def test_the_notes_say_whose_memory_is_less_than_what_was_measured(by_peers: Finished) -> None:
+    report = _changed(by_peers, "measured", memory_bytes=10**9 + 1)
+    assert "node-0 would need 1000000001 bytes for its visits and has 1000000000" in report["notes"]
+    assert not any("would need" in note for note in by_peers.report["notes"])

@@ -34,7 +34,7 @@ def _recomputed(job: Job) -> list[float]:
     training, module = instance.training, build(instance.model.name, seed=job.settings.seed)
     for round_number in range(job.settings.rounds):
         for stage, planned in enumerate(job.plan.stages):
-            images = job.read_images(stage)
+            samples = job.read_samples(stage)
             names = {*planned.layers, *(instance.shared_layers if instance.train_shared else ())}
             module.requires_grad_(False)
             trained = [
@@ -42,10 +42,12 @@ def _recomputed(job: Job) -> list[float]:
             ]
             optimizer = _optimizer(job, trained)
             count = training.batch_size * training.local_steps
-            order = sample_order(job.settings.seed, stage, len(images.labels), round_number * count, count)
+            order = sample_order(job.settings.seed, stage, len(samples.targets), round_number * count, count)
             for some in np.split(order, training.local_steps):
-                pixels = torch.from_numpy(images.pixels[some]).float() / images.white
-                loss = functional.cross_entropy(module(pixels), torch.from_numpy(images.labels[some]).long())
+                pixels = torch.from_numpy(samples.inputs[some]).float() / samples.white
+                loss = functional.cross_entropy(
+                    module(pixels), torch.from_numpy(samples.targets[some]).long()
+                )
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -8,13 +8,14 @@ import pytest
 pytest.importorskip("torch")
 
 from snake_instances import OWN, SHARED, document, plan, problem, training
+from torch import nn
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import RunSettings, prepare
-from edgeplan.runtime.snake.data.images import read_images
-from edgeplan.runtime.snake.validation import image_size, validated
+from edgeplan.runtime.snake.data.samples import read_samples
+from edgeplan.runtime.snake.validation import input_size, validated
 
 THREE_STAGES = plan(*((name,) for name in OWN))
 
@@ -64,9 +65,14 @@ def test_a_network_that_is_not_float32_is_refused() -> None:
     [
         (RunSettings(rounds=0), "rounds 0"),
         (RunSettings(alpha=0.0), "alpha 0.0"),
+        (RunSettings(alpha=float("inf")), "alpha inf"),
         (RunSettings(learning_rate=-1.0), "learning_rate -1.0"),
         (RunSettings(baseline="best"), "baseline 'best'"),
         (RunSettings(threads=0), "threads 0"),
+        (RunSettings(schedule="steep"), "schedule 'steep'"),
+        (RunSettings(distill=-0.5), "distill -0.5"),
+        (RunSettings(distill_above=float("nan")), "distill_above nan"),
+        (RunSettings(temperature=0.0), "temperature 0.0"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(settings: RunSettings, named: str) -> None:
@@ -81,18 +87,38 @@ def test_the_pipeline_schedule_is_refused() -> None:
 
 def test_unknown_data_is_refused(tmp_path: Path) -> None:
     given = problem(shared_layers=list(SHARED))
-    with pytest.raises(UsageError, match="must be 'digits' or 'cifar10:FOLDER'"):
+    with pytest.raises(UsageError, match="must be 'digits', 'topics' or 'cifar10:FOLDER'"):
         prepare(given, THREE_STAGES, RunSettings(data="mnist"), out=tmp_path)
 
 
 def test_images_are_enlarged_only_for_a_network_that_needs_it() -> None:
-    digits, _ = read_images("digits", seed=0)
-    assert image_size(build("small-vgg"), digits) is None
-    assert image_size(build("vgg11"), digits) == (3, 32, 32)
+    digits, _ = read_samples("digits", seed=0)
+    assert input_size(build("small-vgg"), digits) is None
+    assert input_size(build("vgg11"), digits) == (3, 32, 32)
 
 
 def test_too_few_classes_are_refused() -> None:
-    digits, _ = read_images("digits", seed=0)
+    digits, _ = read_samples("digits", seed=0)
     network = build("small-vgg")[:-1]
     with pytest.raises(UsageError, match="does not take these images"):
-        image_size(network[:1], digits)
+        input_size(network[:1], digits)
+
+
+def test_text_goes_to_a_network_of_characters_and_to_no_other() -> None:
+    topics, _ = read_samples("topics", seed=0)
+    assert input_size(build("char-transformer"), topics) is None
+    with pytest.raises(UsageError, match="does not take these characters"):
+        input_size(build("small-vgg"), topics)
+
+
+def test_images_are_refused_by_a_network_of_characters() -> None:
+    digits, _ = read_samples("digits", seed=0)
+    with pytest.raises(UsageError, match="does not take these images"):
+        input_size(build("char-transformer"), digits)
+
+
+def test_a_network_with_one_answer_for_a_whole_window_is_refused() -> None:
+    topics, _ = read_samples("topics", seed=0)
+    network = nn.Sequential(build("char-transformer"), nn.Flatten())
+    with pytest.raises(UsageError, match=r"need \(1, 64, 127\)"):
+        input_size(network, topics)

@@ -20,8 +20,8 @@ from edgeplan.runtime.processes.records import forget_earlier_run, read_json, wr
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.profiling.trial import threads_limited
-from edgeplan.runtime.snake.data.images import read_images
-from edgeplan.runtime.snake.data.shards import read_shard, write_images
+from edgeplan.runtime.snake.data.samples import read_samples
+from edgeplan.runtime.snake.data.shards import read_shard, write_samples
 from edgeplan.runtime.snake.device.training import Shard
 from edgeplan.runtime.snake.settings import RunSettings
 
@@ -52,7 +52,7 @@ class BatchJob:
     plan: Plan
     settings: RunSettings
     folder: Path
-    white: int
+    white: int | None
     upscaled_to: tuple[int, ...] | None
 
     @property
@@ -130,7 +130,7 @@ class BatchJob:
     def micro_batch(self) -> Tensor:
         """Return a micro-batch of the first stage."""
         size = self.problem.pipeline.micro_batch_size
-        return self.images(TEST).pixels[:1].expand(size, -1, -1, -1).contiguous()
+        return self.images(TEST).inputs[:1].expand(size, -1, -1, -1).contiguous()
 
     def write(self) -> None:
         """Write the job file."""
@@ -178,12 +178,12 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
         When the plan cannot be run on this instance, network and data.
     """
     settings = replace(settings, emulation=chosen_mode(settings.emulation))
-    training, test = read_images(settings.data, settings.seed)
+    training, test = read_samples(settings.data, settings.seed)
     upscaled_to = validated(problem, plan, settings, training)
     job = BatchJob(problem, plan, settings, out.resolve(), training.white, upscaled_to)
     forget_earlier_run(job.folder, len(job.nodes))
-    write_images(training, job.folder, TRAINING)
-    write_images(test, job.folder, TEST)
+    write_samples(training, job.folder, TRAINING)
+    write_samples(test, job.folder, TEST)
     job.write()
     return job
 

@@ -7,18 +7,18 @@ import torch
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.pipeline.stages.chain import layers_of
-from edgeplan.runtime.snake.data.images import Images
+from edgeplan.runtime.snake.data.samples import Samples
 from edgeplan.runtime.snake.device.training import upscale
 from edgeplan.runtime.snake.settings import RunSettings
-from edgeplan.runtime.snake.validation import image_size, validated_network
+from edgeplan.runtime.snake.validation import input_size, validated_network
 
 _NO_BASELINE = "none"
 
 
 def validated(
-    problem: LayerAssignment, plan: Plan, settings: RunSettings, training: Images
+    problem: LayerAssignment, plan: Plan, settings: RunSettings, training: Samples
 ) -> tuple[int, ...] | None:
-    """Check that the plan can be run, and return what `image_size` does.
+    """Check that the plan can be run, and return what `input_size` does.
 
     Raises
     ------
@@ -31,10 +31,14 @@ def validated(
         )
     if settings.baseline != _NO_BASELINE:
         raise UsageError(f"baseline {settings.baseline!r}: a pipeline has none; leave it out")
+    if training.white is None:
+        raise UsageError(
+            f"data {settings.data!r}: a pipeline's run takes images; use digits or cifar10:FOLDER"
+        )
     network = validated_network(problem, plan, settings)
-    upscaled_to = image_size(network, training)
+    upscaled_to = input_size(network, training)
     layers = layers_of(network)
-    pixels = torch.from_numpy(training.pixels[:1]).float() / training.white
+    pixels = torch.from_numpy(training.inputs[:1]).float() / training.white
     passed = pixels if upscaled_to is None else upscale(pixels, upscaled_to)
     for index, layer in enumerate(problem.instance.model.layers):
         if layer.name not in layers or layer.name != list(layers)[index]:

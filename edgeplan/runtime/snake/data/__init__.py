@@ -1,1 +1,1 @@
-"""Images to train on, and their split over the nodes."""
+"""Images and text to train on, and their split over the nodes."""

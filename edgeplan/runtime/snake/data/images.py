@@ -63,7 +63,7 @@ def read_images(data: str, seed: int) -> tuple[Images, Images]:
     kind, _, folder = data.partition(":")
     if kind == "cifar10" and folder:
         return _cifar10(Path(folder))
-    raise UsageError(f"data {data!r}: must be 'digits' or 'cifar10:FOLDER'; use one of them")
+    raise UsageError(f"data {data!r}: must be 'digits', 'topics' or 'cifar10:FOLDER'; use one of them")
 
 
 def _digits(seed: int) -> tuple[Images, Images]:

@@ -1,6 +1,6 @@
-"""The split of the training images over the nodes, and the files that carry it to their processes.
+"""The split of the training samples over the nodes, and the files that carry it to their processes.
 
-Each label's images are divided by proportions from a symmetric Dirichlet distribution: a small `alpha`
+Each label's samples are divided by proportions from a symmetric Dirichlet distribution: a small `alpha`
 gives nodes that know few labels, a large one equal shards.
 """
 
@@ -12,41 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.snake.data.images import Images
+from edgeplan.runtime.snake.data.samples import Samples
 
 Indices = NDArray[np.int64]
+_PARTS = ("inputs", "targets", "groups")
 
 
 def split_by_label(
     labels: NDArray[np.uint8], num_nodes: int, *, alpha: float, at_least: int, seed: int
 ) -> list[Indices]:
-    """Split images over nodes by a Dirichlet distribution over labels.
+    """Split samples over nodes by a Dirichlet distribution over labels.
 
-    A node that got fewer than `at_least` images takes the last ones of the largest shard, until none
+    A node that got fewer than `at_least` samples takes the last ones of the largest shard, until none
     lacks any.
 
     Parameters
     ----------
     labels
-        Label of each image.
+        Label of each sample.
     num_nodes
         Number of shards.
     alpha
         Concentration, above 0.
     at_least
-        Fewest images of a shard.
+        Fewest samples of a shard.
     seed
         Seed of the draw.
 
     Returns
     -------
     list[Indices]
-        Disjoint shards that hold every image.
+        Disjoint shards that hold every sample.
 
     Raises
     ------
     UsageError
-        When there are fewer than ``num_nodes * at_least`` images.
+        When there are fewer than ``num_nodes * at_least`` samples.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def split_by_label(
     """
     if len(labels) < num_nodes * at_least:
         raise UsageError(
-            f"{len(labels)} images are too few for {num_nodes} nodes with a batch of {at_least} each; "
+            f"{len(labels)} samples are too few for {num_nodes} nodes with a batch of {at_least} each; "
             "use fewer nodes or a smaller batch_size"
         )
     generator = np.random.default_rng([seed, 2])
@@ -78,18 +79,16 @@ def _fill_up(shards: list[list[int]], at_least: int) -> None:
             shard.append(max(shards, key=len).pop())
 
 
-def write_images(images: Images, folder: Path, name: str) -> None:
-    """Write pixels and labels as two ``.npy`` files."""
-    np.save(folder / f"{name}-pixels.npy", images.pixels, allow_pickle=False)
-    np.save(folder / f"{name}-labels.npy", images.labels, allow_pickle=False)
+def write_samples(samples: Samples, folder: Path, name: str) -> None:
+    """Write inputs, targets and groups as ``.npy`` files."""
+    for part in _PARTS:
+        np.save(folder / f"{name}-{part}.npy", getattr(samples, part), allow_pickle=False)
 
 
-def read_shard(folder: Path, name: str, white: int) -> Images:
-    """Read what `write_images` wrote."""
-    pixels, labels = (
-        np.load(folder / f"{name}-{part}.npy", allow_pickle=False) for part in ("pixels", "labels")
-    )
-    return Images(pixels, labels, white)
+def read_shard(folder: Path, name: str, white: int | None) -> Samples:
+    """Read what `write_samples` wrote."""
+    inputs, targets, groups = (np.load(folder / f"{name}-{part}.npy", allow_pickle=False) for part in _PARTS)
+    return Samples(inputs, targets, groups, white)
 
 
 def sample_order(seed: int, node: int, num_samples: int, start: int, count: int) -> Indices:

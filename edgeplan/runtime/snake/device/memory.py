@@ -9,14 +9,15 @@ the node's other samples, workspaces inside an operator, and the interpreter.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
+from edgeplan.runtime.snake.device.objective import Objective, cross_entropy
 from edgeplan.runtime.snake.device.training import Batch, train
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
@@ -68,6 +69,7 @@ def peak_of_training(
     *,
     optimizer_bytes: float,
     learning_rate: float | None,
+    objective_of: Callable[[nn.Module], Objective] = lambda _: cross_entropy,
 ) -> int:
     """Train a copy of the network for the first steps of a visit and return the peak in bytes.
 
@@ -79,8 +81,9 @@ def peak_of_training(
     steps = batches[:MEASURED_STEPS]
     existing = [*trial.module.parameters(), *trial.module.buffers()]
     with LiveTensors([*existing, *steps[0]]) as live:
+        objective = objective_of(trial.module)
         for step in steps:
-            train(trial.module, optimizer, [step])
+            train(trial.module, optimizer, [step], objective)
     return int(live.peak_bytes)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from edgeplan.models.layer_assignment.instance import Training
 from edgeplan.models.layer_assignment.serial import earliest_start_s
@@ -28,12 +29,16 @@ from edgeplan.runtime.snake.checkpoints import keep
 from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
+from edgeplan.runtime.snake.device.objective import Distilling, Objective, cross_entropy
+from edgeplan.runtime.snake.device.schedule import rate_share
 from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
 from edgeplan.runtime.snake.device.watch import ParameterWatch
 from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import TEST, Job
 from edgeplan.runtime.snake.records import progress_path, write_json
+
+ObjectiveOf = Callable[[nn.Module], Objective]
 
 
 def finite(loss: float) -> float | None:
@@ -52,7 +57,7 @@ class NodeProcess:
     workload
         The network; its parameters are this node's copy.
     shard
-        Training images; None for a server.
+        Training samples; None for a server.
     heart
         Tells the supervisor that this process is there.
     events
@@ -73,7 +78,7 @@ class NodeProcess:
     def of(cls, job: Job, rank: int) -> NodeProcess:
         """Build the network and read the shard; what is known of an earlier start stays aside for now."""
         is_stage, seat = rank < len(job.visits), job.seat_of(job.node_of(rank))
-        shard = Shard(job.read_images(seat), job.upscaled_to) if is_stage else None
+        shard = Shard(job.read_samples(seat), job.upscaled_to) if is_stage else None
         journal = Journal(journal_path(job.folder, seat))
         node = cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
         node.begins(START_UP, 1)
@@ -125,9 +130,18 @@ class NodeProcess:
             return None
         return self.job.links.between(source, target)
 
-    def optimizer(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer | None:
+    def optimizer(
+        self, parameters: list[torch.nn.Parameter], round_number: int
+    ) -> torch.optim.Optimizer | None:
         """Return a fresh optimizer: its state stays on the node and begins anew with every visit."""
-        return optimizer_for(parameters, self.training.optimizer_bytes, self.job.settings.learning_rate)
+        settings = self.job.settings
+        share = rate_share(
+            settings.schedule,
+            round_number=round_number,
+            rounds=settings.rounds,
+            divergence=self.job.divergences[self.seat],
+        )
+        return optimizer_for(parameters, self.training.optimizer_bytes, settings.learning_rate, share)
 
     def batches(self, visit: int) -> list[Batch]:
         """Return the batches of this node's visit, counted from 0."""
@@ -140,13 +154,23 @@ class NodeProcess:
             steps=self.training.local_steps,
         )
 
-    def train(self, layers: Collection[str], round_number: int) -> float:
+    def objective_of(self, module: nn.Module) -> Objective:
+        """Return what a visit to this node minimises, from the network as it arrived."""
+        settings = self.job.settings
+        if not self.job.distils(self.seat):
+            return cross_entropy
+        return Distilling(module, settings.distill, settings.temperature)
+
+    def train(
+        self, layers: Collection[str], round_number: int, objective_of: ObjectiveOf = lambda _: cross_entropy
+    ) -> float:
         """Train these layers for the local steps of a round and return the mean loss."""
         # Dropout and the like draw the same numbers wherever the visit is computed.
         source = np.random.SeedSequence([self.job.settings.seed, round_number, self.seat])
         torch.manual_seed(int(source.generate_state(1)[0]))
-        optimizer = self.optimizer(self.workload.train_only(layers))
-        return train(self.workload.module, optimizer, self.batches(round_number - 1))
+        optimizer = self.optimizer(self.workload.train_only(layers), round_number)
+        module = self.workload.module
+        return train(module, optimizer, self.batches(round_number - 1), objective_of(module))
 
     def time_full_step(self, pace: Pace = MACHINE, *, step_s: float = 0.0) -> Spent:
         """Time steps of the whole network at a pace, about as many as a slow node has time for."""
@@ -191,7 +215,7 @@ class NodeProcess:
         self.begins(COMPUTE, round_number)
         start_s = clock.now_s()
         with self.pace.kept(), self.budget.kept():
-            loss = self.train(planned.trained, round_number)
+            loss = self.train(planned.trained, round_number, self.objective_of)
         end_s = clock.now_s()
         with clock.paused():
             verdict = watch.verdict()
@@ -212,7 +236,7 @@ class NodeProcess:
 
     def score(self, phase: str, round_number: int) -> None:
         """Evaluate this node's parameters, and tell of it."""
-        test = Shard(self.job.read_images(TEST), self.job.upscaled_to)
+        test = Shard(self.job.read_samples(TEST), self.job.upscaled_to)
         score: Score = evaluate(self.workload.module, test)
         event = {
             "event": "scored",
@@ -220,6 +244,7 @@ class NodeProcess:
             "round": round_number,
             "loss": finite(score.loss),
             "accuracy": score.accuracy,
+            "perplexity": score.perplexity if self.job.white is None else None,
         }
         self.events.append(event)
         write_json(progress_path(self.job.folder), event | {"rounds": self.job.settings.rounds})

@@ -65,12 +65,16 @@ class Workload:
 
 
 def optimizer_for(
-    parameters: Sequence[nn.Parameter], optimizer_bytes: float, learning_rate: float | None
+    parameters: Sequence[nn.Parameter],
+    optimizer_bytes: float,
+    learning_rate: float | None,
+    rate_share: float = 1.0,
 ) -> torch.optim.Optimizer | None:
     """Return the optimizer whose state takes `optimizer_bytes` a parameter; None with nothing to train."""
     if not parameters:
         return None
     rate = DEFAULT_LEARNING_RATE[int(optimizer_bytes)] if learning_rate is None else learning_rate
+    rate *= rate_share
     if optimizer_bytes == 8:
         return torch.optim.Adam(parameters, lr=rate)
     return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM if optimizer_bytes == 4 else 0.0)

@@ -77,7 +77,7 @@ def run_report(
             "calibrated_flops_per_s": full_step_flops(job.problem) / full_step.wall_s,
         },
         "emulation": _emulation(job, events),
-        "notes": notes_on(job, rounds, full_step, buffers),
+        "notes": notes_on(job, rounds, stages, full_step, buffers),
         "wire": wire,
         "incidents": list(job.incidents),
         "caught_up_bytes": sum(event["bytes"] for event in events.all("caught_up")),
@@ -144,12 +144,14 @@ def _told(hop: JsonObject) -> str:
 
 
 def _node_entry(job: Job, events: Events, rank: int) -> JsonObject:
-    is_stage = rank < len(job.visits)
+    is_stage, seat = rank < len(job.visits), job.seat_of(job.node_of(rank))
     return {
         "node": job.node_of(rank),
         "rank": rank,
         "samples": job.num_samples(rank) if is_stage else 0,
-        "label_counts": list(job.label_counts[job.seat_of(job.node_of(rank))]) if is_stage else [],
+        "label_counts": list(job.label_counts[seat]) if is_stage else [],
+        "divergence": job.divergences[seat] if is_stage else None,
+        "distils": is_stage and job.distils(seat),
         "process_peak_bytes": events.get("ended", rank=rank)["process_peak_bytes"],
     }
 
@@ -198,6 +200,7 @@ def _totals(job: Job, rounds: Sequence[JsonObject], whole: Sequence[JsonObject])
         "frozen_bytes_checked": sum(visit["frozen_bytes_checked"] for visit in visits),
         "loss": rounds[-1]["loss"],
         "accuracy": rounds[-1]["accuracy"],
+        "perplexity": rounds[-1]["perplexity"],
     }
 
 
@@ -209,7 +212,8 @@ def _baseline(job: Job, events: Events, rounds: Sequence[JsonObject]) -> JsonObj
         score = events.get("scored", phase="fedavg", round=number)
         moved = events.get("averaged", round=number)["bytes"]
         entries.append(
-            {"round": number, "loss": score["loss"], "accuracy": score["accuracy"], "bytes_moved": moved}
+            {"round": number, "bytes_moved": moved}
+            | {name: score[name] for name in ("loss", "accuracy", "perplexity")}
         )
     accuracy, per_round = entries[-1]["accuracy"], entries[-1]["bytes_moved"]
     return {

@@ -13,13 +13,21 @@ from edgeplan.runtime.snake.report.rounds import JsonObject
 FLOAT32_BYTES = 4
 
 
-def notes_on(job: Job, rounds: Sequence[JsonObject], full_step: Spent, buffers: Sequence[str]) -> list[str]:
+def notes_on(
+    job: Job,
+    rounds: Sequence[JsonObject],
+    stages: Sequence[JsonObject],
+    full_step: Spent,
+    buffers: Sequence[str],
+) -> list[str]:
     """Return the notes, one sentence each."""
     return [
         *_on_emulation(job, rounds, full_step),
         *_on_memory(job),
+        *_on_too_little_memory(job, stages),
         *_on_bytes(job, buffers),
         *_on_samples(job),
+        *_on_teachers(job),
         *_on_learning(rounds),
     ]
 
@@ -67,6 +75,15 @@ def _on_memory(job: Job) -> Iterator[str]:
         yield f"the plan counts {training.gradient_bytes:g} bytes for a gradient; here it is float32"
 
 
+def _on_too_little_memory(job: Job, stages: Sequence[JsonObject]) -> Iterator[str]:
+    network = job.problem.instance.network
+    for stage in stages:
+        measured = stage["measured"]["memory_bytes"]
+        there = network.nodes[network.index_of[stage["node"]]].memory_bytes
+        if measured > there:
+            yield f"{stage['node']} would need {measured} bytes for its visits and has {there}"
+
+
 def _on_bytes(job: Job, buffers: Sequence[str]) -> Iterator[str]:
     yield "a header of 32 bytes (clock and moment of sending) precedes every transfer and is not counted"
     if buffers:
@@ -86,6 +103,20 @@ def _on_samples(job: Job) -> Iterator[str]:
         yield (
             "samples and label counts of the instance were not imposed: shards come from the Dirichlet split"
         )
+
+
+def _on_teachers(job: Job) -> Iterator[str]:
+    distilling = [visit.node for visit in job.visits if job.distils(job.seat_of(visit.node))]
+    if not job.settings.distill:
+        return
+    if not distilling:
+        above = job.settings.distill_above
+        yield f"no node's labels are farther than {above:g} from those of all: none distils"
+        return
+    yield (
+        f"{', '.join(distilling)} distil: a copy of what is trained and one more pass forward of the whole "
+        "network a step come on top of the predicted memory and compute time; plan them with reserve_bytes"
+    )
 
 
 def _on_learning(rounds: Sequence[JsonObject]) -> Iterator[str]:

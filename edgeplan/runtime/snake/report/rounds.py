@@ -42,6 +42,7 @@ def round_entry(job: Job, events: Events, round_number: int) -> JsonObject:
         "bytes_moved": sum(hop["received_bytes"] for hop in hops),
         "loss": score["loss"],
         "accuracy": score["accuracy"],
+        "perplexity": score["perplexity"],
         "timeline": timeline,
         "hops": hops,
     }

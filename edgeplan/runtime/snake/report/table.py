@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
+from edgeplan.runtime.snake.data.samples import TOPICS
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
 YES, NO = Text("yes", style="green"), Text("no", style="bold red")
@@ -90,7 +91,9 @@ def _add_totals(table: Table, totals: JsonObject) -> None:
 
 
 def _rounds(report: JsonObject) -> Table:
-    table = titled("rounds", "round", "seconds predicted / measured", "bytes moved", "loss", "accuracy")
+    columns = ["round", "seconds predicted / measured", "bytes moved", "loss", "accuracy"]
+    of_text = report["settings"]["data"] == TOPICS
+    table = titled("rounds", *columns, *(["perplexity"] if of_text else []))
     for entry in report["rounds"]:
         table.add_row(
             str(entry["round"]),
@@ -98,6 +101,7 @@ def _rounds(report: JsonObject) -> Table:
             f"{entry['bytes_moved']:,}",
             figure(entry["loss"], ".4f"),
             figure(entry["accuracy"], ".4f"),
+            *([figure(entry["perplexity"], ".3f")] if of_text else []),
         )
     return table
 
