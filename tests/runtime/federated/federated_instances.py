@@ -76,19 +76,21 @@ def recomputed(job: Job, gone_from: dict[str, int] | None = None) -> list[float]
             if part is None or number >= (gone_from or {}).get(name, number + 1):
                 continue
             rank = job.names.index(name)
-            images = job.read_images(rank)
+            images = job.read_samples(rank)
             batch_size, steps = part.batch_size or 16, part.local_steps or 3
-            order = sample_order(job.settings.seed, rank, len(images.labels), drawn[name], batch_size * steps)
+            order = sample_order(
+                job.settings.seed, rank, len(images.targets), drawn[name], batch_size * steps
+            )
             drawn[name] += batch_size * steps
             load(module, start)
             optimizer = torch.optim.SGD(module.parameters(), lr=0.02, momentum=0.9)
             for some in np.split(order, steps):
-                pixels = torch.from_numpy(images.pixels[some]).float() / images.white
-                loss = functional.cross_entropy(module(pixels), torch.from_numpy(images.labels[some]).long())
+                pixels = torch.from_numpy(images.inputs[some]).float() / images.white
+                loss = functional.cross_entropy(module(pixels), torch.from_numpy(images.targets[some]).long())
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-            weight = len(images.labels) if part.weight is None else part.weight
+            weight = len(images.targets) if part.weight is None else part.weight
             updates.append((weight, flat(module).double()))
         if updates:
             total = sum(weight for weight, _ in updates)

@@ -95,9 +95,9 @@ def test_the_parameters_are_those_of_the_same_batches_in_one_process(finished: F
     images, network = finished.job.images("training"), build("small-vgg", seed=4)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
     for number in range(2):
-        some = torch.from_numpy(sample_order(4, 0, len(images.labels), 16 * number, 16))
+        some = torch.from_numpy(sample_order(4, 0, len(images.targets), 16 * number, 16))
         for part in some.chunk(4):
-            functional.cross_entropy(network(images.pixels[part]), images.labels[part]).backward()
+            functional.cross_entropy(network(images.inputs[part]), images.targets[part]).backward()
         for parameter in network.parameters():
             assert parameter.grad is not None
             parameter.grad /= 4
