@@ -247,6 +247,8 @@ def resumable(folder: Path) -> Job:
         raise UsageError(f"{folder}: holds no {JOB_FILE}; name the folder that a run was given by --out")
     if report_path(folder).is_file():
         raise UsageError(f"{folder}: its run has come to its end; nothing is left to resume")
+    if "legs" not in read_json(path):
+        raise UsageError(f"{folder}: only serial rounds of layer_assignment are resumed; run it again")
     return Job.read(path)
 
 

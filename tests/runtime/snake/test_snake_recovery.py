@@ -191,8 +191,11 @@ def test_more_spares_than_idle_nodes_are_refused(tmp_path: Path) -> None:
         prepare(_problem(), STAGES, replace(SETTINGS, spares=3), out=tmp_path)
 
 
-def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
+def test_a_folder_without_a_serial_run_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no job\.json"):
+        resume(tmp_path)
+    (tmp_path / "job.json").write_text('{"kind": "sparse_run_job"}', encoding="utf-8")
+    with pytest.raises(UsageError, match="only serial rounds of layer_assignment are resumed"):
         resume(tmp_path)
 
 
