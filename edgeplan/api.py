@@ -292,9 +292,9 @@ def replanned(problem: LayerAssignment, old_plan: AssignmentPlan) -> AssignmentP
     --------
     >>> from edgeplan.models.layer_assignment import Plan
     >>> from edgeplan.models.layer_assignment.examples import two_layers_two_nodes
-    >>> stages = [{"node": "gone", "layers": ["conv"]}, {"node": "slow", "layers": ["head"]}]
-    >>> [stage.node for stage in replanned(two_layers_two_nodes(), Plan(stages=stages)).stages]
-    ['fast']
+    >>> old = Plan.from_document({"stages": [{"node": "gone", "layers": ["conv", "head"]}]})
+    >>> [stage.node for stage in replanned(two_layers_two_nodes(), old).stages]
+    ['fast', 'slow']
     """
     result = replan(problem, old_plan, time_limit_s=_REPLAN_LIMIT_S, gap=_REPLAN_GAP)
     return None if result.plan is None else problem.plan_from_document(result.plan)

@@ -25,9 +25,9 @@ def torchrun_commands(crew: Crew, host: str) -> Iterator[tuple[str, str]]:
     >>> from pathlib import Path
     >>> crew = Crew("edgeplan.runtime.snake.worker", Path("run/job.json"), ("node a", "node b"), threads=1)
     >>> for name, command in torchrun_commands(crew, "edge-0"):
-    ...     print(name, "|", command[:58])
-    node a | OMP_NUM_THREADS=1 torchrun --nnodes 2 --node-rank 0 --nproc
-    node b | OMP_NUM_THREADS=1 torchrun --nnodes 2 --node-rank 1 --nproc
+    ...     print(name, "|", command[:52])
+    node a | OMP_NUM_THREADS=1 torchrun --nnodes 2 --node-rank 0
+    node b | OMP_NUM_THREADS=1 torchrun --nnodes 2 --node-rank 1
     """
     for rank, name in enumerate(crew.names):
         words = ["torchrun", "--nnodes", str(len(crew.names)), "--node-rank", str(rank)]

@@ -49,7 +49,7 @@ def test_a_schedule_of_nodes_that_are_not_there_is_refused(tmp_path: Path) -> No
         (RunSettings(threads=0), "threads 0: must be at least 1"),
         (RunSettings(learning_rate=-1.0), "learning_rate -1.0: must be above 0"),
         (RunSettings(emulation="some"), "--emulation some: must be one of"),
-        (RunSettings(data="some"), "data 'some': must be 'digits' or"),
+        (RunSettings(data="some"), "data 'some': must be 'digits', 'topics' or"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: RunSettings, line: str, tmp_path: Path) -> None:
@@ -58,5 +58,5 @@ def test_settings_out_of_range_are_refused(settings: RunSettings, line: str, tmp
 
 def test_more_nodes_than_batches_of_images_are_refused(tmp_path: Path) -> None:
     training = problem().to_document()["training"] | {"batch_size": 2000}
-    with pytest.raises(UsageError, match="1438 images are too few"):
+    with pytest.raises(UsageError, match="1438 samples are too few"):
         prepare(problem(training=training), ONE, RunSettings(), out=tmp_path / "out")
