@@ -11,7 +11,6 @@ executed visits computed again in one process. `hang` and `unlink` are noticed b
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import torch
 from benchmarks.provenance import provenance
 from edgeplan.api import replanned, solve
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.problems import load
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.rehearsal import COMPUTE, HANG, KILL, SEND, UNLINK, Fault
@@ -52,12 +52,11 @@ class Outcome:
     finished: bool
     kept: bool
     equal: bool
-    note: str = ""
 
 
 def instances() -> Iterator[tuple[str, LayerAssignment]]:
     """Yield the instance by peers and by a server, for four nodes or more."""
-    document = json.loads(INSTANCE.read_text(encoding="utf-8"))
+    document = load(INSTANCE).to_document()
     document["limits"] = {"min_nodes": 4, "max_layers_per_node": 3}
     yield "peer", LayerAssignment.from_document(document)
     server = {"id": SERVER, "flops_per_s": 1e12, "memory_bytes": 10**10}

@@ -25,7 +25,7 @@ def torchrun_commands(crew: Crew, host: str) -> Iterator[tuple[str, str]]:
     >>> from pathlib import Path
     >>> crew = Crew("edgeplan.runtime.snake.worker", Path("run/job.json"), ("node a", "node b"), threads=1)
     >>> for name, command in torchrun_commands(crew, "edge-0"):
-    ...     print(name, "|", command[:52])
+    ...     print(name, "|", command.partition(" --nproc")[0])
     node a | OMP_NUM_THREADS=1 torchrun --nnodes 2 --node-rank 0
     node b | OMP_NUM_THREADS=1 torchrun --nnodes 2 --node-rank 1
     """
