@@ -120,8 +120,8 @@ def test_what_was_handed_on_is_not_done_again(tmp_path: Path) -> None:
 
 
 def test_a_node_that_hangs_is_missed_and_replaced(tmp_path: Path) -> None:
-    _, report = _struck(tmp_path, Fault("node-0", 1, RECEIVE, HANG), patience_s=4.0)
-    assert "was silent for 4 s (receive, round 1)" in report["incidents"][0]["nodes"]["node-0"]
+    _, report = _struck(tmp_path, Fault("node-0", 1, RECEIVE, HANG), patience_s=8.0)
+    assert "was silent for 8 s (receive, round 1)" in report["incidents"][0]["nodes"]["node-0"]
 
 
 def test_a_round_ends_early_where_nobody_can_take_the_rest_of_it(tmp_path: Path) -> None:
