@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.settings import JobSettings
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(JobSettings):
     """Settings of a run.
 
     Parameters
@@ -55,12 +55,3 @@ class RunSettings:
     threads: int = 1
     tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> RunSettings:
-        """Build the settings that `to_document` returned."""
-        return cls(**document)

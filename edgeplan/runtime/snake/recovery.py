@@ -20,6 +20,7 @@ from edgeplan.runtime.processes.supervision import Lost, NodesLostError, Progres
 from edgeplan.runtime.snake.checkpoints import forget, position_kept
 from edgeplan.runtime.snake.course import Leg, Position, holds_before
 from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.report.incidents import incident_line
 
 Planner = Callable[[LayerAssignment, Plan], Plan | None]
 """Finds a plan of an instance from an old plan; None where there is none."""
@@ -62,7 +63,7 @@ def carry_through(
                 raise
             job = _without(job, error, planner)
             if on_incident is not None:
-                on_incident(_told(job.incidents[-1]))
+                on_incident(incident_line(job.incidents[-1]))
 
 
 def _without(job: Job, error: NodesLostError, planner: Planner) -> Job:
@@ -155,9 +156,3 @@ def _incident(job: Job, lost: dict[str, Lost], position: Position) -> dict[str, 
         "goes_on": {"round": first.round, "stage": first.stage},
         "stages": job.plan.to_document()["stages"],
     }
-
-
-def _told(incident: dict[str, Any]) -> str:
-    lost = ", ".join(f"{node} {how}" for node, how in incident["nodes"].items())
-    place = incident["goes_on"]
-    return f"{lost}: planned anew, going on from round {place['round']}, stage {place['stage'] + 1}"

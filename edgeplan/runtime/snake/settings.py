@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.processes.rehearsal import Fault
+from edgeplan.runtime.settings import JobSettings
 from edgeplan.runtime.snake.device.schedule import CONSTANT
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(JobSettings):
     """Settings of a run.
 
     Parameters
@@ -95,10 +96,6 @@ class RunSettings:
     def limits_memory(self) -> bool:
         """Whether nodes are held to their memory."""
         return self.memory_limit and self.emulation != NO_EMULATION
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values."""
-        return asdict(self)
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> RunSettings:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
 from edgeplan.runtime.snake.data.samples import TOPICS
+from edgeplan.runtime.snake.report.incidents import incident_line
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
 YES, NO = Text("yes", style="green"), Text("no", style="bold red")
@@ -108,9 +109,7 @@ def _rounds(report: JsonObject) -> Table:
 
 def _incidents(report: JsonObject) -> Iterator[Text]:
     for incident in report["incidents"]:
-        lost = ", ".join(f"{node} {how}" for node, how in incident["nodes"].items())
-        place, stages = incident["goes_on"], " > ".join(stage["node"] for stage in incident["stages"])
-        yield Text(f"lost: {lost}; on from round {place['round']}, stage {place['stage'] + 1} by {stages}")
+        yield Text(f"lost: {incident_line(incident)}")
 
 
 def _baseline(report: JsonObject) -> Table:

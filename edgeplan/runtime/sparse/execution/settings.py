@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.settings import JobSettings
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
 
 DENSE, NONE = "dense", "none"
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(JobSettings):
     """Settings of a run.
 
     Parameters
@@ -69,12 +69,3 @@ class RunSettings:
     def limits_memory(self) -> bool:
         """Whether nodes are held to their memory."""
         return self.memory_limit and self.emulation != NO_EMULATION
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> RunSettings:
-        """Build the settings that `to_document` returned."""
-        return cls(**document)
