@@ -60,8 +60,8 @@ class Standing:
         """Layers that no regular hop will bring: the own ones, and all of them where a hop begins."""
         job, last = self.job, len(self.job.visits) - 1
         names = [layer.name for layer in job.problem.instance.model.layers]
-        giver = (self.start.stage - 1) % (last + 1)
-        if rank in (job.server_rank, giver):
+        sends_first = (self.start.stage - 1) % (last + 1)
+        if rank in (job.server_rank, sends_first):
             return tuple(names)
         return job.visits[rank].own if rank <= last else ()
 
