@@ -28,12 +28,12 @@ from edgeplan.api import replanned, solve
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.problems import load
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
+from edgeplan.runtime.learning.training import Shard, train
+from edgeplan.runtime.learning.workload import flatten, optimizer_for
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.rehearsal import COMPUTE, HANG, KILL, SEND, UNLINK, Fault
 from edgeplan.runtime.snake import Job, RunSettings, run
 from edgeplan.runtime.snake.course import Position, visits_made
-from edgeplan.runtime.snake.device.training import Shard, train
-from edgeplan.runtime.snake.device.workload import flatten, optimizer_for
 from edgeplan.runtime.snake.itinerary import planned_visits
 from edgeplan.runtime.snake.validation import SERIAL_PHASES
 

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 
 from benchmarks.rivals.split_learning import SplitNetwork
-from edgeplan.runtime.snake.device.memory import peak_of_training
+from edgeplan.runtime.learning.memory import peak_of_training
+from edgeplan.runtime.learning.training import Score, Shard, evaluate
+from edgeplan.runtime.learning.workload import Workload, assign, flatten
 from edgeplan.runtime.snake.device.node import NodeProcess
-from edgeplan.runtime.snake.device.training import Score, Shard, evaluate
-from edgeplan.runtime.snake.device.workload import Workload, assign, flatten
 from edgeplan.runtime.snake.federated import weighted_mean
 from edgeplan.runtime.snake.job import TEST, Job
 

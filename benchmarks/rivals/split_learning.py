@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, LiveTensors
-from edgeplan.runtime.snake.device.objective import cross_entropy
-from edgeplan.runtime.snake.device.training import Batch
+from edgeplan.runtime.learning.memory import MEASURED_STEPS, LiveTensors
+from edgeplan.runtime.learning.objective import cross_entropy
+from edgeplan.runtime.learning.training import Batch
 
 OptimizerOf = Callable[[list[nn.Parameter]], torch.optim.Optimizer | None]
 

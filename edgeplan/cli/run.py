@@ -17,8 +17,8 @@ from edgeplan.errors import UsageError
 from edgeplan.models.document import parse
 from edgeplan.models.problem import Problem
 from edgeplan.models.problems import problem_from_document, read_bytes
-from edgeplan.runtime.deviations import tolerances_of
 from edgeplan.runtime.processes.rehearsal import faults_of
+from edgeplan.runtime.report.deviations import tolerances_of
 
 _MISSED = 6
 

@@ -23,10 +23,10 @@ from benchmarks.learning_methods import METHODS, OneProcess
 from benchmarks.learning_table import Run, document
 from benchmarks.rivals.split_learning import SplitNetwork, units
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.learning.training import train
+from edgeplan.runtime.learning.workload import Workload, flatten
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import Job, RunSettings, prepare, run
-from edgeplan.runtime.snake.device.training import train
-from edgeplan.runtime.snake.device.workload import Workload, flatten
 
 SETTINGS = RunSettings(
     rounds=2, alpha=0.5, seed=7, emulation="none", baseline="fedavg", distill=1.0, schedule="cosine"

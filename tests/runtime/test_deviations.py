@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.deviations import NAMES, deviation_of, missed, tolerances_of
+from edgeplan.runtime.report.deviations import NAMES, deviation_of, missed, tolerances_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeplan.runtime.trace import Span, trace_document
+from edgeplan.runtime.report.trace import Span, trace_document
 
 spans = st.builds(
     lambda node, start_s, lasted_s: Span("train", node, start_s, start_s + lasted_s),

@@ -19,9 +19,9 @@ from edgeplan.runtime.federated.pair import Arriving, Pair, packed
 from edgeplan.runtime.federated.probing import probe_from_client
 from edgeplan.runtime.federated.roll_call import Attendance
 from edgeplan.runtime.federated.trainee import Trainee
+from edgeplan.runtime.learning.calibration import slowdown_of
+from edgeplan.runtime.learning.workload import assign, fingerprint, flatten, num_elements
 from edgeplan.runtime.processes.status import process_peak_bytes
-from edgeplan.runtime.snake.device.calibration import slowdown_of
-from edgeplan.runtime.snake.device.workload import assign, fingerprint, flatten, num_elements
 
 
 class ClientProcess:

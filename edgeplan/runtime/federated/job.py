@@ -11,16 +11,16 @@ import numpy as np
 
 from edgeplan.models.federated import Client, FederatedSchedule, StatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.data.samples import Samples, read_samples
+from edgeplan.runtime.data.shards import read_shard, split_by_label, write_samples
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.federated.settings import RunSettings
 from edgeplan.runtime.federated.validation import check_batches, check_settings
+from edgeplan.runtime.learning.validation import check_training, input_size, network_of
+from edgeplan.runtime.learning.workload import Workload
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
-from edgeplan.runtime.snake.data.samples import Samples, read_samples
-from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_samples
-from edgeplan.runtime.snake.device.workload import Workload
-from edgeplan.runtime.snake.validation import check_training, input_size, network_of
 
 JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.federated.worker"

@@ -24,11 +24,10 @@ from edgeplan.runtime.federated.job import TEST, Job
 from edgeplan.runtime.federated.pair import Pair
 from edgeplan.runtime.federated.probing import probe_from_server
 from edgeplan.runtime.federated.roll_call import RollCall
-from edgeplan.runtime.processes.records import Event, progress_path, write_json
+from edgeplan.runtime.learning.training import Shard, evaluate
+from edgeplan.runtime.learning.workload import assign, fingerprint, flatten
+from edgeplan.runtime.processes.records import Event, finite, progress_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
-from edgeplan.runtime.snake.device.node import finite
-from edgeplan.runtime.snake.device.training import Shard, evaluate
-from edgeplan.runtime.snake.device.workload import assign, fingerprint, flatten
 
 START_UP, AFTER = "start-up", "after the last round"
 

@@ -34,7 +34,7 @@ class RunSettings(JobSettings):
     threads
         Threads of one process.
     tolerances
-        By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
+        By `edgeplan.runtime.report.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
         How long the server waits for a client that says nothing before it goes on without it, in seconds;
         None follows from the schedule.

@@ -8,8 +8,8 @@ from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.trainee import Trainee
+from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.profiling.trial import threads_limited
-from edgeplan.runtime.snake.device.calibration import slowdown_of
 
 
 def slowed(job: Job) -> Job:

@@ -11,11 +11,11 @@ import torch
 from edgeplan.models.federated import Client
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.federated.job import Job
+from edgeplan.runtime.learning.calibration import MOST_STEPS, time_full_step, visit_of
+from edgeplan.runtime.learning.memory import MEASURED_STEPS, peak_of_training, repeated_in_training
+from edgeplan.runtime.learning.training import Batch, Shard, train
+from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.stopwatch import Spent
-from edgeplan.runtime.snake.device.calibration import MOST_STEPS, time_full_step, visit_of
-from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, peak_of_training, repeated_in_training
-from edgeplan.runtime.snake.device.training import Batch, Shard, train
-from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,11 @@ from edgeplan.runtime.federated.report.comparison import run_report
 from edgeplan.runtime.federated.report.spans import trace_of
 from edgeplan.runtime.federated.roll_call import open_store
 from edgeplan.runtime.federated.server import ServerProcess
+from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.processes.joining import check_world_size, started
-from edgeplan.runtime.processes.records import events_path, report_path, write_json
-from edgeplan.runtime.snake.device.workload import flatten
-from edgeplan.runtime.snake.records import parameters_path
-from edgeplan.runtime.snake.report.events import Events
-from edgeplan.runtime.trace import trace_path
+from edgeplan.runtime.processes.records import events_path, parameters_path, report_path, write_json
+from edgeplan.runtime.report.events import Events
+from edgeplan.runtime.report.trace import trace_path
 
 
 def main(arguments: list[str]) -> None:

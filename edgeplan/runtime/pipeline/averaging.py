@@ -9,12 +9,11 @@ from __future__ import annotations
 from torch import nn
 
 from edgeplan.runtime.federated.averaging import weighted_mean
+from edgeplan.runtime.learning.workload import assign, fingerprint, flatten, num_elements
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.slots import PlannedSlot
-from edgeplan.runtime.processes.records import progress_path, write_json
-from edgeplan.runtime.snake.device.workload import assign, fingerprint, flatten, num_elements
-from edgeplan.runtime.sparse.execution.rounds import finite
+from edgeplan.runtime.processes.records import finite, progress_path, write_json
 
 PHASE = "pipeline"
 

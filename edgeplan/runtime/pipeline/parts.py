@@ -17,14 +17,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from edgeplan.runtime.learning.workload import assign, flatten, num_elements
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.samples import loss_of
 from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
 from edgeplan.runtime.pipeline.stages.events import RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.pipeline.stages.paces import Lasting, Paces
-from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
-from edgeplan.runtime.sparse.execution.rounds import finite
+from edgeplan.runtime.processes.records import finite
 
 
 def play_part(process: ParticipantProcess, slot: PlannedSlot) -> None:

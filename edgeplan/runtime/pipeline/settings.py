@@ -32,7 +32,7 @@ class RunSettings(JobSettings):
     threads
         Threads of one process.
     tolerances
-        By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
+        By `edgeplan.runtime.report.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
         Longest wait for another process, in seconds; None follows from the plan's time.
 

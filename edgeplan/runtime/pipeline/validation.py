@@ -9,11 +9,11 @@ from torch import nn
 
 from edgeplan.errors import UsageError
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+from edgeplan.runtime.learning.workload import OPTIMIZER_NAME
 from edgeplan.runtime.networks import CHARACTERS
 from edgeplan.runtime.pipeline.settings import RunSettings
 from edgeplan.runtime.pipeline.stages.chain import Chain
 from edgeplan.runtime.profiling import build
-from edgeplan.runtime.snake.device.workload import OPTIMIZER_NAME
 from edgeplan.runtime.text import VOCABULARY
 
 FLOAT32_BYTES = 4

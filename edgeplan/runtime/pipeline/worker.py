@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.pipeline.averaging import score
 from edgeplan.runtime.pipeline.job import Job, parameters_path
 from edgeplan.runtime.pipeline.process import ParticipantProcess
@@ -24,8 +25,7 @@ from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
-from edgeplan.runtime.snake.device.workload import flatten
-from edgeplan.runtime.trace import trace_path
+from edgeplan.runtime.report.trace import trace_path
 
 
 def main(arguments: list[str]) -> None:

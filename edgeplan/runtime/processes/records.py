@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ def write_json(path: Path, document: Any) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     aside.replace(path)
+
+
+def finite(loss: float) -> float | None:
+    """Return the loss; None once training has diverged, for JSON has no NaN."""
+    return loss if math.isfinite(loss) else None
 
 
 def read_json(path: Path) -> Any:
@@ -73,3 +79,8 @@ def forget_earlier_run(folder: Path, world_size: int) -> None:
         kept.unlink()
     progress_path(folder).unlink(missing_ok=True)
     report_path(folder).unlink(missing_ok=True)
+
+
+def parameters_path(folder: Path) -> Path:
+    """Where the trained parameters stand, one float32 vector in the order of the model's layers."""
+    return folder / "parameters.npy"

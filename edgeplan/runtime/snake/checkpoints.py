@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from edgeplan.errors import RunError
+from edgeplan.runtime.learning.workload import Workload
 from edgeplan.runtime.processes.records import state_path
 from edgeplan.runtime.snake.course import BEGINNING, Position
-from edgeplan.runtime.snake.device.workload import Workload
 
 _POSITION, _KEPT = "position", "state/"
 

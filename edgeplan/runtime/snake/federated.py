@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 
 from edgeplan.runtime.federated.averaging import weighted_mean
+from edgeplan.runtime.learning.workload import assign, flatten
 from edgeplan.runtime.snake.device.link import receive, send
 from edgeplan.runtime.snake.device.node import NodeProcess
-from edgeplan.runtime.snake.device.workload import assign, flatten
 
 
 def federated_round(node: NodeProcess, round_number: int) -> None:

@@ -12,18 +12,19 @@ import numpy as np
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.data.divergence import divergences
+from edgeplan.runtime.data.samples import Samples, read_samples
+from edgeplan.runtime.data.shards import read_shard, split_by_label, write_samples
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
-from edgeplan.runtime.processes.records import forget_earlier_run, report_path
+from edgeplan.runtime.learning.validation import input_size
+from edgeplan.runtime.learning.workload import Workload
+from edgeplan.runtime.processes.records import forget_earlier_run, read_json, report_path, write_json
 from edgeplan.runtime.processes.supervision import Crew
-from edgeplan.runtime.snake import itinerary, validation
+from edgeplan.runtime.snake import itinerary
 from edgeplan.runtime.snake.course import Leg, Position
-from edgeplan.runtime.snake.data.divergence import divergences
-from edgeplan.runtime.snake.data.samples import Samples, read_samples
-from edgeplan.runtime.snake.data.shards import read_shard, split_by_label, write_samples
-from edgeplan.runtime.snake.device.workload import Workload
-from edgeplan.runtime.snake.records import read_json, write_json
 from edgeplan.runtime.snake.settings import RunSettings
+from edgeplan.runtime.snake.validation import validated
 
 JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.snake.worker"
@@ -268,9 +269,9 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
         When the plan cannot be run on this instance, network and data.
     """
     settings = replace(settings, emulation=chosen_mode(settings.emulation))
-    network = validation.validated(problem, plan, settings)
+    network = validated(problem, plan, settings)
     training, test = read_samples(settings.data, settings.seed)
-    upscaled_to = validation.input_size(network, training)
+    upscaled_to = input_size(network, training)
     holders = (*(stage.node for stage in plan.stages), *_spares(problem, plan, settings.spares))
     shards = split_by_label(
         training.groups,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.profiling.trial import threads_limited
-from edgeplan.runtime.snake.device.calibration import slowdown_of
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import nn
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.learning.validation import check_training, network_of
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, RECEIVE, SEND, check_faults
-from edgeplan.runtime.snake.data.images import CIFAR_SHAPE
-from edgeplan.runtime.snake.data.samples import Samples
 from edgeplan.runtime.snake.device.schedule import SCHEDULES
-from edgeplan.runtime.snake.device.training import upscale
-from edgeplan.runtime.snake.device.workload import OPTIMIZER_NAME, Workload
 from edgeplan.runtime.snake.settings import RunSettings
 
-FLOAT32_BYTES = 4
 BASELINES = ("none", "fedavg")
 SERIAL_PHASES = (START_UP, RECEIVE, COMPUTE, CHECKPOINT, SEND)
 
@@ -53,25 +48,6 @@ def validated_network(problem: LayerAssignment, plan: Plan, settings: RunSetting
     return network_of(problem, settings.network, settings.seed)
 
 
-def network_of(problem: LayerAssignment, name: str | None, seed: int) -> nn.Module:
-    """Build the network, and see that it is the one of the model section.
-
-    Parameters
-    ----------
-    name
-        Of the network; None is the model's.
-
-    Raises
-    ------
-    UsageError
-        When it is not.
-    """
-    names = [layer.name for layer in problem.instance.model.layers]
-    workload = Workload.seeded(name or problem.instance.model.name, seed, names)
-    _check_parameters(problem, workload)
-    return workload.module
-
-
 def _check_settings(settings: RunSettings) -> None:
     at_least_one = ("rounds", "threads")
     for name in at_least_one:
@@ -93,100 +69,9 @@ def _check_settings(settings: RunSettings) -> None:
             raise UsageError(f"{name} {value!r}: must be {' or '.join(known)}; use one of them")
 
 
-def check_training(problem: LayerAssignment) -> None:
-    """Refuse a training section that is not run.
-
-    Raises
-    ------
-    UsageError
-        With the first rule that is broken.
-    """
-    training = problem.instance.training
-    if training.weight_bytes != FLOAT32_BYTES:
-        raise UsageError(
-            f"/training/weight_bytes: {training.weight_bytes:g}: must be 4 for a run, parameters travel as "
-            "float32; plan with 4"
-        )
-    if training.optimizer_bytes not in OPTIMIZER_NAME:
-        known = ", ".join(f"{size} ({name})" for size, name in OPTIMIZER_NAME.items())
-        raise UsageError(
-            f"/training/optimizer_bytes: {training.optimizer_bytes:g}: must be one of {known} for a run"
-        )
-
-
 def _check_plan(problem: LayerAssignment, plan: Plan) -> None:
     violations = problem.check(plan).violations
     if violations:
         more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
         first = violations[0]
         raise UsageError(f"{first.pointer}: {first.message}{more}; run a plan without violations")
-
-
-def _check_parameters(problem: LayerAssignment, workload: Workload) -> None:
-    for index, layer in enumerate(problem.instance.model.layers):
-        there = sum(parameter.numel() for parameter in workload.layers[layer.name])
-        if there != layer.parameters:
-            raise UsageError(
-                f"/model/layers/{index}/parameters: {layer.parameters}: layer {layer.name} of the network "
-                f"has {there} parameters; profile the network anew"
-            )
-    _check_dtype(workload)
-
-
-def _check_dtype(workload: Workload) -> None:
-    for name, parameter in workload.module.named_parameters():
-        if parameter.dtype != torch.float32:
-            raise UsageError(f"parameter {name} is {parameter.dtype}; a run needs a float32 network")
-
-
-def input_size(module: nn.Module, samples: Samples) -> tuple[int, ...] | None:
-    """Find out which size of images the network takes, by trying; text is taken as it is.
-
-    Returns
-    -------
-    tuple[int, ...] | None
-        Channels, height and width that images are brought to; None when they fit as they are.
-
-    Raises
-    ------
-    UsageError
-        When it takes neither the images nor their enlargement to 3x32x32, or not the text, or knows fewer
-        labels than the data has.
-    """
-    num_labels = int(samples.targets.max()) + 1
-    if samples.white is None:
-        _check_text(module, samples, num_labels)
-        return None
-    pixels = torch.from_numpy(samples.inputs[:1]).float()
-    sizes = [None] if pixels.shape[1:] == CIFAR_SHAPE else [None, CIFAR_SHAPE]
-    reasons = []
-    for size in sizes:
-        tried = pixels if size is None else upscale(pixels, size)
-        reason = _refusal(module, tried, num_labels)
-        if reason is None:
-            return size
-        reasons.append(f"{'x'.join(map(str, tried.shape[1:]))}: {reason}")
-    raise UsageError(f"the network does not take these images ({'; '.join(reasons)}); choose other data")
-
-
-def _check_text(module: nn.Module, samples: Samples, num_labels: int) -> None:
-    codes = torch.from_numpy(samples.inputs[:1]).long()
-    reason = _refusal(module, codes, num_labels, places=codes.shape[1:])
-    if reason is not None:
-        raise UsageError(f"the network does not take these characters ({reason}); choose other data")
-
-
-def _refusal(
-    module: nn.Module, inputs: torch.Tensor, num_labels: int, places: tuple[int, ...] = ()
-) -> str | None:
-    """Say why the network cannot score the labels of a sample, or of each of its places; None when it can."""
-    module.eval()
-    try:
-        with torch.no_grad():
-            scores = module(inputs)
-    except (RuntimeError, ValueError, TypeError) as error:
-        return str(error).splitlines()[0]
-    needed = (1, *places, num_labels)
-    if scores.ndim != len(needed) or scores.shape[:-1] != needed[:-1] or scores.shape[-1] < num_labels:
-        return f"the output has shape {tuple(scores.shape)}, {num_labels} labels need {needed}"
-    return None

@@ -12,9 +12,9 @@ from typing import Any
 
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.orders import sent_bytes
+from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
-from edgeplan.runtime.snake.report.events import Events
 
 ROUND_BYTES = 4096
 """Largest sum of headers and barriers of a node in a round; far below any node's data."""

@@ -16,32 +16,32 @@ import torch.distributed as dist
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
+from edgeplan.runtime.learning.memory import peak_of_training, repeated_in_training
+from edgeplan.runtime.learning.workload import assign, flatten
 from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import journal_path
-from edgeplan.runtime.processes.status import process_peak_bytes
-from edgeplan.runtime.processes.stopwatch import Spent
-from edgeplan.runtime.snake.catching_up import catch_up
-from edgeplan.runtime.snake.course import holds_before
-from edgeplan.runtime.snake.device.memory import peak_of_training, repeated_in_training
-from edgeplan.runtime.snake.device.node import NodeProcess
-from edgeplan.runtime.snake.device.workload import assign, flatten
-from edgeplan.runtime.snake.federated import federated_round
-from edgeplan.runtime.snake.job import Job
-from edgeplan.runtime.snake.probing import probe_links
-from edgeplan.runtime.snake.records import (
+from edgeplan.runtime.processes.records import (
     Event,
+    journal_path,
     parameters_path,
     report_path,
     write_json,
 )
+from edgeplan.runtime.processes.status import process_peak_bytes
+from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.report.trace import trace_path
+from edgeplan.runtime.snake.catching_up import catch_up
+from edgeplan.runtime.snake.course import holds_before
+from edgeplan.runtime.snake.device.node import NodeProcess
+from edgeplan.runtime.snake.federated import federated_round
+from edgeplan.runtime.snake.job import Job
+from edgeplan.runtime.snake.probing import probe_links
 from edgeplan.runtime.snake.report.comparison import run_report
 from edgeplan.runtime.snake.report.spans import trace_of
 from edgeplan.runtime.snake.serial_rounds import serial_round
 from edgeplan.runtime.snake.wire import wire_counted
-from edgeplan.runtime.trace import trace_path
 
 
 def main(arguments: list[str]) -> None:

@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from edgeplan.models.federated import FederatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.data.shards import sample_order
 from edgeplan.runtime.federated import Job
 from edgeplan.runtime.profiling import build, cut
-from edgeplan.runtime.snake.data.shards import sample_order
 
 CLIENTS = ("node-0", "node-1", "node-2")
 

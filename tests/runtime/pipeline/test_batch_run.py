@@ -25,12 +25,12 @@ import edgeplan
 from edgeplan.__main__ import main
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.data.shards import sample_order
+from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.pipeline.batches import BatchJob, RunSettings, prepare, render
 from edgeplan.runtime.pipeline.batches.report import run_report
 from edgeplan.runtime.processes.records import events_path, read_json
 from edgeplan.runtime.profiling import build, profile
-from edgeplan.runtime.snake.data.shards import sample_order
-from edgeplan.runtime.snake.device.workload import flatten
 
 STAGES = (("features.0", "features.2"), ("features.5", "features.7", "classifier"))
 SETTINGS = RunSettings(rounds=2, seed=4, emulation="none")

@@ -33,12 +33,12 @@ from torch import Tensor, nn
 
 from edgeplan.__main__ import main
 from edgeplan.runtime.emulation.modes import AUTO, KERNEL, PROCESS
+from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.pipeline import Job, render
 from edgeplan.runtime.pipeline.report.comparison import run_report
 from edgeplan.runtime.pipeline.samples import Text
 from edgeplan.runtime.processes.records import events_path, read_json
 from edgeplan.runtime.profiling import build
-from edgeplan.runtime.snake.device.workload import flatten
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,14 +14,14 @@ import torch
 from snake_instances import OWN, SHARED, plan, problem, training
 from torch import nn
 
+from edgeplan.runtime.data.samples import read_samples
+from edgeplan.runtime.learning.memory import peak_of_training
+from edgeplan.runtime.learning.objective import Distilling, cross_entropy
+from edgeplan.runtime.learning.training import Shard, train
+from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import Job, RunSettings, prepare, run
-from edgeplan.runtime.snake.data.samples import read_samples
-from edgeplan.runtime.snake.device.memory import peak_of_training
 from edgeplan.runtime.snake.device.node import NodeProcess
-from edgeplan.runtime.snake.device.objective import Distilling, cross_entropy
-from edgeplan.runtime.snake.device.training import Shard, train
-from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 THREE_STAGES = plan(*((name,) for name in OWN))
 

@@ -11,9 +11,9 @@ from edgeplan.errors import UsageError
 
 pytest.importorskip("torch")
 
-from edgeplan.runtime.snake.data.images import CIFAR_RECORD_BYTES, CIFAR_TEST, CIFAR_TRAIN, read_images
-from edgeplan.runtime.snake.data.samples import read_samples
-from edgeplan.runtime.snake.data.shards import read_shard, sample_order, split_by_label, write_samples
+from edgeplan.runtime.data.images import CIFAR_RECORD_BYTES, CIFAR_TEST, CIFAR_TRAIN, read_images
+from edgeplan.runtime.data.samples import read_samples
+from edgeplan.runtime.data.shards import read_shard, sample_order, split_by_label, write_samples
 
 
 @given(

@@ -9,14 +9,14 @@ from snake_instances import OWN, SHARED, plan, training
 from torch import nn
 
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.data.samples import read_samples
 from edgeplan.runtime.emulation.links import Shape
+from edgeplan.runtime.learning.calibration import full_step_flops, slowdown_of
+from edgeplan.runtime.learning.memory import LiveTensors, peak_of_training
+from edgeplan.runtime.learning.training import Shard, evaluate, train
+from edgeplan.runtime.learning.workload import Workload, assign, fingerprint, flatten, optimizer_for
 from edgeplan.runtime.profiling import build, profile
-from edgeplan.runtime.snake.data.samples import read_samples
-from edgeplan.runtime.snake.device.calibration import full_step_flops, slowdown_of
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.memory import LiveTensors, peak_of_training
-from edgeplan.runtime.snake.device.training import Shard, evaluate, train
-from edgeplan.runtime.snake.device.workload import Workload, assign, fingerprint, flatten, optimizer_for
 from edgeplan.runtime.snake.itinerary import planned_visits
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from edgeplan.api import replanned
 from edgeplan.errors import RunError, UsageError
+from edgeplan.runtime.data.shards import sample_order
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, HANG, KILL, RECEIVE, SEND, Fault
@@ -28,7 +29,6 @@ from edgeplan.runtime.snake import Job, RunSettings, prepare, resume, run
 from edgeplan.runtime.snake.catching_up import Standing
 from edgeplan.runtime.snake.checkpoints import keep, position_kept, recall
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, visits_made
-from edgeplan.runtime.snake.data.shards import sample_order
 from edgeplan.runtime.snake.recovery import planned_for
 
 NODES = ("node-0", "node-1", "node-2")

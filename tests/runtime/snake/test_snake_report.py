@@ -16,10 +16,9 @@ from snake_networks import normed
 
 from edgeplan.api import simulate
 from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.records import Event, journal_path
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake import render
-from edgeplan.runtime.snake.records import Event
 from edgeplan.runtime.snake.report.comparison import run_report
 
 FULL_STEP = Spent(0.5, 0.5)

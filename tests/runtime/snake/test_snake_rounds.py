@@ -15,10 +15,10 @@ from snake_instances import Finished
 from torch import nn
 from torch.nn import functional
 
+from edgeplan.runtime.data.shards import sample_order
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import Job, run
-from edgeplan.runtime.snake.data.shards import sample_order
 
 
 def _optimizer(job: Job, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -12,10 +12,11 @@ from torch import nn
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.data.samples import read_samples
+from edgeplan.runtime.learning.validation import input_size
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import RunSettings, prepare
-from edgeplan.runtime.snake.data.samples import read_samples
-from edgeplan.runtime.snake.validation import input_size, validated
+from edgeplan.runtime.snake.validation import validated
 
 THREE_STAGES = plan(*((name,) for name in OWN))
 

@@ -15,10 +15,10 @@ pytest.importorskip("torch")
 from snake_instances import document, plan, training
 
 from edgeplan.models.layer_assignment import LayerAssignment
+from edgeplan.runtime.data.divergence import divergences
+from edgeplan.runtime.data.samples import read_samples
+from edgeplan.runtime.data.topics import NUM_KINDS, PROSE, kinds_of, read_windows, without_repetitions
 from edgeplan.runtime.snake import RunSettings, run
-from edgeplan.runtime.snake.data.divergence import divergences
-from edgeplan.runtime.snake.data.samples import read_samples
-from edgeplan.runtime.snake.data.topics import NUM_KINDS, PROSE, kinds_of, read_windows, without_repetitions
 from edgeplan.runtime.text import read_topics
 
 COUNTS = st.lists(st.lists(st.integers(0, 40), min_size=4, max_size=4), min_size=1, max_size=5)

@@ -13,10 +13,10 @@ from torch import nn
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.layer_assignment.visit_peak import visit_peak
+from edgeplan.runtime.learning.memory import peak_of_training, repeated_in_training
+from edgeplan.runtime.learning.workload import UPDATE_BYTES, Workload
 from edgeplan.runtime.profiling import build, profile
 from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
-from edgeplan.runtime.snake.device.memory import peak_of_training, repeated_in_training
-from edgeplan.runtime.snake.device.workload import UPDATE_BYTES, Workload
 
 SHAPE = {"digits-vgg": (1, 8, 8), "vgg11": (3, 32, 32)}
 

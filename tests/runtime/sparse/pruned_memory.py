@@ -14,7 +14,7 @@ from pruned_networks import Case, case_of, random_ratios
 from torch import nn
 from torch.nn import functional
 
-from edgeplan.runtime.snake.device.memory import LiveTensors
+from edgeplan.runtime.learning.memory import LiveTensors
 from edgeplan.runtime.sparse.workload import scores_of
 
 

@@ -8,7 +8,7 @@ import torch
 from tiny_workloads import TINY, tiny_workload
 
 from edgeplan.errors import InvalidInputError, UsageError
-from edgeplan.runtime.snake.data.images import read_images
+from edgeplan.runtime.data.images import read_images
 from edgeplan.runtime.sparse.workload import Workload, WorkloadSettings, settings_in
 from edgeplan.runtime.sparse.workload.images import read_purposes, split
 

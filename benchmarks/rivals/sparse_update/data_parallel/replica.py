@@ -14,8 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.rivals.sparse_update.data_parallel.carrier import keep
 from edgeplan.models.sparse_update.plan import DevicePlan
-from edgeplan.runtime.snake.device.memory import LiveTensors
-from edgeplan.runtime.snake.device.workload import fingerprint
+from edgeplan.runtime.learning.memory import LiveTensors
+from edgeplan.runtime.learning.workload import fingerprint
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.device.memory import eager
 from edgeplan.runtime.sparse.workload import Batch

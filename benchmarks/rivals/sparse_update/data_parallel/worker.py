@@ -19,6 +19,7 @@ from benchmarks.rivals.sparse_update.data_parallel.replica import DataParallelRe
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import (
     events_path,
+    finite,
     progress_path,
     read_json,
     report_path,
@@ -26,7 +27,7 @@ from edgeplan.runtime.processes.records import (
 )
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import parameters_path
-from edgeplan.runtime.sparse.execution.rounds import calibrate, finite
+from edgeplan.runtime.sparse.execution.rounds import calibrate
 
 REHEARSALS = 2
 

@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from edgeplan.models.federated import Client
-from edgeplan.runtime.deviations import deviation_of, missed
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.notes import notes_on
 from edgeplan.runtime.federated.report.rounds import JsonObject, losses, round_entry
-from edgeplan.runtime.snake.device.calibration import full_step_flops
-from edgeplan.runtime.snake.report.events import Events
-from edgeplan.runtime.snake.report.peaks import predicted_peak
+from edgeplan.runtime.learning.calibration import full_step_flops
+from edgeplan.runtime.report.deviations import deviation_of, missed
+from edgeplan.runtime.report.events import Events
+from edgeplan.runtime.report.peaks import predicted_peak
 
 SUMMED = ("bytes_in", "bytes_out", "transfer_in_s", "compute_s", "transfer_out_s")
 

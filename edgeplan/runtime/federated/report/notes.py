@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.rounds import JsonObject
-from edgeplan.runtime.snake.device.calibration import slowdown_of
+from edgeplan.runtime.learning.calibration import slowdown_of
 
 FLOAT32_BYTES = 4
 

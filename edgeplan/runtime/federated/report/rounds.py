@@ -6,7 +6,7 @@ from typing import Any
 
 from edgeplan.models.federated import ClientCost
 from edgeplan.runtime.federated.job import Job
-from edgeplan.runtime.snake.report.events import Events
+from edgeplan.runtime.report.events import Events
 
 JsonObject = dict[str, Any]
 TIMES = ("transfer_in_s", "compute_start_s", "compute_s", "transfer_out_s", "end_s")

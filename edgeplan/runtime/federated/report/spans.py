@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.rounds import JsonObject
-from edgeplan.runtime.trace import Span, trace_document
+from edgeplan.runtime.report.trace import Span, trace_document
 
 
 def trace_of(job: Job, rounds: Sequence[JsonObject]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeplan.runtime.federated.report.rounds import JsonObject
-from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
+from edgeplan.runtime.report.table import equal_bytes, figure, imitation, pair, remarks, titled
 
 MIB = 2**20
 

@@ -10,9 +10,12 @@ from torch import Tensor, nn
 
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.layer_assignment.plan_cost import PlanCost, VisitCost
+from edgeplan.runtime.data.samples import read_samples
+from edgeplan.runtime.data.shards import read_shard, write_samples
 from edgeplan.runtime.emulation.holding import slower_for
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
+from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.pipeline.batches.validation import validated
 from edgeplan.runtime.pipeline.stages.calibration import time_whole
 from edgeplan.runtime.pipeline.stages.chain import layers_of
@@ -20,9 +23,6 @@ from edgeplan.runtime.processes.records import forget_earlier_run, read_json, wr
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.profiling.trial import threads_limited
-from edgeplan.runtime.snake.data.samples import read_samples
-from edgeplan.runtime.snake.data.shards import read_shard, write_samples
-from edgeplan.runtime.snake.device.training import Shard
 from edgeplan.runtime.snake.settings import RunSettings
 
 JOB_FILE = "job.json"

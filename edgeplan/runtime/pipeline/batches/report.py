@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
-from edgeplan.runtime.deviations import deviation_of, missed
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.pipeline.batches.job import BatchJob, flops_of
 from edgeplan.runtime.pipeline.stages.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
 from edgeplan.runtime.processes.records import Event
-from edgeplan.runtime.trace import Span, trace_document
+from edgeplan.runtime.report.deviations import deviation_of, missed
+from edgeplan.runtime.report.trace import Span, trace_document
 
 JsonObject = dict[str, Any]
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from edgeplan.runtime.pipeline.batches.report import JsonObject
-from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
+from edgeplan.runtime.report.table import equal_bytes, figure, imitation, pair, remarks, titled
 
 
 def render(report: JsonObject) -> RenderableType:

@@ -6,11 +6,12 @@ import torch
 
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.runtime.data.samples import Samples
+from edgeplan.runtime.learning.training import upscale
+from edgeplan.runtime.learning.validation import input_size
 from edgeplan.runtime.pipeline.stages.chain import layers_of
-from edgeplan.runtime.snake.data.samples import Samples
-from edgeplan.runtime.snake.device.training import upscale
 from edgeplan.runtime.snake.settings import RunSettings
-from edgeplan.runtime.snake.validation import input_size, validated_network
+from edgeplan.runtime.snake.validation import validated_network
 
 _NO_BASELINE = "none"
 

@@ -17,6 +17,8 @@ from torch.nn import functional
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.learning.training import Shard, evaluate
+from edgeplan.runtime.learning.workload import assign, flatten, num_elements
 from edgeplan.runtime.pipeline.batches.job import TEST, TRAINING, BatchJob
 from edgeplan.runtime.pipeline.batches.report import run_report, trace_of
 from edgeplan.runtime.pipeline.job import parameters_path
@@ -29,14 +31,11 @@ from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.meeting import Meeting
-from edgeplan.runtime.processes.records import events_path, progress_path, report_path, write_json
+from edgeplan.runtime.processes.records import events_path, finite, progress_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
-from edgeplan.runtime.snake.device.training import Shard, evaluate
-from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
+from edgeplan.runtime.report.trace import trace_path
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
-from edgeplan.runtime.sparse.execution.rounds import finite
-from edgeplan.runtime.trace import trace_path
 
 FLOAT32_BYTES = 4
 PHASE = "pipeline"

@@ -6,7 +6,6 @@ import os
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from edgeplan.runtime.deviations import deviation_of, missed
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
@@ -15,6 +14,7 @@ from edgeplan.runtime.pipeline.report.notes import notes_on
 from edgeplan.runtime.pipeline.report.slot_figures import JsonObject, SlotFigures
 from edgeplan.runtime.pipeline.slots import flops_of
 from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.report.deviations import deviation_of, missed
 
 
 def run_report(job: Job, events: Iterable[Event], *, torch_version: str) -> JsonObject:

@@ -11,7 +11,7 @@ from edgeplan.runtime.pipeline.report.slot_figures import SlotFigures
 from edgeplan.runtime.pipeline.slots import PlannedCluster
 from edgeplan.runtime.pipeline.stages.events import BACKWARD, FORWARD, RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.processes.records import Event
-from edgeplan.runtime.trace import Span, trace_document
+from edgeplan.runtime.report.trace import Span, trace_document
 
 
 def trace_of(job: Job, events: Iterable[Event]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from edgeplan.runtime.learning.memory import MEASURED_STEPS, LiveTensors
 from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
-from edgeplan.runtime.snake.device.memory import MEASURED_STEPS, LiveTensors
 
 
 def peak_of_stage(

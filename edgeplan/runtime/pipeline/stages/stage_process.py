@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.learning.workload import optimizer_for
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import Event
-from edgeplan.runtime.snake.device.workload import optimizer_for
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
 
 

@@ -14,9 +14,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from edgeplan.runtime.emulation.links import Shape
+from edgeplan.runtime.learning.workload import assign, flatten, num_elements
 from edgeplan.runtime.processes.exchange import exchanging
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.workload import assign, flatten, num_elements
 
 _HEADER = 8  # four numbers of 8 bytes, in places of 4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -18,32 +17,26 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
 from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.learning.calibration import slowdown_of, time_full_step, visit_of
+from edgeplan.runtime.learning.objective import Distilling, Objective, cross_entropy
+from edgeplan.runtime.learning.training import Batch, Score, Shard, evaluate, train
+from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.heartbeat import START_UP, Heart
 from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.records import finite, journal_path, progress_path, write_json
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.checkpoints import keep
 from edgeplan.runtime.snake.course import Position
-from edgeplan.runtime.snake.device.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.snake.device.clock import RoundClock
-from edgeplan.runtime.snake.device.objective import Distilling, Objective, cross_entropy
 from edgeplan.runtime.snake.device.schedule import rate_share
-from edgeplan.runtime.snake.device.training import Batch, Score, Shard, evaluate, train
 from edgeplan.runtime.snake.device.watch import ParameterWatch
-from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import TEST, Job
-from edgeplan.runtime.snake.records import progress_path, write_json
 
 ObjectiveOf = Callable[[nn.Module], Objective]
-
-
-def finite(loss: float) -> float | None:
-    """Return the loss; None once training has diverged, for JSON has no NaN."""
-    return loss if math.isfinite(loss) else None
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from edgeplan.runtime.snake.device.workload import fingerprint, num_elements
-from edgeplan.runtime.snake.records import Event
+from edgeplan.runtime.learning.workload import fingerprint, num_elements
+from edgeplan.runtime.processes.records import Event
 
 FLOAT32_BYTES = 4
 

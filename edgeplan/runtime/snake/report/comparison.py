@@ -13,17 +13,17 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edgeplan.runtime.deviations import deviation_of, missed
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
+from edgeplan.runtime.learning.calibration import full_step_flops
+from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.processes.stopwatch import Spent
-from edgeplan.runtime.snake.device.calibration import full_step_flops
+from edgeplan.runtime.report.deviations import deviation_of, missed
+from edgeplan.runtime.report.events import Events
+from edgeplan.runtime.report.peaks import predicted_peak
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
-from edgeplan.runtime.snake.records import Event
-from edgeplan.runtime.snake.report.events import Events
 from edgeplan.runtime.snake.report.notes import notes_on
-from edgeplan.runtime.snake.report.peaks import predicted_peak
 from edgeplan.runtime.snake.report.rounds import JsonObject, hop_is_exact, round_entry
 from edgeplan.runtime.snake.wire import leaks, wire_entries
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
+from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.processes.stopwatch import Spent
-from edgeplan.runtime.snake.device.calibration import slowdown_of
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
-from edgeplan.runtime.snake.records import Event
-from edgeplan.runtime.snake.report.events import Events
 
 JsonObject = dict[str, Any]
 

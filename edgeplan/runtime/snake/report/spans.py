@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
+from edgeplan.runtime.report.trace import Span, trace_document
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
-from edgeplan.runtime.trace import Span, trace_document
 
 _FIGURES = (
     "start_s",

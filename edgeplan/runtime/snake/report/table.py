@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
-from edgeplan.runtime.snake.data.samples import TOPICS
+from edgeplan.runtime.data.samples import TOPICS
+from edgeplan.runtime.report.table import equal_bytes, figure, imitation, pair, remarks, titled
 from edgeplan.runtime.snake.report.incidents import incident_line
 from edgeplan.runtime.snake.report.rounds import JsonObject
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 
 import torch
@@ -11,7 +10,7 @@ from edgeplan.models.sparse_update.plan_cost import device_cost
 from edgeplan.runtime.emulation.holding import held
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.quotas import own_group
-from edgeplan.runtime.processes.records import progress_path, write_json
+from edgeplan.runtime.processes.records import finite, progress_path, write_json
 from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps, timed_step
 from edgeplan.runtime.sparse.execution.device.memory import measure, predicted_peak
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
@@ -137,8 +136,3 @@ def _score(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -
     device.note("scored", phase=phase.name, round=number, **figures)
     told = {"phase": phase.name, "round": number, "rounds": device.job.settings.rounds, **figures}
     write_json(progress_path(device.job.folder), told)
-
-
-def finite(loss: float) -> float | None:
-    """Return the loss; None once training has diverged, for JSON has no NaN."""
-    return loss if math.isfinite(loss) else None

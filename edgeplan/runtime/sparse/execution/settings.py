@@ -42,7 +42,7 @@ class RunSettings(JobSettings):
     memory_limit
         Whether a step that takes more memory than its node has ends the run; never with emulation none.
     tolerances
-        By `edgeplan.runtime.deviations.NAMES`, how far from its prediction a run may be and pass.
+        By `edgeplan.runtime.report.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
         Longest wait for another process, in seconds; None follows from the plan's time.
 

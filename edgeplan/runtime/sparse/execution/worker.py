@@ -16,6 +16,7 @@ from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
+from edgeplan.runtime.report.trace import trace_path
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.probing import probe_links
@@ -23,7 +24,6 @@ from edgeplan.runtime.sparse.execution.report.comparison import run_report
 from edgeplan.runtime.sparse.execution.report.seen import Seen
 from edgeplan.runtime.sparse.execution.report.spans import trace_of
 from edgeplan.runtime.sparse.execution.rounds import calibrate, run_phase
-from edgeplan.runtime.trace import trace_path
 
 
 def main(arguments: list[str]) -> None:

@@ -22,8 +22,8 @@ network computes the same, and gradients have the size that usual learning rates
 
 from __future__ import annotations
 
-from edgeplan.runtime.snake.device.training import Batch as Batch
-from edgeplan.runtime.snake.device.training import Score as Score
+from edgeplan.runtime.learning.training import Batch as Batch
+from edgeplan.runtime.learning.training import Score as Score
 from edgeplan.runtime.sparse.workload.importance import Importance as Importance
 from edgeplan.runtime.sparse.workload.importance import importance_of as importance_of
 from edgeplan.runtime.sparse.workload.note import is_start_of as is_start_of

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.snake.data.images import Images, read_images
-from edgeplan.runtime.snake.data.shards import Indices, sample_order, split_by_label
-from edgeplan.runtime.snake.device.training import Batch, upscale
+from edgeplan.runtime.data.images import Images, read_images
+from edgeplan.runtime.data.shards import Indices, sample_order, split_by_label
+from edgeplan.runtime.learning.training import Batch, upscale
 
 NUM_CHANNELS = 3
 EVERYBODY = 2**32

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgeplan.runtime.snake.device.training import Batch
+from edgeplan.runtime.learning.training import Batch
 from edgeplan.runtime.sparse.channels import num_channels
 from edgeplan.runtime.sparse.layers import TrainableLayer
 from edgeplan.runtime.sparse.workload.scoring import loss_of

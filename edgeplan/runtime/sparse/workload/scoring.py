@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeplan.runtime.snake.device.training import Batch, Score
+from edgeplan.runtime.learning.training import Batch, Score
 
 
 def scores_of(output: Any) -> Tensor:

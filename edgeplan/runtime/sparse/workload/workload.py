@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from edgeplan.errors import UsageError
+from edgeplan.runtime.learning.training import Batch, Score
 from edgeplan.runtime.profiling.trial import threads_limited
-from edgeplan.runtime.snake.device.training import Batch, Score
 from edgeplan.runtime.sparse.layers import TracedLayer
 from edgeplan.runtime.sparse.tracing import traced_layers
 from edgeplan.runtime.sparse.workload.images import (

@@ -8,7 +8,7 @@ from torch import nn
 
 from edgeplan.models.sparse_update.plan import DevicePlan
 from edgeplan.models.step_memory import StepPeak
-from edgeplan.runtime.snake.device.memory import LiveTensors
+from edgeplan.runtime.learning.memory import LiveTensors
 from edgeplan.runtime.sparse.arithmetic import saved_bytes
 from edgeplan.runtime.sparse.counting import count_saved_bytes
 from edgeplan.runtime.sparse.execution.device.material import Material

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from edgeplan.models.sparse_update.plan import DevicePlan, Slice
-from edgeplan.runtime.snake.device.workload import fingerprint
+from edgeplan.runtime.learning.workload import fingerprint
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.network import PrunedNetwork
 from edgeplan.runtime.sparse.pruning import prune

@@ -6,10 +6,10 @@ import os
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from edgeplan.runtime.deviations import missed
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.report.deviations import missed
 from edgeplan.runtime.sparse.execution.device.calibration import flops_of
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import largest_update

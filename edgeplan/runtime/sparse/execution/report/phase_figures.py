@@ -19,8 +19,8 @@ from edgeplan.models.sparse_update.collectives import cost_of, key_of
 from edgeplan.models.sparse_update.network import CollectiveCost
 from edgeplan.models.sparse_update.plan import Collective
 from edgeplan.models.sparse_update.plan_cost import device_cost
-from edgeplan.runtime.deviations import deviation_of
 from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.report.deviations import deviation_of
 from edgeplan.runtime.sparse.arithmetic import saved_bytes
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import Phase, largest_update

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgeplan.models.sparse_update.collectives import cost_of
+from edgeplan.runtime.report.trace import Span, trace_document
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import Phase
 from edgeplan.runtime.sparse.execution.report.seen import Seen
-from edgeplan.runtime.trace import Span, trace_document
 
 
 def trace_of(job: Job, phase: Phase, seen: Seen) -> dict[str, Any]:

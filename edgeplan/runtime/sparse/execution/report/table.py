@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgeplan.runtime.report_table import equal_bytes, figure, imitation, pair, remarks, titled
+from edgeplan.runtime.report.table import equal_bytes, figure, imitation, pair, remarks, titled
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject
 
 MIB = 2**20

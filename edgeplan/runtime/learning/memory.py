@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from edgeplan.runtime.learning.objective import Objective, cross_entropy
+from edgeplan.runtime.learning.training import Batch, train
+from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
-from edgeplan.runtime.snake.device.objective import Objective, cross_entropy
-from edgeplan.runtime.snake.device.training import Batch, train
-from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 MEASURED_STEPS = 2  # the optimizer's state exists from the second step on
 

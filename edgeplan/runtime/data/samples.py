@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeplan.runtime.snake.data.images import Images, read_images
-from edgeplan.runtime.snake.data.topics import Windows, read_windows
+from edgeplan.runtime.data.images import Images, read_images
+from edgeplan.runtime.data.topics import Windows, read_windows
 
 Bytes = NDArray[np.uint8]
 TOPICS = "topics"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.snake.data.samples import Samples
+from edgeplan.runtime.data.samples import Samples
 
 Indices = NDArray[np.int64]
 _PARTS = ("inputs", "targets", "groups")

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeplan.runtime.snake.data.samples import Samples
-from edgeplan.runtime.snake.data.shards import sample_order
-from edgeplan.runtime.snake.device.objective import Objective, cross_entropy
+from edgeplan.runtime.data.samples import Samples
+from edgeplan.runtime.data.shards import sample_order
+from edgeplan.runtime.learning.objective import Objective, cross_entropy
 
 Batch = tuple[Tensor, Tensor]
 EVALUATION_BATCH = 256

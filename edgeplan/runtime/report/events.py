@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from edgeplan.runtime.snake.records import Event
+from edgeplan.runtime.processes.records import Event
 
 
 class Events:

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.learning.training import Batch, train
+from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
-from edgeplan.runtime.snake.device.training import Batch, train
-from edgeplan.runtime.snake.device.workload import Workload, optimizer_for
 
 TIMED_VISITS = 3
 MOST_STEPS = 10

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.layer_assignment.visit_peak import visit_peak
-from edgeplan.runtime.snake.device.workload import UPDATE_BYTES
-from edgeplan.runtime.snake.records import Event
+from edgeplan.runtime.learning.workload import UPDATE_BYTES
+from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
 
