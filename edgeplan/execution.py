@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from edgeplan.errors import UsageError
 from edgeplan.extras import require
 from edgeplan.models.federated import FederatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.problem import PlanDocument, Problem
 from edgeplan.models.segment_scheduling import SegmentScheduling
 from edgeplan.models.sparse_update import SparseUpdate
+from edgeplan.runtime.processes.records import read_json, unfinished_job
 
 _OF_UPDATES = frozenset({"local_steps", "collectives"})
 _OF_LOSSES = frozenset({"spares", "patience_s", "faults"})
@@ -93,3 +96,22 @@ def execution_of(
         unused = {"alpha"} | _OF_UPDATES | _OF_VISITS
         return Execution("pipeline.batches", "schedule pipeline", unused, given)
     return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)
+
+
+def resumed_execution(folder: Path) -> Execution:
+    """Return the executor of a run that has not come to its end; it is given the folder.
+
+    Raises
+    ------
+    UsageError
+        When there is none in the folder, or one of an executor that cannot go on.
+    """
+    document = read_json(unfinished_job(folder))
+    if "legs" in document:
+        return Execution("snake", "layer_assignment", frozenset(), (folder,), goes_on=True)
+    if "rounds_made" in document:
+        return Execution("federated", "a schedule of federated averaging", frozenset(), (folder,))
+    raise UsageError(
+        f"{folder}: serial rounds of layer_assignment and federated averaging are resumed, this is another "
+        "run; run it again"
+    )

@@ -14,8 +14,7 @@ from edgeplan.cli.console import stderr
 from edgeplan.cli.files import plan_in, read_document
 from edgeplan.cli.options import refuse
 from edgeplan.errors import UsageError
-from edgeplan.execution import Execution, execution_of
-from edgeplan.extras import require
+from edgeplan.execution import Execution, execution_of, resumed_execution
 from edgeplan.models.federated import KIND as FEDERATED_SCHEDULE
 from edgeplan.models.federated import FederatedSchedule, StatedSchedule
 from edgeplan.models.layer_assignment import LayerAssignment
@@ -45,10 +44,7 @@ def executed(
     """
     execution, kept = _chosen(problem, notes, result, settings)
     package = execution.package
-    going_on: dict[str, Any] = {"on_progress": _progress()}
-    if execution.goes_on:
-        going_on |= {"planner": replanned, "on_incident": _say_incident}
-    report = package.run(*execution.given, package.RunSettings(**kept), out=out, **going_on)
+    report = package.run(*execution.given, package.RunSettings(**kept), out=out, **_told(execution))
     return report, package.render(report)
 
 
@@ -82,11 +78,17 @@ def prepared(
 
 def resumed(folder: Path) -> Executed:
     """Go on with a run that was ended before its end."""
-    require("torch", purpose="edgeplan run")
-    from edgeplan.runtime.snake import render, resume
+    execution = resumed_execution(folder)
+    report = execution.package.resume(*execution.given, **_told(execution))
+    return report, execution.package.render(report)
 
-    report = resume(folder, planner=replanned, on_progress=_progress(), on_incident=_say_incident)
-    return report, render(report)
+
+def _told(execution: Execution) -> dict[str, Any]:
+    """Return what an executor tells of its progress to, and of losses if it goes on by itself."""
+    told: dict[str, Any] = {"on_progress": _progress()}
+    if execution.goes_on:
+        told |= {"planner": replanned, "on_incident": _say_incident}
+    return told
 
 
 def _chosen(

@@ -164,8 +164,8 @@ Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Go on with the run of layer_assignment in this folder that was ended before its end; without "
-        "INSTANCE and RESULT.",
+        help="Go on with the run in this folder that was ended before its end, serial rounds of "
+        "layer_assignment or federated averaging; without INSTANCE and RESULT.",
     ),
 ]
 
@@ -223,8 +223,8 @@ def run(
     in OUT/trace.json.
 
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
-    planned anew for the nodes left, and goes on from the last finished visit. --resume goes on with a run
-    that was killed itself.
+    planned anew for the nodes left, and goes on from the last finished visit. Federated averaging goes on
+    without a client that is lost. --resume goes on with a run of either kind that was killed itself.
 
     Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a
     figure is farther from its prediction than --assert allows.

@@ -24,9 +24,11 @@ require("torch", purpose="edgeplan run")
 from edgeplan.runtime.emulation.modes import placed  # noqa: E402
 from edgeplan.runtime.federated.job import Job as Job  # noqa: E402
 from edgeplan.runtime.federated.job import prepare as prepare  # noqa: E402
+from edgeplan.runtime.federated.job import resumed  # noqa: E402
 from edgeplan.runtime.federated.report.table import render as render  # noqa: E402
 from edgeplan.runtime.federated.settings import RunSettings as RunSettings  # noqa: E402
 from edgeplan.runtime.federated.slowing import slowed  # noqa: E402
+from edgeplan.runtime.processes.locking import alone_in  # noqa: E402
 from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
 from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 
@@ -70,6 +72,33 @@ def run(
     RunError
         When the server failed, or no client was left.
     """
-    job = slowed(prepare(problem, schedule, settings, out=out))
+    with alone_in(out):
+        return _supervised(slowed(prepare(problem, schedule, settings, out=out)), on_progress)
+
+
+def resume(out: Path, *, on_progress: Progress | None = None) -> dict[str, Any]:
+    """Go on with a run that was ended, after the last round that the server has kept.
+
+    Clients that had been lost stay away.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    on_progress
+        As for `run`.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds no run, or one that has come to its end.
+    RunError
+        When what was kept is damaged, the server failed, or no client was left.
+    """
+    with alone_in(out):
+        return _supervised(resumed(out), on_progress)
+
+
+def _supervised(job: Job, on_progress: Progress | None) -> dict[str, Any]:
     with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
         return supervise(job.crew, on_progress, place)

@@ -81,8 +81,11 @@ class ClientProcess:
             self.attendance.tell(occasions.HOLD, holding.to_document(self.job.slower))
 
     def _play_rounds(self) -> None:
-        parts = [(index, self.job.part(self.rank, index)) for index in range(self.job.num_rounds)]
+        left = range(self.job.rounds_made, self.job.num_rounds)
+        parts = [(index, self.job.part(self.rank, index)) for index in left]
         taken = [(index, part) for index, part in parts if part is not None]
+        if not taken:
+            return
         arriving = self._expect()
         for position, (index, part) in enumerate(taken):
             following = position + 1 < len(taken)

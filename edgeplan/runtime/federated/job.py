@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +17,25 @@ from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.federated.settings import RunSettings
 from edgeplan.runtime.federated.validation import check_batches, check_settings
+from edgeplan.runtime.learning.checkpoints import place_kept
 from edgeplan.runtime.learning.validation import check_training, input_size, network_of
 from edgeplan.runtime.learning.workload import Workload
-from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import (
+    Event,
+    forget_earlier_run,
+    job_path,
+    journal_path,
+    read_json,
+    unfinished_job,
+    write_json,
+)
 from edgeplan.runtime.processes.supervision import Crew
 
-JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.federated.worker"
 TEST = "test"
+LOST = "lost"
+OF_ROUNDS = frozenset({"took_part", "told", "scored", LOST})
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_ROUNDS = 20.0
 
@@ -45,6 +56,10 @@ class Job:
         Channels, height and width that images are brought to; None keeps them.
     label_counts
         For each client its training samples by label.
+    rounds_made
+        Rounds that an earlier start of the run has made.
+    away
+        Clients that were lost in those.
     """
 
     stated: StatedSchedule
@@ -53,11 +68,13 @@ class Job:
     white: int | None
     upscaled_to: tuple[int, ...] | None
     label_counts: tuple[tuple[int, ...], ...]
+    rounds_made: int = 0
+    away: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
         """Where the job file stands."""
-        return self.folder / JOB_FILE
+        return job_path(self.folder)
 
     @property
     def problem(self) -> LayerAssignment:
@@ -159,6 +176,8 @@ class Job:
                 "white": self.white,
                 "upscaled_to": self.upscaled_to,
                 "label_counts": self.label_counts,
+                "rounds_made": self.rounds_made,
+                "away": self.away,
             },
         )
 
@@ -175,7 +194,33 @@ class Job:
             white=document["white"],
             upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
             label_counts=tuple(tuple(counts) for counts in document["label_counts"]),
+            rounds_made=document["rounds_made"],
+            away=tuple(document["away"]),
         )
+
+
+def resumed(folder: Path) -> Job:
+    """Return the job of a run that has not come to its end, to go on after the last round that was kept.
+
+    Raises
+    ------
+    UsageError
+        When there is none in the folder.
+    RunError
+        When what the server has kept is damaged.
+    """
+    job = Job.read(unfinished_job(folder))
+    (rounds_made,) = place_kept(job.folder, job.server_rank) or (0,)
+    seen = Journal(journal_path(job.folder, job.server_rank), holds_after(rounds_made))
+    away = {job.names[event["rank"]] for event in seen if event["event"] == LOST}
+    job = replace(job, rounds_made=rounds_made, away=tuple(sorted(away)))
+    job.write()
+    return job
+
+
+def holds_after(rounds_made: int) -> Callable[[Event], bool]:
+    """Return which events of an earlier start hold still: those of whole rounds."""
+    return lambda event: event["event"] in OF_ROUNDS and event["round"] <= rounds_made
 
 
 def prepare(

@@ -20,16 +20,18 @@ from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
 from edgeplan.runtime.federated import occasions
 from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.federated.conversation import Answer, Conversation, converse
-from edgeplan.runtime.federated.job import TEST, Job
+from edgeplan.runtime.federated.job import LOST, TEST, Job, holds_after
 from edgeplan.runtime.federated.pair import Pair
 from edgeplan.runtime.federated.probing import probe_from_server
 from edgeplan.runtime.federated.roll_call import RollCall
+from edgeplan.runtime.learning.checkpoints import keep, recall
 from edgeplan.runtime.learning.training import Shard, evaluate
 from edgeplan.runtime.learning.workload import assign, fingerprint, flatten
-from edgeplan.runtime.processes.records import Event, finite, progress_path, write_json
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import Event, finite, journal_path, progress_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
 
-START_UP, AFTER = "start-up", "after the last round"
+START_UP, BETWEEN, AFTER = "start-up", "before it began", "after the last round"
 
 
 @dataclass
@@ -44,27 +46,32 @@ class ServerProcess:
         At which all meet.
     pairs
         The ways to the clients.
-    events
-        What happened, in order.
     """
 
     job: Job
     store: Store
     pairs: dict[int, Pair] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.workload = self.job.seeded_workload()
-        self.test = Shard(self.job.read_samples(TEST), self.job.upscaled_to)
-        self.roll_call = RollCall(self.store, range(self.job.server_rank), self.job.timeout_s)
+        job = self.job
+        self.workload = job.seeded_workload()
+        if job.rounds_made:
+            recall(self.workload, job.folder, job.server_rank)
+        self.events = Journal(journal_path(job.folder, job.server_rank), holds_after(job.rounds_made))
+        self.test = Shard(job.read_samples(TEST), job.upscaled_to)
+        self.roll_call = RollCall(self.store, range(job.server_rank), job.timeout_s)
+        for event in self._losses():
+            self.roll_call.lose(event["rank"], event["reason"])
 
     def lead(self) -> list[Event]:
         """Lead the run from beginning to end, and return what was seen."""
         self._connect()
         self._start_up()
-        for index in range(self.job.num_rounds):
+        for index in range(self.job.rounds_made, self.job.num_rounds):
             self._round(index)
-        self.events.extend(self._told())
+            self._keep(index)
+        for event in self._told():
+            self.events.append(event)
         self._note_losses(self.job.num_rounds + 1, AFTER)
         self.note("ended", self.job.server_rank, process_peak_bytes=process_peak_bytes())
         self.roll_call.end()
@@ -73,6 +80,9 @@ class ServerProcess:
     def note(self, kind: str, rank: int, **members: Any) -> None:
         """Keep an event."""
         self.events.append({"event": kind, "rank": rank, **members})
+
+    def _losses(self) -> list[Event]:
+        return [event for event in self.events if event["event"] == LOST]
 
     @property
     def parameters(self) -> list[Any]:
@@ -112,6 +122,17 @@ class ServerProcess:
         if not self.roll_call.here:
             raise RunError(f"round {index + 1}: no client is left")
         self._score(index)
+
+    def _keep(self, index: int) -> None:
+        """Take down what the clients tell of a round, and keep what the next one begins with."""
+        for event in list(self.events):
+            if event["event"] == "took_part" and event["round"] == index + 1:
+                told = self.roll_call.hear(occasions.of_round(index), event["rank"])
+                if told is not None:
+                    self.note("told", event["rank"], round=index + 1, **told)
+        is_last = index + 1 == self.job.num_rounds
+        self._note_losses(index + 2, AFTER if is_last else BETWEEN)
+        keep(self.workload, (index + 1,), self.job.folder, self.job.server_rank)
 
     def _answers(self, index: int, ranks: list[int], everything: Tensor) -> dict[int, Answer]:
         """Send parameters to clients, and wait for their updates; return those that are complete, by rank."""
@@ -181,20 +202,24 @@ class ServerProcess:
     def _lose(self, rank: int, number: int, when: str, error: RuntimeError) -> None:
         reason = str(error).splitlines()[0]
         self.roll_call.lose(rank, f"no exchange with it: {reason}")
-        self.note("lost", rank, round=number, when=when)
+        self._note_loss(rank, number, when)
+
+    def _note_loss(self, rank: int, number: int, when: str) -> None:
+        self.note(LOST, rank, round=number, when=when, reason=self.roll_call.lost[rank])
 
     def _note_losses(self, number: int, when: str) -> None:
         """Keep what roll calls have found."""
-        known = {event["rank"] for event in self.events if event["event"] == "lost"}
+        known = {event["rank"] for event in self._losses()}
         for rank in self.roll_call.lost:
             if rank not in known:
-                self.note("lost", rank, round=number, when=when)
+                self._note_loss(rank, number, when)
 
     def _with_reason(self, event: Event) -> Event:
-        return event | {"reason": self.roll_call.lost[event["rank"]]} if event["event"] == "lost" else event
+        """Return an event; what the supervisor knows of a loss by now takes the place of what was guessed."""
+        return event | {"reason": self.roll_call.lost[event["rank"]]} if event["event"] == LOST else event
 
     def _told(self) -> Iterator[Event]:
-        """Yield what the clients have left for the server."""
+        """Yield what the clients have left for the server, apart from the rounds."""
         named = {
             "calibrated": occasions.CALIBRATE,
             "held": occasions.HOLD,
@@ -209,8 +234,3 @@ class ServerProcess:
                 told = None if kind in left_out else self.roll_call.hear(occasion, rank)
                 if told is not None:
                     yield {"event": kind, "rank": rank} | ({"way": "down"} if kind == "probed" else {}) | told
-        for event in list(self.events):
-            if event["event"] == "took_part":
-                told = self.roll_call.hear(occasions.of_round(event["round"] - 1), event["rank"])
-                if told is not None:
-                    yield {"event": "told", "rank": event["rank"], "round": event["round"]} | told

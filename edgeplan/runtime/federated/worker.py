@@ -16,7 +16,7 @@ from edgeplan.runtime.federated.client import ClientProcess
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.comparison import run_report
 from edgeplan.runtime.federated.report.spans import trace_of
-from edgeplan.runtime.federated.roll_call import open_store
+from edgeplan.runtime.federated.roll_call import Attendance, open_store
 from edgeplan.runtime.federated.server import ServerProcess
 from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.processes.joining import check_world_size, started
@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> None:
         store = open_store(job.patience_s)
         if rank == job.server_rank:
             _report(ServerProcess(job, store))
+        elif job.names[rank] in job.away:
+            Attendance(store, rank).wait_for_end()
         else:
             ClientProcess(job, rank, store).take_part()
 

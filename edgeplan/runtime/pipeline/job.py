@@ -13,11 +13,10 @@ from edgeplan.runtime.pipeline.settings import RunSettings
 from edgeplan.runtime.pipeline.slots import PlannedSlot, planned_slots
 from edgeplan.runtime.pipeline.stages.chain import Chain
 from edgeplan.runtime.pipeline.validation import validated
-from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
+from edgeplan.runtime.processes.records import forget_earlier_run, job_path, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build
 
-JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.pipeline.worker"
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_SLOTS = 20.0
@@ -51,7 +50,7 @@ class Job:
     @property
     def path(self) -> Path:
         """Where the job file stands."""
-        return self.folder / JOB_FILE
+        return job_path(self.folder)
 
     @cached_property
     def cast(self) -> tuple[Participant, ...]:

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edgeplan.errors import UsageError
+
 Event = dict[str, Any]
 """What a process saw: its kind under ``event``, its place in the run, and figures."""
 
@@ -27,6 +29,27 @@ def finite(loss: float) -> float | None:
 def read_json(path: Path) -> Any:
     """Read what `write_json` wrote."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def job_path(folder: Path) -> Path:
+    """Where the job file stands."""
+    return folder / "job.json"
+
+
+def unfinished_job(folder: Path) -> Path:
+    """Return the job file of a run that has not come to its end.
+
+    Raises
+    ------
+    UsageError
+        When there is none in the folder.
+    """
+    path = job_path(folder.resolve())
+    if not path.is_file():
+        raise UsageError(f"{folder}: holds no {path.name}; name the folder that a run was given by --out")
+    if report_path(folder).is_file():
+        raise UsageError(f"{folder}: its run has come to its end; nothing is left to resume")
+    return path
 
 
 def events_path(folder: Path, rank: int) -> Path:

@@ -17,11 +17,11 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 require("torch", purpose="edgeplan run")
 
 from edgeplan.runtime.processes.locking import alone_in  # noqa: E402
+from edgeplan.runtime.processes.records import unfinished_job  # noqa: E402
 from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
 from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 from edgeplan.runtime.snake.job import Job as Job  # noqa: E402
 from edgeplan.runtime.snake.job import prepare as prepare  # noqa: E402
-from edgeplan.runtime.snake.job import resumable  # noqa: E402
 from edgeplan.runtime.snake.recovery import Planner as Planner  # noqa: E402
 from edgeplan.runtime.snake.recovery import Tell as Tell  # noqa: E402
 from edgeplan.runtime.snake.recovery import carry_through as carry_through  # noqa: E402
@@ -100,6 +100,6 @@ def resume(
     RunError
         When a process failed.
     """
-    job = resumable(out)
+    job = Job.read(unfinished_job(out))
     with alone_in(out):
         return carry_through(job, planner, on_progress, on_incident)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeplan.models.layer_assignment import Plan
+from edgeplan.runtime.learning.checkpoints import recall
 from edgeplan.runtime.processes.gathering import told_by_all
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import journal_path
-from edgeplan.runtime.snake.checkpoints import recall
-from edgeplan.runtime.snake.course import Position, holds_before, visits_made
+from edgeplan.runtime.snake.course import BEGINNING, Position, holds_before, visits_made
 from edgeplan.runtime.snake.device.link import receive, send
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.itinerary import planned_visits
@@ -72,7 +72,7 @@ def _trained(job: Job, plan: Plan, stage: int) -> tuple[str, ...]:
 
 def catch_up(node: NodeProcess) -> Position:
     """Bring a process to where the run stands, and return the next visit."""
-    own = recall(node.workload, node.job.folder, node.seat)
+    own = recall(node.workload, node.job.folder, node.seat) or BEGINNING
     kept = tuple(Position(*position) for position in told_by_all(own))
     standing = Standing(node.job, kept)
     node.job = node.job.resumed_at(standing.start)

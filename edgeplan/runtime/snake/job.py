@@ -19,14 +19,18 @@ from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
 from edgeplan.runtime.learning.validation import input_size
 from edgeplan.runtime.learning.workload import Workload
-from edgeplan.runtime.processes.records import forget_earlier_run, read_json, report_path, write_json
+from edgeplan.runtime.processes.records import (
+    forget_earlier_run,
+    job_path,
+    read_json,
+    write_json,
+)
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.snake import itinerary
 from edgeplan.runtime.snake.course import Leg, Position
 from edgeplan.runtime.snake.settings import RunSettings
 from edgeplan.runtime.snake.validation import validated
 
-JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.snake.worker"
 TEST = "test"
 LEAST_TIMEOUT_S = 600.0
@@ -77,7 +81,7 @@ class Job:
     @property
     def path(self) -> Path:
         """Where the job file stands."""
-        return self.folder / JOB_FILE
+        return job_path(self.folder)
 
     @property
     def plan(self) -> Plan:
@@ -233,24 +237,6 @@ class Job:
             giver=document["giver"],
             incidents=tuple(document["incidents"]),
         )
-
-
-def resumable(folder: Path) -> Job:
-    """Read the job of a run that has not come to its end.
-
-    Raises
-    ------
-    UsageError
-        When there is none in the folder.
-    """
-    path = folder.resolve() / JOB_FILE
-    if not path.is_file():
-        raise UsageError(f"{folder}: holds no {JOB_FILE}; name the folder that a run was given by --out")
-    if report_path(folder).is_file():
-        raise UsageError(f"{folder}: its run has come to its end; nothing is left to resume")
-    if "legs" not in read_json(path):
-        raise UsageError(f"{folder}: only serial rounds of layer_assignment are resumed; run it again")
-    return Job.read(path)
 
 
 def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out: Path) -> Job:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edgeplan.errors import InvalidInputError, RunError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.emulation.modes import placed
+from edgeplan.runtime.learning.checkpoints import forget, place_kept
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path, read_json, report_path
 from edgeplan.runtime.processes.supervision import Lost, NodesLostError, Progress, supervise
-from edgeplan.runtime.snake.checkpoints import forget, position_kept
-from edgeplan.runtime.snake.course import Leg, Position, holds_before
+from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, holds_before
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.incidents import incident_line
 
@@ -73,7 +74,7 @@ def _without(job: Job, error: NodesLostError, planner: Planner) -> Job:
     for node in gone:
         forget(job.folder, job.seat_of(node))
     job = replace(job, away=(*job.away, *gone))
-    position = max(*(position_kept(job.folder, seat) for seat in _seats(job)), job.legs[-1].first)
+    position = max(*(_position_kept(job.folder, seat) for seat in _seats(job)), job.legs[-1].first)
     for node in gone:
         Journal(journal_path(job.folder, job.seat_of(node)), holds_before(position))
     for rank in range(job.world_size):
@@ -142,7 +143,7 @@ def _on_leg(job: Job, leg: Leg, position: Position) -> Job:
     legs = (*job.legs[:-1], replace(job.legs[-1], end=position), leg)
     if leg.first == job.legs[-1].first:  # nothing was done under the plan before
         legs = (*job.legs[:-1], leg)
-    newest = max(_seats(job), key=lambda seat: position_kept(job.folder, seat))
+    newest = max(_seats(job), key=lambda seat: _position_kept(job.folder, seat))
     stages = {stage.node for stage in leg.plan.stages}
     holder = job.holders[newest] if newest < len(job.holders) else None
     return replace(job, legs=legs, giver=None if holder in stages else holder)
@@ -156,3 +157,8 @@ def _incident(job: Job, lost: dict[str, Lost], position: Position) -> dict[str, 
         "goes_on": {"round": first.round, "stage": first.stage},
         "stages": job.plan.to_document()["stages"],
     }
+
+
+def _position_kept(folder: Path, seat: int) -> Position:
+    """Return the next visit by what a node has kept."""
+    return Position(*(place_kept(folder, seat) or BEGINNING))

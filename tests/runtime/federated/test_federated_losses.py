@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ import torch
 from federated_instances import problem, recomputed, schedule
 from torch.distributed import HashStore
 
-from edgeplan.errors import RunError
-from edgeplan.runtime.federated import RunSettings, prepare, supervise
+from edgeplan.errors import RunError, UsageError
+from edgeplan.runtime.federated import Job, RunSettings, prepare, resume, supervise
 from edgeplan.runtime.federated.conversation import Answer, Conversation, Loss, converse
 from edgeplan.runtime.federated.pair import Pair, packed
 
@@ -49,6 +50,31 @@ def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_oth
     assert report["totals"]["bytes_equal"]
     assert report["passed"]
     assert report["notes"][1].startswith("node-1 was lost at start-up (was killed by signal 9)")
+
+
+def test_a_run_that_was_ended_resumes_after_the_last_round_kept_without_who_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(scored: dict[str, Any]) -> None:
+        if scored["round"] >= 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setenv("DYING", "1:compute:2")
+    rounds = [EVERYONE[:3]] * 5 + [EVERYONE[1:3]]
+    job = prepare(problem(clients=CLIENTS[:3]), schedule(*rounds), UNSHAPED, out=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        supervise(replace(job.crew, program="dying_client"), interrupt)
+    report = resume(tmp_path)
+    assert report["passed"]
+    assert [entry["lost"] for entry in report["rounds"]] == [[], ["node-1"], [], [], [], []]
+    assert [len(entry["clients"]) for entry in report["rounds"]] == [3, 2, 2, 2, 2, 1]
+    assert Job.read(job.path).rounds_made in (2, 3, 4, 5, 6)  # it scores on while it is interrupted
+    assert report["notes"][0].startswith("the run was ended after round ")
+    assert all(client["parameters_equal"] for entry in report["rounds"] for client in entry["clients"])
+    trained = np.load(tmp_path / "parameters.npy", allow_pickle=False)
+    assert trained.tolist() == recomputed(job, gone_from={"node-1": 2})
+    with pytest.raises(UsageError, match="has come to its end"):
+        resume(tmp_path)
 
 
 def test_a_run_without_any_client_left_fails_and_names_the_one_that_was_killed(

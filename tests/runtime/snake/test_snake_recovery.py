@@ -20,6 +20,7 @@ from torch.nn import functional
 from edgeplan.api import replanned
 from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.data.shards import sample_order
+from edgeplan.runtime.learning.checkpoints import keep, place_kept, recall
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, HANG, KILL, RECEIVE, SEND, Fault
@@ -27,7 +28,6 @@ from edgeplan.runtime.processes.supervision import NodesLostError
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import Job, RunSettings, prepare, resume, run
 from edgeplan.runtime.snake.catching_up import Standing
-from edgeplan.runtime.snake.checkpoints import keep, position_kept, recall
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, visits_made
 from edgeplan.runtime.snake.recovery import planned_for
 
@@ -147,7 +147,7 @@ def test_a_run_that_was_interrupted_resumes_where_it_stood(tmp_path: Path) -> No
     settings = replace(SETTINGS, rounds=4)
     with pytest.raises(KeyboardInterrupt):
         run(_problem(), STAGES, settings, out=tmp_path, on_progress=interrupt)
-    stood = max(position_kept(tmp_path, seat) for seat in range(3))
+    stood = Position(*max(place_kept(tmp_path, seat) or () for seat in range(3)))
     assert Position(2, 0) <= stood < Position(5, 0)
     assert resume(tmp_path)["passed"]
     job = Job.read(tmp_path / "job.json")
@@ -164,7 +164,7 @@ def test_without_a_plan_for_the_nodes_left_the_run_ends_and_says_so(tmp_path: Pa
         match=r"(?s)node-1 .*killed by signal 9.*no plan within .* is left for 2 nodes.*--resume",
     ):
         run(given, STAGES, settings, out=tmp_path, planner=replanned)
-    assert position_kept(tmp_path, 0) == Position(1, 1)
+    assert place_kept(tmp_path, 0) == Position(1, 1)
 
 
 def test_without_a_planner_a_loss_ends_the_run(tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_a_checkpoint_gives_back_every_bit_and_its_place(tmp_path: Path) -> None
     assert recall(other, tmp_path, 0) == Position(2, 1)
     for one, two in zip(workload.module.parameters(), other.module.parameters(), strict=True):
         assert torch.equal(one, two)
-    assert position_kept(tmp_path, 1) == BEGINNING
+    assert place_kept(tmp_path, 1) is None
 
 
 def test_a_checkpoint_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "state-0.npz").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(RunError, match=r"state-0\.npz: is no checkpoint"):
-        position_kept(tmp_path, 0)
+        place_kept(tmp_path, 0)
 
 
 def test_a_line_that_was_begun_when_its_writer_was_killed_is_no_event(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def notes_on(
         Share of it that is there with any batch.
     """
     return [
+        *_on_earlier_start(job),
         *_on_losses(lost, len(rounds)),
         *_on_emulation(job, rounds, step_s),
         *_on_small_batches(job, fixed_share),
@@ -44,6 +45,11 @@ def notes_on(
         *_on_samples(job),
         *_on_learning(rounds),
     ]
+
+
+def _on_earlier_start(job: Job) -> Iterator[str]:
+    if job.rounds_made:
+        yield f"the run was ended after round {job.rounds_made}, and went on from what the server had kept"
 
 
 def _on_losses(lost: Sequence[JsonObject], num_rounds: int) -> Iterator[str]:

@@ -19,13 +19,12 @@ from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.pipeline.batches.validation import validated
 from edgeplan.runtime.pipeline.stages.calibration import time_passes
 from edgeplan.runtime.pipeline.stages.chain import layers_of
-from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
+from edgeplan.runtime.processes.records import forget_earlier_run, job_path, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.profiling.trial import threads_limited
 from edgeplan.runtime.snake.settings import RunSettings
 
-JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.pipeline.batches.worker"
 TRAINING, TEST = "training", "test"
 LEAST_TIMEOUT_S = 600.0
@@ -58,7 +57,7 @@ class BatchJob:
     @property
     def path(self) -> Path:
         """Where the job file stands."""
-        return self.folder / JOB_FILE
+        return job_path(self.folder)
 
     @property
     def nodes(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from edgeplan.runtime.emulation.modes import NONE, PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
 from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.learning.calibration import slowdown_of, time_full_step, visit_of
+from edgeplan.runtime.learning.checkpoints import keep
 from edgeplan.runtime.learning.objective import Distilling, Objective, cross_entropy
 from edgeplan.runtime.learning.training import Batch, Score, Shard, evaluate, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
@@ -28,7 +29,6 @@ from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import finite, journal_path, progress_path, write_json
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE
 from edgeplan.runtime.processes.stopwatch import Spent
-from edgeplan.runtime.snake.checkpoints import keep
 from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.clock import RoundClock
 from edgeplan.runtime.snake.device.schedule import rate_share

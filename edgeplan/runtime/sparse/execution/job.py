@@ -13,14 +13,13 @@ from edgeplan.models.sparse_update import SparsePlan, SparseUpdate, SparseUpdate
 from edgeplan.models.sparse_update.plan_cost import PlanCost
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
-from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
+from edgeplan.runtime.processes.records import forget_earlier_run, job_path, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN, Phase, dense_cost
 from edgeplan.runtime.sparse.execution.settings import NONE, RunSettings
 from edgeplan.runtime.sparse.execution.validation import validate
 from edgeplan.runtime.sparse.workload import Workload, WorkloadSettings, is_start_of, settings_in
 
-JOB_FILE = "job.json"
 PROGRAM = "edgeplan.runtime.sparse.execution.worker"
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_ROUNDS = 20.0
@@ -57,7 +56,7 @@ class Job:
     @property
     def path(self) -> Path:
         """Where the job file stands."""
-        return self.folder / JOB_FILE
+        return job_path(self.folder)
 
     @property
     def names(self) -> tuple[str, ...]:

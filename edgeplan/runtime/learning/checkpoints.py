@@ -1,9 +1,10 @@
-"""What a node keeps of its work: its copy of the network after its last visit, whole or not at all."""
+"""What a node keeps of its work: its copy of the network and how far that is, whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,22 @@ import torch
 from edgeplan.errors import RunError
 from edgeplan.runtime.learning.workload import Workload
 from edgeplan.runtime.processes.records import state_path
-from edgeplan.runtime.snake.course import BEGINNING, Position
 
-_POSITION, _KEPT = "position", "state/"
+Place = tuple[int, ...]
+"""How far the work is, as its run counts it."""
+
+_PLACE, _KEPT = "position", "state/"
 
 
-def keep(workload: Workload, position: Position, folder: Path, seat: int) -> None:
+def keep(workload: Workload, place: Sequence[int], folder: Path, seat: int) -> None:
     """Write parameters and buffers of a node beside the last ones, and put them in their place.
 
     Parameters
     ----------
     workload
         The node's copy of the network.
-    position
-        The next visit of the round.
+    place
+        Where the run goes on.
     folder
         Of the run.
     seat
@@ -34,7 +37,7 @@ def keep(workload: Workload, position: Position, folder: Path, seat: int) -> Non
     path = state_path(folder, seat)
     aside = path.with_name(f".{path.name}")
     state = {_KEPT + name: tensor.detach().numpy() for name, tensor in workload.module.state_dict().items()}
-    state[_POSITION] = np.array(position)
+    state[_PLACE] = np.array(place)
     with aside.open("wb") as file:
         np.savez(file, allow_pickle=False, **state)
         file.flush()
@@ -42,8 +45,8 @@ def keep(workload: Workload, position: Position, folder: Path, seat: int) -> Non
     aside.replace(path)
 
 
-def position_kept(folder: Path, seat: int) -> Position:
-    """Return the position of what a node has kept; the beginning where it has kept nothing.
+def place_kept(folder: Path, seat: int) -> Place | None:
+    """Return how far the work is that a node has kept; None where it has kept nothing.
 
     Raises
     ------
@@ -52,22 +55,22 @@ def position_kept(folder: Path, seat: int) -> Position:
     """
     path = state_path(folder, seat)
     if not path.is_file():
-        return BEGINNING
+        return None
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            return Position(*(int(number) for number in kept[_POSITION]))
+            return tuple(int(number) for number in kept[_PLACE])
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise RunError(f"{path}: is no checkpoint of a run ({error}); remove it to go on without") from error
 
 
-def recall(workload: Workload, folder: Path, seat: int) -> Position:
-    """Give a node back what it has kept, and return its position."""
-    position = position_kept(folder, seat)
-    if position > BEGINNING:
+def recall(workload: Workload, folder: Path, seat: int) -> Place | None:
+    """Give a node back what it has kept, and return how far that is; None where it has kept nothing."""
+    place = place_kept(folder, seat)
+    if place is not None:
         with np.load(state_path(folder, seat), allow_pickle=False) as kept:
             state = {name: torch.from_numpy(kept[_KEPT + name]) for name in workload.module.state_dict()}
         workload.module.load_state_dict(state)
-    return position
+    return place
 
 
 def forget(folder: Path, seat: int) -> None:
