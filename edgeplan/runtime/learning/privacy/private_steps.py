@@ -23,6 +23,11 @@ from edgeplan.runtime.learning.training import Batch, Shard
 if TYPE_CHECKING:
     from opacus.optimizers import DPOptimizer
 
+SUM_BYTES = 4
+"""Of each trained parameter, all along a step: the sum of clipped gradients."""
+NOISE_BYTES = 4
+"""At hand a parameter while its layer gets its noise."""
+
 
 def sample_rate(batch_size: int, num_samples: int) -> float:
     """Probability with which each of a node's samples takes part in a step.
