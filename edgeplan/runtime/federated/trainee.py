@@ -14,6 +14,7 @@ from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.learning.calibration import MOST_STEPS, time_full_step, visit_of
 from edgeplan.runtime.learning.memory import MEASURED_STEPS, peak_of_training, repeated_in_training
 from edgeplan.runtime.learning.privacy.private_steps import PrivateSteps
+from edgeplan.runtime.learning.privacy.validation import load_opacus
 from edgeplan.runtime.learning.training import Batch, Shard, Stepping, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.stopwatch import Spent
@@ -41,6 +42,7 @@ class Trainee:
     @classmethod
     def of(cls, job: Job, rank: int) -> Trainee:
         """Build the network and read the shard."""
+        load_opacus(job.settings.privacy)
         return cls(job, rank, job.seeded_workload(), Shard(job.read_samples(rank), job.upscaled_to))
 
     def batches(self, *, start: int, batch_size: int, steps: int) -> list[Batch]:

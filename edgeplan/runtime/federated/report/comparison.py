@@ -68,11 +68,11 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
         "rounds": rounds,
         "totals": _totals(rounds),
         "deviations": deviations,
-        "privacy": _privacy(job, lost),
+        "privacy": private_section(job, lost),
     }
 
 
-def _privacy(job: Job, lost: Sequence[JsonObject]) -> JsonObject | None:
+def private_section(job: Job, lost: Sequence[JsonObject]) -> JsonObject | None:
     """Return what each client has given away; None without differential privacy.
 
     A client that was lost is taken to have trained in the round of its loss.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import torch
 from torch import nn
@@ -14,6 +15,18 @@ from edgeplan.runtime.learning.privacy.mechanism import Privacy
 from edgeplan.runtime.learning.training import Shard
 
 PURPOSE = "edgeplan run --noise"
+
+
+def load_opacus(privacy: Privacy | None) -> None:
+    """Import Opacus where it will be needed, before anything is timed or held to its memory.
+
+    Raises
+    ------
+    MissingExtraError
+        When it is not installed.
+    """
+    if privacy is not None:
+        require("opacus", purpose=PURPOSE)
 
 
 def check_private(
@@ -41,8 +54,8 @@ def check_private(
     """
     if privacy is None:
         return
-    require("opacus", purpose=PURPOSE)
-    for refusal in (*_refused_layers(network), *_changed_buffers(network, sample)):
+    load_opacus(privacy)
+    for refusal in chain(_refused_layers(network), _refused_passes(network, sample)):
         raise UsageError(f"noise: {refusal}; use another network, or leave noise out")
     for node, samples in num_samples.items():
         if privacy.delta * samples >= 1.0:
@@ -66,12 +79,16 @@ def _first_sentence(error: Exception) -> str:
     return str(error).partition(". ")[0].removesuffix(".").replace("\n", " ")
 
 
-def _changed_buffers(network: nn.Module, sample: Shard) -> Iterator[str]:
+def _refused_passes(network: nn.Module, sample: Shard) -> Iterator[str]:
     """Yield buffers that change as samples pass: by them one sample moves the gradient of another."""
     trial = copy.deepcopy(network).train()
     before = {name: buffer.clone() for name, buffer in trial.named_buffers()}
-    with torch.no_grad():
-        trial(sample.inputs[:1])
+    try:
+        with torch.no_grad():
+            trial(sample.inputs[:1])
+    except (RuntimeError, ValueError, TypeError) as error:
+        yield f"the network does not train on one sample at a time ({str(error).splitlines()[0]})"
+        return
     for name, buffer in trial.named_buffers():
         if not torch.equal(buffer, before[name]):
             yield f"buffer {name} changes as samples pass, and has no noise"

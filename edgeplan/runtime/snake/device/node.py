@@ -23,6 +23,7 @@ from edgeplan.runtime.learning.objective import Distilling, Objective, cross_ent
 from edgeplan.runtime.learning.privacy.accounting import Taken
 from edgeplan.runtime.learning.privacy.ledger import Ledger
 from edgeplan.runtime.learning.privacy.private_steps import PrivateSteps, sample_rate
+from edgeplan.runtime.learning.privacy.validation import load_opacus
 from edgeplan.runtime.learning.training import Batch, Score, Shard, Stepping, evaluate, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.budget import MemoryBudget
@@ -83,6 +84,7 @@ class NodeProcess:
         """Build the network and read the shard; what is known of an earlier start stays aside for now."""
         is_stage, seat = rank < len(job.visits), job.seat_of(job.node_of(rank))
         shard = Shard(job.read_samples(seat), job.upscaled_to) if is_stage else None
+        load_opacus(job.settings.privacy)
         journal = Journal(journal_path(job.folder, seat))
         node = cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
         node.begins(START_UP, 1)
