@@ -84,11 +84,8 @@ def privacy_table(entry: JsonObject | None) -> Iterator[Table]:
     """Yield the table of what each node has given away; nothing without differential privacy."""
     if entry is None:
         return
-    void = "; noise from a known seed" if entry["seeded"] else ""
-    what = f"noise {entry['noise_multiplier']:g}, norm {entry['max_gradient_norm']:g}"
-    table = titled(
-        f"privacy at delta {entry['delta']:g} ({what}{void})", "node", "samples", "rate", "steps", "epsilon"
-    )
+    epsilon = "epsilon, void by noise_seed" if entry["seeded"] else "epsilon"
+    table = titled(f"privacy at delta {entry['delta']:g}", "node", "samples", "rate", "steps", epsilon)
     for one in entry["nodes"]:
         rates = " ".join(f"{rate:.3g}" for rate in one["sample_rates"])
         table.add_row(one["node"], str(one["samples"]), rates, str(one["steps"]), f"{one['epsilon']:.4g}")
