@@ -64,14 +64,15 @@ def notes_on_privacy(privacy: Privacy | None) -> Iterator[str]:
             "away; epsilon is what noise from the system's entropy would give"
         )
     yield (
-        "epsilon is an upper bound for whoever sees all that a node sends, over all its steps, for one "
-        "sample (an image, or a window of text) more or less: each step drew samples independently "
-        f"(Poisson), clipped each one's gradient to norm {privacy.clip:g} and added noise of "
-        f"{privacy.noise:g} times that"
+        "epsilon is an upper bound for whoever sees all that a node sends in this run, for one sample (an "
+        "image, or a window of text) more or less: each step drew samples independently (Poisson), clipped "
+        f"each one's gradient to norm {privacy.clip:g} and added noise of {privacy.noise:g} times that; "
+        "further runs on the same samples add to it"
     )
     yield (
-        "it covers the parameters; not how many samples and labels a node has (split, sample rates and plans "
-        "follow from them), nor its times; losses on its samples are withheld, scores are of held-out samples"
+        "it covers the parameters; not how many samples and labels a node has, from which split, sample "
+        "rates, plans and teachers follow, nor its times; losses on its samples are withheld, scores are of "
+        "held-out samples"
     )
     yield (
         "samples of a step were taken one by one: memory is predicted with a batch of one and the sum of "

@@ -12,7 +12,7 @@ from edgeplan.runtime.settings import JobSettings
 DEFAULT_CLIP = 1.0
 DEFAULT_DELTA = 1e-5
 LEAST_NOISE = 0.1
-"""Below it a single step has an epsilon in the hundreds."""
+"""With it, a single step of all samples has an epsilon of about a hundred."""
 
 
 @dataclass(frozen=True)

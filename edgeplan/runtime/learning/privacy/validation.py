@@ -80,15 +80,15 @@ def _first_sentence(error: Exception) -> str:
 
 
 def _refused_passes(network: nn.Module, sample: Shard) -> Iterator[str]:
-    """Yield buffers that change as samples pass: by them one sample moves the gradient of another."""
+    """Yield what changes as samples pass: by it one sample moves the gradient of another."""
     trial = copy.deepcopy(network).train()
-    before = {name: buffer.clone() for name, buffer in trial.named_buffers()}
+    before = {name: tensor.clone() for name, tensor in trial.state_dict().items()}
     try:
         with torch.no_grad():
             trial(sample.inputs[:1])
     except (RuntimeError, ValueError, TypeError) as error:
         yield f"the network does not train on one sample at a time ({str(error).splitlines()[0]})"
         return
-    for name, buffer in trial.named_buffers():
-        if not torch.equal(buffer, before[name]):
-            yield f"buffer {name} changes as samples pass, and has no noise"
+    for name, tensor in trial.state_dict().items():
+        if not torch.equal(tensor, before[name]):
+            yield f"{name} changes as samples pass, and without noise"
