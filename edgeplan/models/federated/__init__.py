@@ -15,6 +15,9 @@ S        clients that take part in a round                    ``Round.clients``
 h        the server, where parameters are averaged            ``server``
 B, E     batch size and local steps of a client in a round    ``batch_size``, ``local_steps``
 a        what its update counts: its samples, or as given     ``weight``
+b        batch size of the instance's training section        ``Training.batch_size``
+p        share of a step with b samples that is there with    ``fixed_share``
+         any batch: launches of kernels, the optimizer
 w, P     bytes of a weight; parameters of all layers          ``weight_bytes``, ``parameters``
 l, c     latency (s) and rate (bit/s) between h and a client  ``Network.latency_and_rate``
 U, D     uplink and downlink of the server (bit/s)            ``uplink_bit_per_s``, ``downlink_bit_per_s``
@@ -32,8 +35,8 @@ A round
 (3) the way down: all transfers to S begin at time 0. The last bit of one leaves the server when its rates by
     (2) have moved ``8 w P`` bits, and arrives l later.
 (4) computing begins when everything has arrived, at the earliest time that fits one `available_s` window,
-    and takes ``E B (F + W over all layers + I after the first) / s``, or the node's measured seconds:
-    equation (5) of layer_assignment.
+    and takes ``E (p b + (1 - p) B) t``. A sample's time t is ``(F + W over all layers + I after the first)
+    / s``, or the node's measured seconds: with B = b or p = 0 this is equation (5) of layer_assignment.
 (5) the way up begins when computing ends. Its first bit reaches the server's link l later; the update has
     arrived when the rates by (2) have moved ``8 w P`` bits. ``time_s`` is when the last one has.
 (6) memory: ``reserve + (w + g + o) P + B (A over all layers + 2 max O)``, equation (4) of layer_assignment,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from edgeplan.models.fields import ANY_ARRAY, Name, NonNegative, PositiveCount
+from edgeplan.models.fields import ANY_ARRAY, Name, NonNegative, PositiveCount, Share
 from edgeplan.models.fields import Document as StrictDocument
 from edgeplan.models.problem import PlanDocument
 
@@ -53,5 +53,7 @@ class FederatedSchedule(PlanDocument):
     """Title of the schedule."""
     server: Name | None = None
     """Id of the node that averages; null is the instance's server."""
+    fixed_share: Share = 0.0
+    """Share of a step's time that no batch size changes, of a step with the instance's batch size."""
     rounds: Annotated[tuple[Round, ...], ANY_ARRAY, Field(min_length=1)]
     """The rounds, first to last."""

@@ -153,10 +153,12 @@ class StatedSchedule:
 
     def compute_s(self, client: Client) -> float:
         """Seconds of a client's local steps."""  # (4)
-        network = self.problem.instance.network
-        return self.figures_of(client).compute_s(
+        network, share = self.problem.instance.network, self.schedule.fixed_share
+        fixed = self.problem.instance.training.batch_size / self.batch_size(client)
+        linear_s = self.figures_of(client).compute_s(
             network.nodes[network.index_of[client.node]], self._everything
         )
+        return (share * fixed + 1 - share) * linear_s
 
     def memory_bytes(self, client: Client) -> int:
         """Memory of a client's step."""  # (6)

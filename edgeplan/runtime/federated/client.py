@@ -61,7 +61,8 @@ class ClientProcess:
         """Find the pace at which this node trains, while all others do the same."""
         self.attendance.meet(occasions.CALIBRATE)
         free = self.trainee.time_full_step()
-        self.attendance.tell(occasions.CALIBRATE, {"processor_s": free.processor_s})
+        figures = {"processor_s": free.processor_s, "fixed_share": self.trainee.fixed_share(free)}
+        self.attendance.tell(occasions.CALIBRATE, figures)
         slowdown = self.job.slower * slowdown_of(
             self.job.problem, self.job.names[self.rank], free.processor_s
         )

@@ -19,6 +19,8 @@ from edgeplan.runtime.learning.training import Batch, Shard, Stepping, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.stopwatch import Spent
 
+SMALLER = 4  # times, a batch that shows what of a step stays
+
 
 @dataclass(frozen=True)
 class Trainee:
@@ -75,18 +77,31 @@ class Trainee:
         private = self._private_steps(batch_size, 0)
         return train if private is None else private.train
 
-    def time_full_step(self, pace: Pace = MACHINE, *, step_s: float = 0.0) -> Spent:
-        """Time steps with the batch of the instance, about as many as a slow node has time for."""
+    def time_full_step(
+        self, pace: Pace = MACHINE, *, step_s: float = 0.0, batch_size: int | None = None
+    ) -> Spent:
+        """Time steps with the batch of the instance or another, about as many as a slow node has time for."""
         training = self.job.problem.instance.training
-        batches = self.batches(start=0, batch_size=training.batch_size, steps=MOST_STEPS)
+        batch_size = batch_size or training.batch_size
+        batches = self.batches(start=0, batch_size=batch_size, steps=MOST_STEPS)
         return time_full_step(
             self.workload,
             visit_of(batches, step_s) if step_s else batches,
             optimizer_bytes=training.optimizer_bytes,
             learning_rate=self.job.settings.learning_rate,
             pace=pace,
-            stepping=self._stepping(training.batch_size),
+            stepping=self._stepping(batch_size),
         )
+
+    def fixed_share(self, full_step: Spent) -> float | None:
+        """Measure the share of a full step that is there with any batch; None where it has one sample."""
+        batch_size = self.job.problem.instance.training.batch_size
+        smaller = batch_size // SMALLER
+        if not smaller:
+            return None
+        time_left = self.time_full_step(batch_size=smaller).processor_s / full_step.processor_s
+        samples_left = smaller / batch_size
+        return min(1.0, max(0.0, (time_left - samples_left) / (1 - samples_left)))
 
     def memory(self) -> dict[str, Any]:
         """Measure the peak of live tensors with the client's largest batch, and what its prediction needs."""

@@ -11,7 +11,7 @@ from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.networks import CHARACTERS
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.slots import whole_s
-from edgeplan.runtime.pipeline.stages.calibration import time_whole
+from edgeplan.runtime.pipeline.stages.calibration import time_passes
 from edgeplan.runtime.profiling.trial import threads_limited
 
 
@@ -23,7 +23,7 @@ def slowed(job: Job) -> Job:
     codes = torch.zeros(problem.instance.training.micro_batch_size, CHARACTERS, dtype=torch.int64)
     with threads_limited(job.settings.threads):
         given = chain.embedding(codes).detach()
-        processor_s = time_whole(chain.segment(chain.blocks), given).processor_s
+        processor_s = time_passes(chain.segment(chain.blocks), given).processor_s
     device_of = {device.id: device for cluster in problem.instance.clusters for device in cluster.devices}
     factors = [
         slower_for(

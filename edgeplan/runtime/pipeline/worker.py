@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.learning.workload import flatten
@@ -19,8 +20,7 @@ from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.report.comparison import run_report
 from edgeplan.runtime.pipeline.report.spans import trace_of
 from edgeplan.runtime.pipeline.slot_rounds import run_slot
-from edgeplan.runtime.pipeline.slots import whole_s
-from edgeplan.runtime.pipeline.stages.calibration import calibrate
+from edgeplan.runtime.pipeline.stages.calibration import Trial, calibrate
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.records import events_path, report_path, write_json
@@ -42,14 +42,9 @@ def main(arguments: list[str]) -> None:
 
 def _take_part(process: ParticipantProcess) -> None:
     job = process.job
-    training, device = job.problem.instance.training, process.device
-    calibrate(
-        process,
-        job.settings.emulation,
-        process.chain.segment(process.chain.blocks),
-        torch.randn(process.hidden(training.micro_batch_size)),
-        None if device is None else whole_s(job.problem, device),
-    )
+    given = torch.randn(process.hidden(job.problem.instance.training.micro_batch_size))
+    everything = process.chain.segment(process.chain.blocks)
+    calibrate(process, job.settings.emulation, everything, given, _trial(process, given))
     if process.rank == process.servers[0]:
         score(process, 0)
     for slot in job.slots:
@@ -63,6 +58,17 @@ def _take_part(process: ParticipantProcess) -> None:
         report = run_report(job, events, torch_version=torch.__version__)
         write_json(trace_path(job.folder), trace_of(job, events))
         write_json(report_path(job.folder), report)
+
+
+def _trial(process: ParticipantProcess, given: Tensor) -> Trial | None:
+    """Return the first stage of this process's device; None for who has none."""
+    clusters = (cluster for slot in process.job.slots for cluster in slot.clusters)
+    stages = (stage for cluster in clusters for stage in cluster.stages if stage.rank == process.rank)
+    first = next(stages, None)
+    if first is None or process.device is None:
+        return None
+    wanted_s = first.cost.compute_s - process.device.overhead_s
+    return Trial(process.chain.segment(first.layers), given, wanted_s)
 
 
 def _keep_parameters(process: ParticipantProcess) -> None:

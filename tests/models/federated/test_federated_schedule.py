@@ -68,6 +68,13 @@ def test_a_round_is_what_its_arithmetic_says() -> None:
     assert (slow.bytes_in, slow.bytes_out, cost.bytes_moved) == (40, 40, 160)
 
 
+def test_a_fixed_share_of_a_step_is_there_with_any_batch() -> None:
+    # Of a step with the instance's 2 samples, 2 * 17 FLOPs, half stays: 1 s at slow, 0.5 s at fast. A
+    # sample adds 0.5 s at slow; at fast 0.25 s, of which a step with 4 samples has 1 s.
+    (cost,) = StatedSchedule.from_document(document(BOTH, fixed_share=0.5), instance()).rounds
+    assert [client.compute_s for client in cost.clients] == [3 * (1 + 2 * 0.5), 10 * (0.5 + 4 * 0.25)]
+
+
 def test_who_is_gone_leaves_the_link_to_the_others() -> None:
     stated = StatedSchedule.from_document(document(BOTH), instance())
     cost = stated.round_cost(0, without={"slow"})

@@ -7,6 +7,7 @@ parameters, the way out when the server has all of the update. Averaging and sco
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from edgeplan.models.federated import Client
@@ -43,8 +44,11 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
     clients = [_client_entry(job, events, rank, rounds) for rank in range(job.server_rank)]
     deviations = _deviations(clients, rounds)
     failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
-    calibrated = (events.find("calibrated", rank=rank) for rank in range(job.server_rank))
-    step_s = min((one["processor_s"] for one in calibrated if one is not None), default=None)
+    told = (events.find("calibrated", rank=rank) for rank in range(job.server_rank))
+    calibrated = [one for one in told if one is not None]
+    step_s = min((one["processor_s"] for one in calibrated), default=None)
+    shares = [one["fixed_share"] for one in calibrated if one["fixed_share"] is not None]
+    fixed_share = statistics.median(shares) if shares else None
     lost = losses(job, events)
     return {
         "format": "edgeplan/1",
@@ -59,9 +63,10 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
             "cores": os.cpu_count(),
             "torch": torch_version,
             "calibrated_flops_per_s": full_step_flops(job.problem) / step_s if step_s else None,
+            "fixed_share": fixed_share,
         },
         "emulation": _emulation(job, events),
-        "notes": notes_on(job, rounds, lost, buffers, step_s),
+        "notes": notes_on(job, rounds, lost, buffers, step_s=step_s, fixed_share=fixed_share),
         "nodes": [_node_entry(job, events, rank) for rank in range(len(job.names))],
         "lost": lost,
         "clients": clients,

@@ -11,6 +11,7 @@ from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.report.privacy import notes_on_privacy
 
 FLOAT32_BYTES = 4
+NOTED = 0.1  # of a step
 
 
 def notes_on(
@@ -18,7 +19,9 @@ def notes_on(
     rounds: Sequence[JsonObject],
     lost: Sequence[JsonObject],
     buffers: Sequence[str],
+    *,
     step_s: float | None,
+    fixed_share: float | None,
 ) -> list[str]:
     """Return the notes, one sentence each.
 
@@ -30,10 +33,13 @@ def notes_on(
         Names of the network's buffers.
     step_s
         Processor seconds of a step here; None where nobody could tell.
+    fixed_share
+        Share of it that is there with any batch.
     """
     return [
         *_on_losses(lost, len(rounds)),
         *_on_emulation(job, rounds, step_s),
+        *_on_small_batches(job, fixed_share),
         *_on_memory(job),
         *_on_bytes(buffers),
         *_on_samples(job),
@@ -90,6 +96,17 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], step_s: float | None) 
     missed = sum(client["window_missed"] for entry in rounds for client in entry["clients"])
     if missed:
         yield f"{missed} times a client found no window left that fits its work, and computed at once"
+
+
+def _on_small_batches(job: Job, measured: float | None) -> Iterator[str]:
+    stated, usual = job.stated, job.problem.instance.training.batch_size
+    sizes = {stated.batch_size(client) for entry in stated.schedule.rounds for client in entry.clients}
+    if measured is not None and sizes != {usual} and abs(measured - stated.schedule.fixed_share) > NOTED:
+        yield (
+            f"{measured:.2f} of a step's time stays here whatever its batch, the schedule's fixed_share says "
+            f"{stated.schedule.fixed_share:g}: batches of other than {usual} samples take other times than "
+            "predicted"
+        )
 
 
 def _on_memory(job: Job) -> Iterator[str]:

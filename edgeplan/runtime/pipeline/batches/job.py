@@ -17,7 +17,7 @@ from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.pipeline.batches.validation import validated
-from edgeplan.runtime.pipeline.stages.calibration import time_whole
+from edgeplan.runtime.pipeline.stages.calibration import time_passes
 from edgeplan.runtime.pipeline.stages.chain import layers_of
 from edgeplan.runtime.processes.records import forget_earlier_run, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
@@ -193,7 +193,7 @@ def slowed(job: BatchJob) -> BatchJob:
     if job.settings.emulation == NONE or job.settings.slower is not None:
         return job
     with threads_limited(job.settings.threads):
-        whole = time_whole(nn.Sequential(*job.seeded_layers().values()), job.micro_batch())
+        whole = time_passes(nn.Sequential(*job.seeded_layers().values()), job.micro_batch())
     slower = slower_for([whole.processor_s / job.whole_s(rank) for rank in job.ranks])
     job = replace(job, settings=replace(job.settings, slower=slower))
     job.write()

@@ -22,7 +22,7 @@ from edgeplan.runtime.learning.workload import assign, flatten, num_elements
 from edgeplan.runtime.pipeline.batches.job import TEST, TRAINING, BatchJob
 from edgeplan.runtime.pipeline.batches.report import run_report, trace_of
 from edgeplan.runtime.pipeline.job import parameters_path
-from edgeplan.runtime.pipeline.stages.calibration import calibrate
+from edgeplan.runtime.pipeline.stages.calibration import Trial, calibrate
 from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
 from edgeplan.runtime.pipeline.stages.paces import Paces
 from edgeplan.runtime.pipeline.stages.pipelining import Run, expecting_stage, neighbour_by
@@ -118,7 +118,9 @@ def main(arguments: list[str]) -> None:
 
 def _take_part(process: NodeProcess) -> None:
     job, network = process.job, nn.Sequential(*process.layers.values())
-    calibrate(process, job.settings.emulation, network, job.micro_batch(), job.whole_s(process.rank))
+    given = job.micro_batch()
+    everything = Trial(network, given, job.whole_s(process.rank))
+    calibrate(process, job.settings.emulation, network, given, everything)
     module, is_first = nn.Sequential(*process.own(process.rank).values()), process.rank == 0
     in_flight = job.in_flight(process.rank)
     peak_bytes = peak_of_stage(process, module, process.given(), in_flight, is_first=is_first)

@@ -1,18 +1,18 @@
 """How fast this machine trains, so that slower devices can be imitated.
 
-A micro-batch through everything that the devices train, forward and backward, is timed; a device gets the
-pace with which it takes as long as the equations say. Whether a stage's part then follows its FLOPs is
-measured, not imposed.
+A micro-batch through a part of the network, forward and backward, is timed; a device gets the pace with which
+the part takes as long as the equations say. Whether a stage then follows its FLOPs is measured, not imposed.
 
 A pace is found on all devices at once, as they compute in a batch: who shares a processor's caches and begins
-after a pause takes longer than who has it to himself.
+after a pause takes longer than who has it to himself. Where the network's blocks are alike, it is found with
+as many of them as a device has: a quota interrupts long passes, which take more of the processor for that.
 """
 
 from __future__ import annotations
 
 import copy
 import statistics
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 
 import torch
 import torch.distributed as dist
@@ -25,17 +25,34 @@ from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 
-UNTIMED, TIMED = 2, 8
-MOST_S = 4.0  # that a device computes while its pace is found
+UNTIMED, TIMED = 2, 20
+MOST_S = 8.0  # that a device computes while its pace is found
 
 
-def time_whole(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, timed: int = TIMED) -> Spent:
+@dataclass(frozen=True)
+class Trial:
+    """What a device finds its pace with.
+
+    Parameters
+    ----------
+    module, given
+        Some layers, and a micro-batch of their input.
+    wanted_s
+        Seconds of the instance that the process's device takes for them, forward and backward.
+    """
+
+    module: nn.Module
+    given: Tensor
+    wanted_s: float
+
+
+def time_passes(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, timed: int = TIMED) -> Spent:
     """Time a micro-batch through a copy of a module: medians, after some to warm up.
 
     Parameters
     ----------
     module
-        What all devices together train.
+        What is computed.
     given
         The micro-batch.
     pace
@@ -59,10 +76,8 @@ def time_whole(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, timed:
     )
 
 
-def calibrate(
-    process: StageProcess, mode: str, module: nn.Module, given: Tensor, wanted_s: float | None
-) -> None:
-    """Time the module in one process while the others wait, and let every device find its pace.
+def calibrate(process: StageProcess, mode: str, whole: nn.Module, given: Tensor, own: Trial | None) -> None:
+    """Time everything in one process while the others wait, and let every device find its pace.
 
     Parameters
     ----------
@@ -70,35 +85,35 @@ def calibrate(
         This process.
     mode
         How speeds are imposed.
-    module, given
+    whole, given
         What all devices together train, and a micro-batch.
-    wanted_s
-        Seconds of the instance that it takes on this process's device; None for who is none.
+    own
+        What this process's device finds its pace with; None for who is none, or has no stage.
     """
     figures = torch.zeros(2, dtype=torch.float64)
     if process.rank == 0:
-        figures = torch.tensor(astuple(time_whole(module, given)), dtype=torch.float64)
+        figures = torch.tensor(astuple(time_passes(whole, given)), dtype=torch.float64)
     dist.broadcast(figures, src=0)
-    whole = Spent(*figures.tolist())
-    process.note("calibrated", wall_s=whole.wall_s, processor_s=whole.processor_s)
+    wall_s, processor_s = figures.tolist()
+    process.note("calibrated", wall_s=wall_s, processor_s=processor_s)
     process.meeting.wait()
-    if wanted_s is not None and mode != NONE:
-        _find_pace(process, mode, module, given, whole, process.slower * wanted_s)
+    if own is not None and mode != NONE:
+        _find_pace(process, mode, own)
     process.meeting.wait()
 
 
-def _find_pace(
-    process: StageProcess, mode: str, module: nn.Module, given: Tensor, whole: Spent, wanted_s: float
-) -> None:
+def _find_pace(process: StageProcess, mode: str, own: Trial) -> None:
+    wanted_s = process.slower * own.wanted_s
     timed = max(1, min(TIMED, round(MOST_S / wanted_s)))
 
     def timed_at(pace: Pace) -> Spent:
-        return time_whole(module, given, pace, timed=timed)
+        return time_passes(own.module, own.given, pace, timed=timed)
 
+    free = time_passes(own.module, own.given)
     if mode == KERNEL:
-        holding = held(own_group(), timed_at, free=whole, wanted_s=wanted_s)
+        holding = held(own_group(), timed_at, free=free, wanted_s=wanted_s)
         process.pace = holding.pace
         process.note("held", **holding.to_document(process.slower))
         return
-    spent = timed_at(Stretched(wanted_s / whole.processor_s))
+    spent = timed_at(Stretched(wanted_s / free.processor_s))
     process.pace = Stretched(wanted_s / spent.processor_s)

@@ -121,16 +121,25 @@ class LinkedStage(PipelineStage):
         return self._give(super().get_bwd_send_ops(bwd_chunk_id), self._before, GRADIENT, bwd_chunk_id)
 
     def forward_one_chunk(self, fwd_chunk_id: int, *args: Any, **kwargs: Any) -> Any:
-        """Compute the forward pass of a micro-batch at the device's pace."""
+        """Compute the forward pass of a micro-batch, after the overhead."""
         with self._noted(FORWARD, fwd_chunk_id):
             time.sleep(self._paces.overhead_s)
-            with self._paces.forward.kept():
-                return super().forward_one_chunk(fwd_chunk_id, *args, **kwargs)
+            return super().forward_one_chunk(fwd_chunk_id, *args, **kwargs)
+
+    def forward_maybe_with_nosync(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the module at the device's pace; what PyTorch does around it is this machine's overhead."""
+        with self._paces.forward.kept():
+            return super().forward_maybe_with_nosync(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def backward_one_chunk(self, bwd_chunk_id: int, *args: Any, **kwargs: Any) -> None:
-        """Compute the backward pass of a micro-batch at the device's pace."""
-        with self._noted(BACKWARD, bwd_chunk_id), self._paces.backward.kept():
+        """Compute the backward pass of a micro-batch."""
+        with self._noted(BACKWARD, bwd_chunk_id):
             super().backward_one_chunk(bwd_chunk_id, *args, **kwargs)
+
+    def backward_maybe_with_nosync(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute gradients at the device's pace."""
+        with self._paces.backward.kept():
+            return super().backward_maybe_with_nosync(*args, **kwargs)
 
     @contextmanager
     def _noted(self, kind: str, micro_batch: int) -> Iterator[None]:
