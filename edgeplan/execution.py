@@ -19,6 +19,7 @@ from edgeplan.runtime.processes.records import read_json, unfinished_job
 
 _OF_UPDATES = frozenset({"local_steps", "collectives"})
 _OF_LOSSES = frozenset({"spares", "patience_s", "faults"})
+_OF_PRIVACY = frozenset({"noise", "clip", "delta", "noise_seed"})
 _OF_VISITS = frozenset({"distill", "distill_above", "temperature", "schedule", "memory_limit"}) | _OF_LOSSES
 
 
@@ -83,17 +84,19 @@ def execution_of(
     """
     given = (problem, plan)
     if isinstance(problem, SparseUpdate):
-        unused: Set[str] = {"network", "data", "alpha", "learning_rate"} | _OF_VISITS - {"memory_limit"}
+        unused: Set[str] = (
+            {"network", "data", "alpha", "learning_rate"} | _OF_PRIVACY | _OF_VISITS - {"memory_limit"}
+        )
         return Execution("sparse.execution", problem.name, unused, (*given, notes))
     if isinstance(problem, SegmentScheduling):
-        unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_VISITS
+        unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
         return Execution("pipeline", problem.name, unused, given)
     if isinstance(plan, FederatedSchedule):
         unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_VISITS
         return Execution("federated", "a schedule of federated averaging", unused, given)
     assert isinstance(problem, LayerAssignment)
     if problem.is_pipeline:
-        unused = {"alpha"} | _OF_UPDATES | _OF_VISITS
+        unused = {"alpha"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
         return Execution("pipeline.batches", "schedule pipeline", unused, given)
     return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)
 

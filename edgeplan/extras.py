@@ -13,6 +13,7 @@ EXTRA_OF_MODULE = {
     "pulp": "milp",
     "highspy": "milp",
     "torch": "runtime",
+    "opacus": "privacy",
     "sklearn": "runtime",
     "transformers": "profile",
     "matplotlib": "report",

@@ -85,6 +85,11 @@ def test_sparse_updates_need_scipy_for_their_two_linear_programmes_alone() -> No
     assert importers_of("scipy", room) == [f"{room}/{home}" for home in homes]
 
 
+def test_opacus_is_imported_where_samples_are_private_and_nowhere_else() -> None:
+    homes = ("accounting", "private_steps", "validation")
+    assert importers_of("opacus") == [f"runtime/learning/privacy/{home}.py" for home in homes]
+
+
 def test_models_draw_channels_by_numpy_and_need_it_nowhere_else() -> None:
     assert importers_of("numpy", "models") == ["models/segment_scheduling/channels.py"]
 
@@ -179,6 +184,12 @@ def test_the_public_names_are_these() -> None:
         "simulate",
         "solve",
     ]
+
+
+def test_runs_without_noise_do_not_load_opacus() -> None:
+    loaded = loaded_by("import edgeplan.runtime.snake.worker, edgeplan.runtime.federated.worker")
+    assert "torch" in loaded
+    assert "opacus" not in loaded
 
 
 def test_every_public_name_is_there_and_listed() -> None:

@@ -116,6 +116,31 @@ Slower = Annotated[
     ),
 ]
 
+Noise = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SIGMA",
+        help="layer_assignment, not for schedule pipeline: train with differential privacy (DP-SGD by "
+        "Opacus), noise multiplier such as 1. The report has each node's epsilon.",
+    ),
+]
+Clip = Annotated[
+    float | None,
+    typer.Option(help="With --noise: largest norm of one sample's gradient; 1 by default."),
+]
+Delta = Annotated[
+    float | None,
+    typer.Option(help="With --noise: delta at which epsilon is reported; 1e-5 by default."),
+]
+NoiseSeed = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="With --noise: seed of sampling and noise, to repeat a run; there is no privacy from who knows "
+        "it. Default: the system's entropy.",
+    ),
+]
+
 MemoryLimit = Annotated[
     bool,
     typer.Option(
@@ -202,6 +227,10 @@ def run(
     distill: Distill = None,
     distill_above: DistillAbove = None,
     temperature: Temperature = None,
+    noise: Noise = None,
+    clip: Clip = None,
+    delta: Delta = None,
+    noise_seed: NoiseSeed = None,
     local_steps: LocalSteps = None,
     collectives: Collectives = None,
     tolerances: Tolerances = None,
@@ -254,6 +283,10 @@ def run(
         distill=distill,
         distill_above=distill_above,
         temperature=temperature,
+        noise=noise,
+        clip=clip,
+        delta=delta,
+        noise_seed=noise_seed,
         local_steps=local_steps,
         collectives=collectives,
         memory_limit=None if memory_limit else False,

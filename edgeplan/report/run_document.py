@@ -147,6 +147,38 @@ class Baseline(Tolerant):
         return "FedAvg" if self.name.lower() == "fedavg" else self.name
 
 
+class NodePrivacy(Tolerant):
+    """What a node has given away of its samples."""
+
+    node: Name
+    """Id of the node."""
+    samples: Count | None = None
+    """That it holds."""
+    steps: Count | None = None
+    """On them."""
+    epsilon: NonNegative | None = None
+    """Upper bound, at the run's delta."""
+
+
+class Privacy(Tolerant):
+    """The mechanism of differential privacy, and its guarantee for each node."""
+
+    noise_multiplier: NonNegative | None = None
+    """Deviation of the noise in units of the norm."""
+    max_gradient_norm: NonNegative | None = None
+    """Norm to which the gradient of a sample is clipped."""
+    delta: NonNegative | None = None
+    """Of the guarantee."""
+    seeded: bool = False
+    """Whether noise came from a known seed, which voids the guarantee."""
+    neighbours: str = "neighbours unknown"
+    """Which sets of samples cannot be told apart."""
+    accountant: str = ""
+    """What reckoned it."""
+    nodes: Annotated[tuple[NodePrivacy, ...], ANY_ARRAY] = ()
+    """Every node that trained."""
+
+
 class RunDocument(Tolerant):
     """The report of one run."""
 
@@ -174,6 +206,8 @@ class RunDocument(Tolerant):
     """Sums over the run."""
     baseline: Baseline | None = None
     """The comparison, where one was made."""
+    privacy: Privacy | None = None
+    """The guarantee of differential privacy, where there is one."""
     passed: bool | None = None
     """Whether measurement met prediction within the run's tolerances."""
     failures: Annotated[tuple[str, ...], ANY_ARRAY] = ()

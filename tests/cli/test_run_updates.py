@@ -95,6 +95,8 @@ def test_an_instance_without_a_workload_is_refused_in_one_line(
         (["--alpha", "2"], "--alpha: 2.0: says nothing about sparse_update; leave it out"),
         (["--learning-rate", "1"], "--learning-rate: 1.0: says nothing about sparse_update; leave it out"),
         (["--schedule", "cosine"], "--schedule: cosine: says nothing about sparse_update; leave it out"),
+        (["--noise", "1"], "--noise: 1.0: says nothing about sparse_update; leave it out"),
+        (["--clip", "1"], "--clip: 1.0: says nothing about sparse_update; leave it out"),
         (["--distill", "1"], "--distill: 1.0: says nothing about sparse_update; leave it out"),
         (["--distill-above", "0"], "--distill-above: 0.0: says nothing about sparse_update; leave it out"),
         (["--temperature", "2"], "--temperature: 2.0: says nothing about sparse_update; leave it out"),

@@ -9,6 +9,7 @@ the figures of a profile do not tell, so that it is reckoned from what is near:
   that is (`repeated_bytes`).
 - A layer that runs backward has the gradient of its output, and another as large as that or what it reads.
 - The loss is a cross entropy: it has the scores, their logarithms and a gradient of them.
+- Steps that take their samples one by one have a batch of one at hand, and of each trained parameter a sum.
 - An optimizer goes layer by layer through its update; in truth it goes tensor by tensor.
 """
 
@@ -31,6 +32,7 @@ def visit_peak(
     batch_bytes: int = 0,
     repeated_bytes: Sequence[int] | None = None,
     update_bytes_per_parameter: float = 0.0,
+    sum_bytes_per_parameter: float = 0.0,
 ) -> StepPeak:
     """Return the peak of a step that trains these layers, without the reserve of (4).
 
@@ -47,6 +49,9 @@ def visit_peak(
         counts all that (4) counts.
     update_bytes_per_parameter
         What the optimizer has at hand while it updates a layer, such as 8 for Adam in 32 bits.
+    sum_bytes_per_parameter
+        Kept of each trained parameter all along the step, beside what (4) counts; 0 where gradients of
+        samples are not added up one by one.
 
     Examples
     --------
@@ -60,9 +65,10 @@ def visit_peak(
     layers = figures.instance.model.layers
     last = figures.instance.training.batch_size * layers[-1].output_bytes
     largest = max((layers[index].parameters for index in trained), default=0)
+    sums = math.ceil(sum_bytes_per_parameter * figures.parameters(trained))
     return step_peak(
         list(_layers(figures, set(trained), repeated_bytes or [0] * len(layers))),
-        held_bytes=batch_bytes + _held_bytes(figures, trained),
+        held_bytes=batch_bytes + sums + _held_bytes(figures, trained),
         loss_bytes=SCORES_AT_THE_LOSS * last,
         update_bytes=math.ceil(update_bytes_per_parameter * largest),
     )

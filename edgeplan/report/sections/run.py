@@ -15,6 +15,7 @@ from edgeplan.report.run_document import RunDocument, RunNode, RunRound, RunStag
 from edgeplan.report.sections.head import run_tiles
 from edgeplan.report.sections.judged import Judged
 from edgeplan.report.sections.learned import learned_blocks
+from edgeplan.report.sections.privacy import privacy_blocks
 from edgeplan.report.units import bytes_text, counted, ratio_of, ratio_text, seconds_text
 
 
@@ -29,6 +30,7 @@ def run_section(run: RunDocument, judged: Sequence[Judged], suffix: str) -> Sect
     blocks += _tables(run)
     blocks += _rounds(run, suffix)
     blocks += learned_blocks(run, suffix)
+    blocks += privacy_blocks(run.privacy)
     blocks += _circumstances(run)
     title = f"Run: {run.name}" if suffix else "Predicted and measured"
     return Section(f"run{suffix}", title, _lead(run), tuple(blocks))

@@ -18,6 +18,8 @@ from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.federated.settings import RunSettings
 from edgeplan.runtime.federated.validation import check_batches, check_settings
 from edgeplan.runtime.learning.checkpoints import place_kept
+from edgeplan.runtime.learning.privacy.validation import check_private
+from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.learning.validation import check_training, input_size, network_of
 from edgeplan.runtime.learning.workload import Workload
 from edgeplan.runtime.processes.journal import Journal
@@ -258,6 +260,9 @@ def prepare(
     )
     check_batches(stated, [len(indices) for indices in shards])
     parts = [training.take(indices) for indices in shards]
+    sizes = {node: len(indices) for node, indices in zip(stated.clients, shards, strict=True)}
+    one = Shard(training.take(np.zeros(1, dtype=np.int64)), upscaled_to)
+    check_private(settings.privacy, network, one, sizes)
     num_labels = int(training.groups.max()) + 1
     counts = tuple(tuple(np.bincount(part.groups, minlength=num_labels).tolist()) for part in parts)
     job = Job(stated, settings, out.resolve(), training.white, upscaled_to, counts)

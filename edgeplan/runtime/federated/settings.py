@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgeplan.runtime.emulation.modes import PROCESS
-from edgeplan.runtime.settings import JobSettings
+from edgeplan.runtime.learning.privacy.mechanism import PrivacySettings
 
 
 @dataclass(frozen=True)
-class RunSettings(JobSettings):
-    """Settings of a run.
+class RunSettings(PrivacySettings):
+    """Settings of a run, beside those of privacy.
 
     Parameters
     ----------

@@ -13,7 +13,9 @@ from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.learning.calibration import MOST_STEPS, time_full_step, visit_of
 from edgeplan.runtime.learning.memory import MEASURED_STEPS, peak_of_training, repeated_in_training
-from edgeplan.runtime.learning.training import Batch, Shard, train
+from edgeplan.runtime.learning.privacy.private_steps import PrivateSteps
+from edgeplan.runtime.learning.privacy.validation import load_opacus
+from edgeplan.runtime.learning.training import Batch, Shard, Stepping, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.stopwatch import Spent
 
@@ -42,6 +44,7 @@ class Trainee:
     @classmethod
     def of(cls, job: Job, rank: int) -> Trainee:
         """Build the network and read the shard."""
+        load_opacus(job.settings.privacy)
         return cls(job, rank, job.seeded_workload(), Shard(job.read_samples(rank), job.upscaled_to))
 
     def batches(self, *, start: int, batch_size: int, steps: int) -> list[Batch]:
@@ -57,25 +60,37 @@ class Trainee:
         training, settings = self.job.problem.instance.training, self.job.settings
         parameters = self.workload.train_only(self.workload.layers)
         optimizer = optimizer_for(parameters, training.optimizer_bytes, settings.learning_rate)
-        batches = self.batches(
-            start=self.job.samples_before(self.rank, index),
-            batch_size=self.job.stated.batch_size(part),
-            steps=self.job.stated.local_steps(part),
-        )
+        batch_size, steps = self.job.stated.batch_size(part), self.job.stated.local_steps(part)
+        private = self._private_steps(batch_size, index + 1)
+        if private is not None:
+            return private.train(self.workload.module, optimizer, private.batches(self.shard, steps))
+        start = self.job.samples_before(self.rank, index)
+        batches = self.batches(start=start, batch_size=batch_size, steps=steps)
         return train(self.workload.module, optimizer, batches)
+
+    def _private_steps(self, batch_size: int, round_number: int) -> PrivateSteps | None:
+        privacy = self.job.settings.privacy
+        return None if privacy is None else PrivateSteps.of(privacy, batch_size, (round_number, self.rank))
+
+    def _stepping(self, batch_size: int) -> Stepping:
+        """Return how steps are taken that are timed or measured, on a copy."""
+        private = self._private_steps(batch_size, 0)
+        return train if private is None else private.train
 
     def time_full_step(
         self, pace: Pace = MACHINE, *, step_s: float = 0.0, batch_size: int | None = None
     ) -> Spent:
         """Time steps with the batch of the instance or another, about as many as a slow node has time for."""
         training = self.job.problem.instance.training
-        batches = self.batches(start=0, batch_size=batch_size or training.batch_size, steps=MOST_STEPS)
+        batch_size = batch_size or training.batch_size
+        batches = self.batches(start=0, batch_size=batch_size, steps=MOST_STEPS)
         return time_full_step(
             self.workload,
             visit_of(batches, step_s) if step_s else batches,
             optimizer_bytes=training.optimizer_bytes,
             learning_rate=self.job.settings.learning_rate,
             pace=pace,
+            stepping=self._stepping(batch_size),
         )
 
     def fixed_share(self, full_step: Spent) -> float | None:
@@ -98,10 +113,13 @@ class Trainee:
             batches,
             optimizer_bytes=self.job.problem.instance.training.optimizer_bytes,
             learning_rate=self.job.settings.learning_rate,
+            stepping=self._stepping(batch_size),
         )
         inputs, labels = batches[0]
         return {
             "memory_bytes": peak_bytes,
             "batch_bytes": inputs.nbytes + labels.nbytes,
-            "repeated_bytes": repeated_in_training(self.workload, layers, inputs),
+            "repeated_bytes": repeated_in_training(
+                self.workload, layers, inputs if self.job.settings.privacy is None else inputs[:1]
+            ),
         }

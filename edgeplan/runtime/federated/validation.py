@@ -8,6 +8,7 @@ from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.faults import Fault, in_document_order
 from edgeplan.models.federated import StatedSchedule
 from edgeplan.runtime.federated.settings import RunSettings
+from edgeplan.runtime.learning.privacy.mechanism import check_privacy
 
 
 def check_settings(settings: RunSettings) -> None:
@@ -24,6 +25,7 @@ def check_settings(settings: RunSettings) -> None:
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise UsageError(f"{name} {value}: must be above 0; use a larger value")
+    check_privacy(settings)
 
 
 def check_batches(stated: StatedSchedule, samples: Sequence[int]) -> None:

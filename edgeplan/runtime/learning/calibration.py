@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
-from edgeplan.runtime.learning.training import Batch, train
+from edgeplan.runtime.learning.training import Batch, Stepping, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 
@@ -34,6 +34,7 @@ def time_full_step(
     optimizer_bytes: float,
     learning_rate: float | None,
     pace: Pace = MACHINE,
+    stepping: Stepping = train,
 ) -> Spent:
     """Time a step of the whole network on a copy: the median over several visits, after one to warm up.
 
@@ -46,7 +47,7 @@ def time_full_step(
         stopwatch = Stopwatch()
         with pace.kept():
             optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
-            train(trial.module, optimizer, steps)
+            stepping(trial.module, optimizer, steps)
         spent.append(stopwatch.read())
     wall_s = statistics.median(visit.wall_s for visit in spent[1:])
     processor_s = statistics.median(visit.processor_s for visit in spent[1:])

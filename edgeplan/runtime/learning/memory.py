@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgeplan.runtime.learning.objective import Objective, cross_entropy
-from edgeplan.runtime.learning.training import Batch, train
+from edgeplan.runtime.learning.training import Batch, Stepping, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
 
@@ -70,6 +70,7 @@ def peak_of_training(
     optimizer_bytes: float,
     learning_rate: float | None,
     objective_of: Callable[[nn.Module], Objective] = lambda _: cross_entropy,
+    stepping: Stepping = train,
 ) -> int:
     """Train a copy of the network for the first steps of a visit and return the peak in bytes.
 
@@ -83,7 +84,7 @@ def peak_of_training(
     with LiveTensors([*existing, *steps[0]]) as live:
         objective = objective_of(trial.module)
         for step in steps:
-            train(trial.module, optimizer, [step], objective)
+            stepping(trial.module, optimizer, [step], objective)
     return int(live.peak_bytes)
 
 

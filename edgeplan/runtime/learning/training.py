@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,19 @@ def upscale(pixels: Tensor, shape: Sequence[int]) -> Tensor:
     channels, height, width = shape
     enlarged = functional.interpolate(pixels, size=(height, width), mode="nearest")
     return enlarged.expand(-1, channels, -1, -1).contiguous()
+
+
+class Stepping(Protocol):
+    """Takes one step on each batch; `train`, or what takes its place."""
+
+    def __call__(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer | None,
+        batches: Sequence[Batch],
+        objective: Objective = ...,
+    ) -> float:
+        """Return the mean loss over the batches, each before its step."""
 
 
 def train(

@@ -67,6 +67,11 @@ def state_path(folder: Path, seat: int) -> Path:
     return folder / f"state-{seat}.npz"
 
 
+def ledger_path(folder: Path, seat: int) -> Path:
+    """Where a node writes down what it has given away of its samples."""
+    return folder / f"privacy-{seat}.jsonl"
+
+
 def failure_path(folder: Path, rank: int) -> Path:
     """Where a process that fails leaves the moment of its failure."""
     return folder / f"failure-{rank}.json"
@@ -98,8 +103,9 @@ def forget_earlier_run(folder: Path, world_size: int) -> None:
     for rank in range(world_size):
         events_path(folder, rank).unlink(missing_ok=True)
         failure_path(folder, rank).unlink(missing_ok=True)
-    for kept in (*folder.glob("events-*.jsonl"), *folder.glob("state-*.npz")):
-        kept.unlink()
+    for pattern in ("events-*.jsonl", "state-*.npz", "privacy-*.jsonl"):
+        for kept in folder.glob(pattern):
+            kept.unlink()
     progress_path(folder).unlink(missing_ok=True)
     report_path(folder).unlink(missing_ok=True)
 

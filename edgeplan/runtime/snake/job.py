@@ -17,6 +17,8 @@ from edgeplan.runtime.data.samples import Samples, read_samples
 from edgeplan.runtime.data.shards import read_shard, split_by_label, write_samples
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
+from edgeplan.runtime.learning.privacy.validation import check_private
+from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.learning.validation import input_size
 from edgeplan.runtime.learning.workload import Workload
 from edgeplan.runtime.processes.records import (
@@ -267,6 +269,9 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
         seed=settings.seed,
     )
     parts = [training.take(indices) for indices in shards]
+    sizes = {node: len(indices) for node, indices in zip(holders, shards, strict=True)}
+    one = Shard(training.take(np.zeros(1, dtype=np.int64)), upscaled_to)
+    check_private(settings.privacy, network, one, sizes)
     num_labels = int(training.groups.max()) + 1
     counts = tuple(tuple(np.bincount(part.groups, minlength=num_labels).tolist()) for part in parts)
     legs = (Leg(plan),)

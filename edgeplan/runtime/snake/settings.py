@@ -7,14 +7,14 @@ from typing import Any
 
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.learning.privacy.mechanism import PrivacySettings
 from edgeplan.runtime.processes.rehearsal import Fault
-from edgeplan.runtime.settings import JobSettings
 from edgeplan.runtime.snake.device.schedule import CONSTANT
 
 
 @dataclass(frozen=True)
-class RunSettings(JobSettings):
-    """Settings of a run.
+class RunSettings(PrivacySettings):
+    """Settings of a run, beside those of privacy.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from torch import nn
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.learning.privacy.mechanism import check_privacy
 from edgeplan.runtime.learning.validation import check_training, network_of
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, RECEIVE, SEND, check_faults
@@ -67,6 +68,12 @@ def _check_settings(settings: RunSettings) -> None:
         value = getattr(settings, name)
         if value not in known:
             raise UsageError(f"{name} {value!r}: must be {' or '.join(known)}; use one of them")
+    check_privacy(settings)
+    if settings.privacy is not None and settings.baseline != "none":
+        raise UsageError(
+            f"baseline {settings.baseline!r}: would train on the same samples once more, without noise; run "
+            "a schedule of federated averaging by itself, or leave noise out"
+        )
 
 
 def _check_plan(problem: LayerAssignment, plan: Plan) -> None:

@@ -17,6 +17,7 @@ import torch.distributed as dist
 from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
 from edgeplan.runtime.learning.memory import peak_of_training, repeated_in_training
+from edgeplan.runtime.learning.privacy.ledger import Ledger
 from edgeplan.runtime.learning.workload import assign, flatten
 from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.gathering import gathered
@@ -25,6 +26,7 @@ from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import (
     Event,
     journal_path,
+    ledger_path,
     parameters_path,
     report_path,
     write_json,
@@ -105,6 +107,7 @@ def _measure_memory(node: NodeProcess) -> None:
             optimizer_bytes=node.training.optimizer_bytes,
             learning_rate=node.job.settings.learning_rate,
             objective_of=node.objective_of,
+            stepping=node.stepping,
         )
     node.budget.check(peak_bytes)
     inputs, labels = batches[0]
@@ -114,7 +117,9 @@ def _measure_memory(node: NodeProcess) -> None:
             "stage": node.rank,
             "memory_bytes": peak_bytes,
             "batch_bytes": inputs.nbytes + labels.nbytes,
-            "repeated_bytes": repeated_in_training(node.workload, trained, inputs),
+            "repeated_bytes": repeated_in_training(
+                node.workload, trained, inputs[:1] if node.is_private else inputs
+            ),
         }
     )
 
@@ -126,7 +131,7 @@ def _keep_parameters(node: NodeProcess) -> None:
 
 def _report(node: NodeProcess, full_step: Spent) -> None:
     node.events.append({"event": "ended", "rank": node.rank, "process_peak_bytes": process_peak_bytes()})
-    events = gathered(node.events, node.rank)
+    events = gathered([*node.events, *node.spent], node.rank)
     if events is not None:
         events += _of_the_absent(node.job)
         buffers = [name for name, _ in node.workload.module.named_buffers()]
@@ -143,6 +148,8 @@ def _of_the_absent(job: Job) -> Iterator[Event]:
     for seat in range(len(job.holders)):
         if seat not in present:
             yield from Journal(journal_path(job.folder, seat), holds_before(job.legs[-1].first))
+            if job.settings.privacy is not None:
+                yield from Ledger(ledger_path(job.folder, seat), seat).events
 
 
 if __name__ == "__main__":

@@ -16,9 +16,12 @@ from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.notes import notes_on
 from edgeplan.runtime.federated.report.rounds import JsonObject, losses, round_entry
 from edgeplan.runtime.learning.calibration import full_step_flops
+from edgeplan.runtime.learning.privacy.accounting import Taken
+from edgeplan.runtime.learning.privacy.private_steps import sample_rate
 from edgeplan.runtime.report.deviations import deviation_of, missed
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.peaks import predicted_peak
+from edgeplan.runtime.report.privacy import privacy_entry, spender
 
 SUMMED = ("bytes_in", "bytes_out", "transfer_in_s", "compute_s", "transfer_out_s")
 
@@ -70,7 +73,31 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
         "rounds": rounds,
         "totals": _totals(rounds),
         "deviations": deviations,
+        "privacy": private_section(job, lost),
     }
+
+
+def private_section(job: Job, lost: Sequence[JsonObject]) -> JsonObject | None:
+    """Return what each client has given away; None without differential privacy.
+
+    A client that was lost is taken to have trained in the round of its loss.
+    """
+    privacy = job.settings.privacy
+    if privacy is None:
+        return None
+    last = {one["node"]: one["round"] for one in lost}
+    spenders = []
+    for rank in range(job.server_rank):
+        num_rounds = min(last.get(job.names[rank], job.num_rounds), job.num_rounds)
+        parts = (job.part(rank, index) for index in range(num_rounds))
+        samples = job.num_samples(rank)
+        taken = [
+            Taken(job.stated.local_steps(part), sample_rate(job.stated.batch_size(part), samples))
+            for part in parts
+            if part is not None
+        ]
+        spenders.append(spender(privacy, job.names[rank], samples, taken))
+    return privacy_entry(privacy, spenders)
 
 
 def _emulation(job: Job, events: Events) -> JsonObject:
@@ -113,7 +140,9 @@ def _client_entry(job: Job, events: Events, rank: int, rounds: Sequence[JsonObje
     layers = [layer.name for layer in job.problem.instance.model.layers]
     peak: JsonObject = {"peak_bytes": None}  # needs what a client that was lost did not tell
     if measured:
-        peak = predicted_peak(job.stated.figures_of(largest), layers, measured)
+        peak = predicted_peak(
+            job.stated.figures_of(largest), layers, measured, private=job.settings.privacy is not None
+        )
     return {
         "node": name,
         "rounds": len(parts),

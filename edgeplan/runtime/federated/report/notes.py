@@ -8,6 +8,7 @@ from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.rounds import JsonObject
 from edgeplan.runtime.learning.calibration import slowdown_of
+from edgeplan.runtime.report.privacy import notes_on_privacy
 
 FLOAT32_BYTES = 4
 NOTED = 0.1  # of a step
@@ -44,6 +45,7 @@ def notes_on(
         *_on_bytes(buffers),
         *_on_samples(job),
         *_on_learning(rounds),
+        *notes_on_privacy(job.settings.privacy),
     ]
 
 

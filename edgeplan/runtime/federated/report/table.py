@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeplan.runtime.federated.report.rounds import JsonObject
+from edgeplan.runtime.report.privacy import privacy_table
 from edgeplan.runtime.report.table import equal_bytes, figure, imitation, pair, remarks, titled
 
 MIB = 2**20
@@ -28,6 +29,7 @@ def render(report: JsonObject) -> RenderableType:
 def _parts(report: JsonObject) -> Iterator[RenderableType]:
     yield _clients(report)
     yield _rounds(report)
+    yield from privacy_table(report["privacy"])
     yield imitation(report["emulation"])
     yield from remarks(report)
 

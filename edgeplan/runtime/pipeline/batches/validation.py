@@ -32,6 +32,11 @@ def validated(
         )
     if settings.baseline != _NO_BASELINE:
         raise UsageError(f"baseline {settings.baseline!r}: a pipeline has none; leave it out")
+    if settings.noise is not None:
+        raise UsageError(
+            f"noise {settings.noise}: a pipeline's activations leave the first stage without noise; use "
+            "schedule serial, or leave noise out"
+        )
     if training.white is None:
         raise UsageError(
             f"data {settings.data!r}: a pipeline's run takes images; use digits or cifar10:FOLDER"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,13 +21,24 @@ from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.learning.calibration import slowdown_of, time_full_step, visit_of
 from edgeplan.runtime.learning.checkpoints import keep
 from edgeplan.runtime.learning.objective import Distilling, Objective, cross_entropy
-from edgeplan.runtime.learning.training import Batch, Score, Shard, evaluate, train
+from edgeplan.runtime.learning.privacy.accounting import Taken
+from edgeplan.runtime.learning.privacy.ledger import Ledger
+from edgeplan.runtime.learning.privacy.private_steps import PrivateSteps, sample_rate
+from edgeplan.runtime.learning.privacy.validation import load_opacus
+from edgeplan.runtime.learning.training import Batch, Score, Shard, Stepping, evaluate, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
 from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.heartbeat import START_UP, Heart
 from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import finite, journal_path, progress_path, write_json
+from edgeplan.runtime.processes.records import (
+    Event,
+    finite,
+    journal_path,
+    ledger_path,
+    progress_path,
+    write_json,
+)
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.course import Position
@@ -72,6 +84,7 @@ class NodeProcess:
         """Build the network and read the shard; what is known of an earlier start stays aside for now."""
         is_stage, seat = rank < len(job.visits), job.seat_of(job.node_of(rank))
         shard = Shard(job.read_samples(seat), job.upscaled_to) if is_stage else None
+        load_opacus(job.settings.privacy)
         journal = Journal(journal_path(job.folder, seat))
         node = cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
         node.begins(START_UP, 1)
@@ -162,8 +175,45 @@ class NodeProcess:
         source = np.random.SeedSequence([self.job.settings.seed, round_number, self.seat])
         torch.manual_seed(int(source.generate_state(1)[0]))
         optimizer = self.optimizer(self.workload.train_only(layers), round_number)
-        module = self.workload.module
-        return train(module, optimizer, self.batches(round_number - 1), objective_of(module))
+        module, private = self.workload.module, self.private_steps(round_number)
+        if private is None:
+            return train(module, optimizer, self.batches(round_number - 1), objective_of(module))
+        assert self.shard is not None
+        self.ledger.write(Taken(self.training.local_steps, self._sample_rate))
+        batches = private.batches(self.shard, self.training.local_steps)
+        return private.train(module, optimizer, batches, objective_of(module))
+
+    def private_steps(self, round_number: int) -> PrivateSteps | None:
+        """Return how a visit trains with differential privacy; None where it does not."""
+        privacy = self.job.settings.privacy
+        if privacy is None:
+            return None
+        return PrivateSteps.of(privacy, self.training.batch_size, (round_number, self.seat))
+
+    @property
+    def stepping(self) -> Stepping:
+        """How steps are taken that are timed or measured, on a copy."""
+        private = self.private_steps(0)
+        return train if private is None else private.train
+
+    @property
+    def is_private(self) -> bool:
+        """Whether visits train with differential privacy, a sample at a time."""
+        return self.job.settings.privacy is not None
+
+    @property
+    def spent(self) -> list[Event]:
+        """What the report has to know of this node's samples, of earlier starts of the run too."""
+        return self.ledger.events if self.is_private and self.seat < len(self.job.holders) else []
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What this node has given away of its samples."""
+        return Ledger(ledger_path(self.job.folder, self.seat), self.seat)
+
+    @property
+    def _sample_rate(self) -> float:
+        return sample_rate(self.training.batch_size, self.job.num_samples(self.rank))
 
     def time_full_step(self, pace: Pace = MACHINE, *, step_s: float = 0.0) -> Spent:
         """Time steps of the whole network at a pace, about as many as a slow node has time for."""
@@ -174,6 +224,7 @@ class NodeProcess:
             optimizer_bytes=self.training.optimizer_bytes,
             learning_rate=self.job.settings.learning_rate,
             pace=pace,
+            stepping=self.stepping,
         )
 
     def hold(self, full_step: Spent) -> None:

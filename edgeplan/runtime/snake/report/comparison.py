@@ -16,11 +16,14 @@ from typing import Any
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.learning.calibration import full_step_flops
+from edgeplan.runtime.learning.privacy.accounting import Taken
+from edgeplan.runtime.learning.privacy.ledger import TAKEN
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.report.deviations import deviation_of, missed
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.peaks import predicted_peak
+from edgeplan.runtime.report.privacy import privacy_entry, spender
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.notes import notes_on
@@ -87,7 +90,23 @@ def run_report(
         "totals": totals,
         "deviations": deviations,
         "baseline": _baseline(job, events, rounds),
+        "privacy": _privacy(job, events),
     }
+
+
+def _privacy(job: Job, events: Events) -> JsonObject | None:
+    """Return what each node that ever was visited has given away; None without differential privacy."""
+    privacy = job.settings.privacy
+    if privacy is None:
+        return None
+    visited = {stage.node for leg in job.legs for stage in leg.plan.stages}
+    taken = [(event["seat"], Taken(event["steps"], event["sample_rate"])) for event in events.all(TAKEN)]
+    spenders = [
+        spender(privacy, node, sum(job.label_counts[seat]), [one for whose, one in taken if whose == seat])
+        for seat, node in enumerate(job.holders)
+        if node in visited
+    ]
+    return privacy_entry(privacy, spenders)
 
 
 def _emulation(job: Job, events: Events) -> JsonObject:
@@ -162,7 +181,8 @@ def _stage_entry(job: Job, visit: PlannedVisit, events: Events, rounds: Sequence
     measured: JsonObject = {name: _same(entry[name] for entry in seen) for name in BYTES}
     measured |= {name: _median(entry[name] for entry in seen) for name in TIMES}
     memory = events.get("measured", stage=visit.stage)
-    predicted |= predicted_peak(job.problem.serial, visit.trained, memory)
+    private = job.settings.privacy is not None
+    predicted |= predicted_peak(job.problem.serial, visit.trained, memory, private=private)
     measured["memory_bytes"] = memory["memory_bytes"]
     return {
         "node": visit.node,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.report.privacy import notes_on_privacy
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
@@ -29,6 +30,7 @@ def notes_on(
         *_on_samples(job),
         *_on_teachers(job),
         *_on_learning(rounds),
+        *notes_on_privacy(job.settings.privacy),
     ]
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeplan.runtime.data.samples import TOPICS
+from edgeplan.runtime.report.privacy import privacy_table
 from edgeplan.runtime.report.table import equal_bytes, figure, imitation, pair, remarks, titled
 from edgeplan.runtime.snake.report.incidents import incident_line
 from edgeplan.runtime.snake.report.rounds import JsonObject
@@ -33,6 +34,7 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
     yield _rounds(report)
     if report["baseline"] is not None:
         yield _baseline(report)
+    yield from privacy_table(report["privacy"])
     yield from _incidents(report)
     yield imitation(report["emulation"])
     yield from remarks(report)
