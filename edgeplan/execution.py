@@ -112,7 +112,7 @@ def resumed_execution(folder: Path) -> Execution:
     document = read_json(unfinished_job(folder))
     if "legs" in document:
         return Execution("snake", "layer_assignment", frozenset(), (folder,), goes_on=True)
-    if "rounds_made" in document:
+    if "ended_in" in document:
         return Execution("federated", "a schedule of federated averaging", frozenset(), (folder,))
     raise UsageError(
         f"{folder}: serial rounds of layer_assignment and federated averaging are resumed, this is another "

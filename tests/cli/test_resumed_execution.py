@@ -10,7 +10,7 @@ from edgeplan.execution import resumed_execution
 from edgeplan.runtime.processes.records import job_path, report_path, write_json
 
 
-@pytest.mark.parametrize(("member", "executor"), [("legs", "snake"), ("rounds_made", "federated")])
+@pytest.mark.parametrize(("member", "executor"), [("legs", "snake"), ("ended_in", "federated")])
 def test_a_job_says_by_which_executor_its_run_goes_on(tmp_path: Path, member: str, executor: str) -> None:
     write_json(job_path(tmp_path), {member: 0})
     execution = resumed_execution(tmp_path)

@@ -58,8 +58,8 @@ class Job:
         Channels, height and width that images are brought to; None keeps them.
     label_counts
         For each client its training samples by label.
-    rounds_made
-        Rounds that an earlier start of the run has made.
+    ended_in
+        Rounds in which earlier starts of the run were ended, counted from 0.
     away
         Clients that were lost in those.
     """
@@ -70,7 +70,7 @@ class Job:
     white: int | None
     upscaled_to: tuple[int, ...] | None
     label_counts: tuple[tuple[int, ...], ...]
-    rounds_made: int = 0
+    ended_in: tuple[int, ...] = ()
     away: tuple[str, ...] = ()
 
     @property
@@ -104,6 +104,11 @@ class Job:
     def num_rounds(self) -> int:
         """Rounds of the schedule."""
         return len(self.stated.schedule.rounds)
+
+    @property
+    def rounds_made(self) -> int:
+        """Rounds that earlier starts of the run have made."""
+        return self.ended_in[-1] if self.ended_in else 0
 
     @property
     def slower(self) -> float:
@@ -178,7 +183,7 @@ class Job:
                 "white": self.white,
                 "upscaled_to": self.upscaled_to,
                 "label_counts": self.label_counts,
-                "rounds_made": self.rounds_made,
+                "ended_in": self.ended_in,
                 "away": self.away,
             },
         )
@@ -196,7 +201,7 @@ class Job:
             white=document["white"],
             upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
             label_counts=tuple(tuple(counts) for counts in document["label_counts"]),
-            rounds_made=document["rounds_made"],
+            ended_in=tuple(document["ended_in"]),
             away=tuple(document["away"]),
         )
 
@@ -215,7 +220,7 @@ def resumed(folder: Path) -> Job:
     (rounds_made,) = place_kept(job.folder, job.server_rank) or (0,)
     seen = Journal(journal_path(job.folder, job.server_rank), holds_after(rounds_made))
     away = {job.names[event["rank"]] for event in seen if event["event"] == LOST}
-    job = replace(job, rounds_made=rounds_made, away=tuple(sorted(away)))
+    job = replace(job, ended_in=(*job.ended_in, rounds_made), away=tuple(sorted(away)))
     job.write()
     return job
 

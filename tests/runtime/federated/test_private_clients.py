@@ -88,6 +88,12 @@ def test_a_client_that_is_lost_is_taken_to_have_trained_in_the_round_of_its_loss
         assert [node["steps"] for node in told["nodes"]] == [3, steps]
 
 
+def test_rounds_in_which_the_run_was_ended_count_twice(private: Finished) -> None:
+    told = private_section(replace(private.job, ended_in=(1, 1, 2)), [])
+    assert told is not None
+    assert [node["steps"] for node in told["nodes"]] == [3, 2 + 1 + 2 * 1]
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

@@ -80,7 +80,8 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
 def private_section(job: Job, lost: Sequence[JsonObject]) -> JsonObject | None:
     """Return what each client has given away; None without differential privacy.
 
-    A client that was lost is taken to have trained in the round of its loss.
+    A client that was lost is taken to have trained in the round of its loss, and everyone twice in a round in
+    which the run was ended and went on.
     """
     privacy = job.settings.privacy
     if privacy is None:
@@ -89,7 +90,8 @@ def private_section(job: Job, lost: Sequence[JsonObject]) -> JsonObject | None:
     spenders = []
     for rank in range(job.server_rank):
         num_rounds = min(last.get(job.names[rank], job.num_rounds), job.num_rounds)
-        parts = (job.part(rank, index) for index in range(num_rounds))
+        again = (index for index in job.ended_in if index < num_rounds)
+        parts = (job.part(rank, index) for index in (*range(num_rounds), *again))
         samples = job.num_samples(rank)
         taken = [
             Taken(job.stated.local_steps(part), sample_rate(job.stated.batch_size(part), samples))
