@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 
 from edgeplan.errors import RunError
 from edgeplan.runtime.learning.workload import Workload
+from edgeplan.runtime.processes.arrays import write_arrays
 from edgeplan.runtime.processes.records import state_path
 from edgeplan.runtime.snake.course import BEGINNING, Position
 
@@ -31,15 +31,9 @@ def keep(workload: Workload, position: Position, folder: Path, seat: int) -> Non
     seat
         The node's.
     """
-    path = state_path(folder, seat)
-    aside = path.with_name(f".{path.name}")
     state = {_KEPT + name: tensor.detach().numpy() for name, tensor in workload.module.state_dict().items()}
     state[_POSITION] = np.array(position)
-    with aside.open("wb") as file:
-        np.savez(file, allow_pickle=False, **state)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    write_arrays(state_path(folder, seat), state)
 
 
 def position_kept(folder: Path, seat: int) -> Position:
