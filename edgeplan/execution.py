@@ -34,7 +34,9 @@ class Execution:
     given
         Problem and plan, as `run` takes them.
     goes_on
-        Whether it goes on by a new plan when a node is lost.
+        Whether it starts again without nodes that were lost, and tells of it.
+    plans_anew
+        Whether it goes on by a new plan then.
     """
 
     executor: str
@@ -42,6 +44,7 @@ class Execution:
     unused: Set[str]
     given: tuple[Any, ...]
     goes_on: bool = False
+    plans_anew: bool = False
 
     @property
     def package(self) -> Any:
@@ -80,8 +83,9 @@ def execution_of(
     """
     given = (problem, plan)
     if isinstance(problem, SparseUpdate):
-        unused: Set[str] = {"network", "data", "alpha", "learning_rate"} | _OF_VISITS - {"memory_limit"}
-        return Execution("sparse.execution", problem.name, unused, (*given, notes))
+        unused: Set[str] = {"network", "data", "alpha", "learning_rate", "spares"}
+        unused |= _OF_VISITS - _OF_LOSSES - {"memory_limit"}
+        return Execution("sparse.execution", problem.name, unused, (*given, notes), goes_on=True)
     if isinstance(problem, SegmentScheduling):
         unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_VISITS
         return Execution("pipeline", problem.name, unused, given)
@@ -92,4 +96,4 @@ def execution_of(
     if problem.is_pipeline:
         unused = {"alpha"} | _OF_UPDATES | _OF_VISITS
         return Execution("pipeline.batches", "schedule pipeline", unused, given)
-    return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)
+    return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True, plans_anew=True)

@@ -47,7 +47,9 @@ def executed(
     package = execution.package
     going_on: dict[str, Any] = {"on_progress": _progress()}
     if execution.goes_on:
-        going_on |= {"planner": replanned, "on_incident": _say_incident}
+        going_on["on_incident"] = _say_incident
+    if execution.plans_anew:
+        going_on["planner"] = replanned
     report = package.run(*execution.given, package.RunSettings(**kept), out=out, **going_on)
     return report, package.render(report)
 

@@ -147,8 +147,8 @@ Patience = Annotated[
     float | None,
     typer.Option(
         min=0.5,
-        help="layer_assignment: seconds without a heartbeat after which a node is taken for lost; 10 by "
-        "default.",
+        help="layer_assignment and sparse_update: seconds without a heartbeat after which a node is taken "
+        "for lost; 10 by default.",
     ),
 ]
 Faults = Annotated[
@@ -156,8 +156,9 @@ Faults = Annotated[
     typer.Option(
         "--fault",
         metavar="NODE:ROUND:PHASE:KIND",
-        help="layer_assignment: rehearse a failure, such as pi-1:2:compute:kill. Phases: start-up, receive, "
-        "compute, checkpoint, send; kinds: kill, hang, and with emulation kernel unlink. May be repeated.",
+        help="layer_assignment and sparse_update: rehearse a failure, such as pi-1:2:compute:kill. Phases: "
+        "start-up, receive, compute, checkpoint, send; of sparse_update start-up, compute, aggregate, "
+        "checkpoint. Kinds: kill, hang, and with emulation kernel unlink. May be repeated.",
     ),
 ]
 Resume = Annotated[
@@ -224,7 +225,7 @@ def run(
 
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
     planned anew for the nodes left, and goes on from the last finished visit. --resume goes on with a run
-    that was killed itself.
+    that was killed itself. Where a device of sparse_update is lost, the others go on with their updates.
 
     Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a
     figure is farther from its prediction than --assert allows.
