@@ -166,5 +166,6 @@ def test_a_loss_after_the_last_round_changes_no_figure(killed_between: FinishedR
     assert (
         "device-2 was killed by signal 9 (checkpoint); on after the last round by 1 device" in report["notes"]
     )
+    assert not any(note.startswith("nobody trains biases") for note in report["notes"])
     for name in ("devices", "collectives", "rounds", "totals"):
         assert report[name] == killed_between.report[name]

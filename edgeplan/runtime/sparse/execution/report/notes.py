@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from edgeplan.models.network import Network
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
+from edgeplan.runtime.sparse.execution.course import Position, leg_of
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO
 from edgeplan.runtime.sparse.execution.job import Job
-from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN
+from edgeplan.runtime.sparse.execution.phases import DENSE, PHASES, PLAN
 from edgeplan.runtime.sparse.execution.remainder import effects_of
-from edgeplan.runtime.sparse.execution.report.incidents import incident_line
+from edgeplan.runtime.sparse.execution.report.incidents import incident_line, losses
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject
 from edgeplan.runtime.sparse.execution.settings import NONE
 
@@ -25,15 +26,20 @@ def notes_on(job: Job, rounds: Sequence[JsonObject]) -> list[str]:
 def _on_losses(job: Job) -> Iterator[str]:
     for leg in range(1, len(job.legs)):
         yield incident_line(job, leg)
-    if not job.away:
-        return
+    if any(one["round"] is not None for one in losses(job)):
+        yield from _on_rounds_without(job)
+
+
+def _on_rounds_without(job: Job) -> Iterator[str]:
     yield (
         "a slice is averaged over the devices left that train it, from the first round without the lost ones "
         "on; the round in which they were lost was made anew, and nobody was timed in it"
     )
-    if job.plan.collectives is not None:
+    last = Position(PHASES.index(PLAN), job.settings.rounds)
+    away = job.in_leg(leg_of(job.legs, last)).away
+    if away and job.plan.collectives is not None:
         yield "the collectives without the lost devices are the canonical ones, not those of the plan"
-    yield from effects_of(job.problem, job.plan, job.away)
+    yield from effects_of(job.problem, job.plan, away)
 
 
 def _on_collectives(job: Job) -> Iterator[str]:
