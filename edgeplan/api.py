@@ -256,7 +256,8 @@ def run(
         Fields of the executor's settings: `edgeplan.runtime.snake.RunSettings` (also for a pipeline of
         layer_assignment), `edgeplan.runtime.federated.RunSettings` (with a schedule),
         `edgeplan.runtime.pipeline.RunSettings` or `edgeplan.runtime.sparse.execution.RunSettings`. Where a
-        node of a serial schedule is lost, the rest is planned anew for the nodes left, and the run goes on.
+        node of a serial schedule is lost, the rest is planned anew for the nodes left, and the run goes on;
+        where a device of sparse_update is lost, the others go on with their updates.
 
     Returns
     -------
@@ -271,7 +272,7 @@ def run(
     if not isinstance(plan, FederatedSchedule):
         _check_plan(problem, plan)
     execution = execution_of(problem, plan, notes or {})
-    package, going_on = execution.package, {"planner": replanned} if execution.goes_on else {}
+    package, going_on = execution.package, {"planner": replanned} if execution.plans_anew else {}
     report: dict[str, Any] = package.run(
         *execution.given, package.RunSettings(**settings), out=out, **going_on
     )

@@ -38,7 +38,9 @@ class Execution:
     given
         Problem and plan, as `run` takes them.
     goes_on
-        Whether it goes on by a new plan when a node is lost.
+        Whether it starts again without nodes that were lost, and tells of it.
+    plans_anew
+        Whether it goes on by a new plan then.
     """
 
     executor: str
@@ -46,6 +48,7 @@ class Execution:
     unused: Set[str]
     given: tuple[Any, ...]
     goes_on: bool = False
+    plans_anew: bool = False
 
     @property
     def package(self) -> Any:
@@ -84,10 +87,9 @@ def execution_of(
     """
     given = (problem, plan)
     if isinstance(problem, SparseUpdate):
-        unused: Set[str] = (
-            {"network", "data", "alpha", "learning_rate"} | _OF_PRIVACY | _OF_VISITS - {"memory_limit"}
-        )
-        return Execution("sparse.execution", problem.name, unused, (*given, notes))
+        unused: Set[str] = {"network", "data", "alpha", "learning_rate", "spares"} | _OF_PRIVACY
+        unused |= _OF_VISITS - _OF_LOSSES - {"memory_limit"}
+        return Execution("sparse.execution", problem.name, unused, (*given, notes), goes_on=True)
     if isinstance(problem, SegmentScheduling):
         unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
         return Execution("pipeline", problem.name, unused, given)
@@ -98,7 +100,7 @@ def execution_of(
     if problem.is_pipeline:
         unused = {"alpha"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
         return Execution("pipeline.batches", "schedule pipeline", unused, given)
-    return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True)
+    return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True, plans_anew=True)
 
 
 def resumed_execution(folder: Path) -> Execution:
@@ -111,10 +113,9 @@ def resumed_execution(folder: Path) -> Execution:
     """
     document = read_json(unfinished_job(folder))
     if "legs" in document:
-        return Execution("snake", "layer_assignment", frozenset(), (folder,), goes_on=True)
+        return Execution("snake", "layer_assignment", frozenset(), (folder,), goes_on=True, plans_anew=True)
     if "ended_in" in document:
         return Execution("federated", "a schedule of federated averaging", frozenset(), (folder,))
-    raise UsageError(
-        f"{folder}: serial rounds of layer_assignment and federated averaging are resumed, this is another "
-        "run; run it again"
-    )
+    if "course" in document:
+        return Execution("sparse.execution", "sparse_update", frozenset(), (folder,), goes_on=True)
+    raise UsageError(f"{folder}: its run is a pipeline, of which nothing is kept; run it again")

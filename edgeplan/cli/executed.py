@@ -84,10 +84,12 @@ def resumed(folder: Path) -> Executed:
 
 
 def _told(execution: Execution) -> dict[str, Any]:
-    """Return what an executor tells of its progress to, and of losses if it goes on by itself."""
+    """Return whom an executor tells of its progress and of losses, and who plans anew for it."""
     told: dict[str, Any] = {"on_progress": _progress()}
     if execution.goes_on:
-        told |= {"planner": replanned, "on_incident": _say_incident}
+        told["on_incident"] = _say_incident
+    if execution.plans_anew:
+        told["planner"] = replanned
     return told
 
 

@@ -10,12 +10,14 @@ from edgeplan.execution import resumed_execution
 from edgeplan.runtime.processes.records import job_path, report_path, write_json
 
 
-@pytest.mark.parametrize(("member", "executor"), [("legs", "snake"), ("ended_in", "federated")])
+@pytest.mark.parametrize(
+    ("member", "executor"), [("legs", "snake"), ("ended_in", "federated"), ("course", "sparse.execution")]
+)
 def test_a_job_says_by_which_executor_its_run_goes_on(tmp_path: Path, member: str, executor: str) -> None:
     write_json(job_path(tmp_path), {member: 0})
     execution = resumed_execution(tmp_path)
     assert (execution.executor, execution.given) == (executor, (tmp_path,))
-    assert execution.goes_on == (executor == "snake")
+    assert (execution.goes_on, execution.plans_anew) == (executor != "federated", executor == "snake")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ def test_a_job_says_by_which_executor_its_run_goes_on(tmp_path: Path, member: st
     [
         (None, None, "holds no job.json; name the folder that a run was given by --out"),
         ({"legs": []}, {}, "its run has come to its end; nothing is left to resume"),
-        ({"plan": {}}, None, "this is another run; run it again"),
+        ({"plan": {}}, None, "a pipeline, of which nothing is kept; run it again"),
     ],
 )
 def test_what_cannot_go_on_is_refused(

@@ -100,6 +100,8 @@ def test_an_instance_without_a_workload_is_refused_in_one_line(
         (["--distill", "1"], "--distill: 1.0: says nothing about sparse_update; leave it out"),
         (["--distill-above", "0"], "--distill-above: 0.0: says nothing about sparse_update; leave it out"),
         (["--temperature", "2"], "--temperature: 2.0: says nothing about sparse_update; leave it out"),
+        (["--spares", "1"], "--spares: 1: says nothing about sparse_update; leave it out"),
+        (["--fault", "pi-9:1:compute:kill"], "--fault: 'pi-9' takes no part in the run; name one of "),
         (["--baseline", "fedavg"], "baseline 'fedavg': must be dense or none; use one of them"),
         (["--collectives", "mpi"], "collectives 'mpi': must be emulated or gloo; use one of them"),
         (["--baseline", "dense", "--no-baseline"], "--no-baseline: contradicts --baseline dense; leave one"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import torch
 
 from edgeplan.errors import RunError
 from edgeplan.runtime.learning.workload import Workload
+from edgeplan.runtime.processes.arrays import read_arrays, write_arrays
 from edgeplan.runtime.processes.records import state_path
 
 Place = tuple[int, ...]
@@ -34,15 +33,9 @@ def keep(workload: Workload, place: Sequence[int], folder: Path, seat: int) -> N
     seat
         The node's.
     """
-    path = state_path(folder, seat)
-    aside = path.with_name(f".{path.name}")
     state = {_KEPT + name: tensor.detach().numpy() for name, tensor in workload.module.state_dict().items()}
     state[_PLACE] = np.array(place)
-    with aside.open("wb") as file:
-        np.savez(file, allow_pickle=False, **state)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    write_arrays(state_path(folder, seat), state)
 
 
 def place_kept(folder: Path, seat: int) -> Place | None:
@@ -57,9 +50,8 @@ def place_kept(folder: Path, seat: int) -> Place | None:
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            return tuple(int(number) for number in kept[_PLACE])
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        return tuple(int(number) for number in read_arrays(path)[_PLACE])
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: is no checkpoint of a run ({error}); remove it to go on without") from error
 
 
@@ -67,8 +59,8 @@ def recall(workload: Workload, folder: Path, seat: int) -> Place | None:
     """Give a node back what it has kept, and return how far that is; None where it has kept nothing."""
     place = place_kept(folder, seat)
     if place is not None:
-        with np.load(state_path(folder, seat), allow_pickle=False) as kept:
-            state = {name: torch.from_numpy(kept[_KEPT + name]) for name in workload.module.state_dict()}
+        kept = read_arrays(state_path(folder, seat))
+        state = {name: torch.from_numpy(kept[_KEPT + name]) for name in workload.module.state_dict()}
         workload.module.load_state_dict(state)
     return place
 

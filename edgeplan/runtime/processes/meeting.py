@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 
+from edgeplan.runtime.processes.exchange import ALL, exchanging
+
 
 class Meeting:
     """All processes of a run, by the store at which they have met.
@@ -25,9 +27,16 @@ class Meeting:
         self._number = 0
 
     def wait(self) -> None:
-        """Wait until all processes are here; all go on within a part of a millisecond."""
+        """Wait until all processes are here; all go on within a part of a millisecond.
+
+        Raises
+        ------
+        PeerLostError
+            When one of them does not come.
+        """
         self._number += 1
         go = f"{self._number}/go"
-        if self._store.add(f"{self._number}/here", 1) == self._world_size:
-            self._store.set(go, "")
-        self._store.wait([go])
+        with exchanging(ALL):
+            if self._store.add(f"{self._number}/here", 1) == self._world_size:
+                self._store.set(go, "")
+            self._store.wait([go])

@@ -17,7 +17,8 @@ from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.checkpoints import forget, place_kept
 from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import failure_path, journal_path, read_json, report_path
+from edgeplan.runtime.processes.records import failure_path, journal_path
+from edgeplan.runtime.processes.starting_again import started_again
 from edgeplan.runtime.processes.supervision import Lost, NodesLostError, Progress, supervise
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, holds_before
 from edgeplan.runtime.snake.job import Job
@@ -52,19 +53,20 @@ def carry_through(
     RunError
         When a process failed by itself, or there is no plan for the nodes left.
     """
-    while True:
-        try:
-            with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-                return supervise(job.crew, on_progress, place)
-        except NodesLostError as error:
-            if report_path(job.folder).is_file():  # the loss came after the end
-                report: dict[str, Any] = read_json(report_path(job.folder))
-                return report
-            if planner is None:
-                raise
-            job = _without(job, error, planner)
-            if on_incident is not None:
-                on_incident(incident_line(job.incidents[-1]))
+
+    def start(job: Job) -> dict[str, Any]:
+        with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
+            return supervise(job.crew, on_progress, place)
+
+    def without(job: Job, error: NodesLostError) -> Job:
+        if planner is None:
+            raise error
+        job = _without(job, error, planner)
+        if on_incident is not None:
+            on_incident(incident_line(job.incidents[-1]))
+        return job
+
+    return started_again(job, start, without)
 
 
 def _without(job: Job, error: NodesLostError, planner: Planner) -> Job:

@@ -106,3 +106,11 @@ class PrunedNetwork:
         """
         state = self.module.state_dict()
         return {name: state[name] for name in self.names}
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Set all parameters and buffers to what `state_dict` returned; training goes on from there."""
+        for name, own in self.state_dict().items():
+            own.copy_(state[name])
+        for layer in self.layers.values():
+            layer.write_weights(0.0, 1.0, layer.read_weights(0.0, 1.0))  # so that trained parts are set too

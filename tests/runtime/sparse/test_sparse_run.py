@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kernel_emulation import require_kernel
-from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, free_plan, problem
+from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, free_plan, in_one_process, problem
 from tiny_workloads import tiny_workload
 
 pytest.importorskip("torch")
 
 import torch
 from rich.console import Console
-from torch import Tensor
 from torch.testing import assert_close
 
 from edgeplan.api import simulate
-from edgeplan.errors import RunError
-from edgeplan.models.sparse_update.plan import Slice
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.processes.records import events_path, read_json
-from edgeplan.runtime.sparse import PrunedNetwork, prune
 from edgeplan.runtime.sparse.execution import render
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
-from edgeplan.runtime.sparse.workload.scoring import loss_of
 
 
 @pytest.fixture(scope="module")
@@ -48,50 +41,9 @@ def free(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     return finished(tmp_path_factory.mktemp("free"), given, free_plan(given), settings)
 
 
-def read(network: PrunedNetwork, part: Slice) -> Tensor:
-    layer = network.layers[part.layer]
-    return layer.read_bias() if part.bias else layer.read_weights(part.from_ or 0.0, part.to or 0.0)
-
-
-def write(network: PrunedNetwork, part: Slice, values: Tensor) -> None:
-    layer = network.layers[part.layer]
-    if part.bias:
-        layer.write_bias(values)
-    else:
-        layer.write_weights(part.from_ or 0.0, part.to or 0.0, values)
-
-
-def in_one_process(run: FinishedRun) -> dict[str, Tensor]:
-    """The same rounds without processes, groups or messages."""
-    workload, settings, cost = tiny_workload(), run.job.settings, run.job.phases[0].cost
-    layers = workload.layers(4)
-    networks = [
-        prune(
-            workload.start(),
-            layers,
-            depth=device.depth,
-            ratios={update.layer: update.ratio for update in device.updates},
-            orders=workload.orders(),
-        )
-        for device in cost.devices
-    ]
-    optimizers = [torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9) for network in networks]
-    for number in range(settings.rounds):
-        for d, (network, optimizer) in enumerate(zip(networks, optimizers, strict=True)):
-            for step in range(number * settings.local_steps, (number + 1) * settings.local_steps):
-                optimizer.zero_grad()
-                loss_of(network.module, workload.batch(d, step, 4)).backward()
-                optimizer.step()
-                network.write_back()
-        for one in cost.updated:
-            values = torch.stack([read(networks[d], one.slice) for d in one.members]).mean(0)
-            for network in networks:
-                write(network, one.slice, values)
-    return networks[0].state_dict()
-
-
 def test_the_parameters_are_those_of_the_same_rounds_in_one_process(canonical: FinishedRun) -> None:
-    assert_close(canonical.parameters(), in_one_process(canonical), rtol=1e-4, atol=1e-6)
+    for replica in in_one_process(canonical.job):
+        assert_close(canonical.parameters(), replica, rtol=0, atol=0)
     start = tiny_workload().start().state_dict()
     assert any(not torch.equal(tensor, start[name]) for name, tensor in canonical.parameters().items())
 
@@ -242,33 +194,6 @@ def test_another_start_is_told(canonical: FinishedRun) -> None:
     job = replace(canonical.job, same_start=False)
     report = retold(FinishedRun(job, {}), "trained")
     assert any("made from another start" in note for note in report["notes"])
-
-
-ENDLESS = replace(PLAIN, rounds=1000, local_steps=1, score_every=1, baseline="none")
-
-
-def processes_of(folder: Path) -> dict[int, int]:
-    """Ranks of the processes that have the job of this folder, by their ids."""
-    job, found = str(folder / "job.json").encode(), {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if job in (entry / "cmdline").read_bytes():
-                variables = (entry / "environ").read_bytes().split(b"\0")
-                found[int(entry.name)] = int(dict(v.split(b"=", 1) for v in variables if b"=" in v)[b"RANK"])
-        except OSError:
-            continue
-    return found
-
-
-def test_a_killed_process_is_named_and_no_process_stays(tmp_path: Path) -> None:
-    def kill(_progress: dict[str, Any]) -> None:
-        (process,) = (process for process, rank in processes_of(tmp_path).items() if rank == 1)
-        os.kill(process, signal.SIGKILL)
-
-    with pytest.raises(RunError, match=r"device device-1 \(rank 1\) was killed by signal 9"):
-        finished(tmp_path, problem(), canonical_plan(), ENDLESS, on_progress=kill)
-    assert processes_of(tmp_path) == {}
-    assert not (tmp_path / "run.json").exists()
 
 
 def test_devices_made_by_the_kernel_train_the_same_parameters(canonical: FinishedRun, tmp_path: Path) -> None:

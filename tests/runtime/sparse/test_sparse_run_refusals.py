@@ -16,6 +16,7 @@ import edgeplan as ep
 from edgeplan.errors import InvalidInputError, RunError, UsageError
 from edgeplan.models.sparse_update import SparsePlan
 from edgeplan.models.sparse_update.plan_cost import PlanCost
+from edgeplan.runtime.processes.rehearsal import faults_of
 from edgeplan.runtime.sparse.execution import Job, RunSettings, prepare
 from edgeplan.runtime.sparse.execution.device.process import refuse_different
 from edgeplan.runtime.sparse.execution.job import links_of
@@ -68,6 +69,16 @@ def test_faults_of_the_note_are_told_with_their_place(tmp_path: Path) -> None:
         ({"local_steps": 0}, "local_steps 0: must be at least 1"),
         ({"seed": -1}, "seed -1: must be at least 0"),
         ({"timeout_s": 0.0}, "timeout_s 0.0: must be above 0"),
+        ({"patience_s": 0.0}, "patience_s 0.0: must be above 0"),
+        (
+            {"faults": faults_of(["pi-1:1:compute:kill"])},
+            "'pi-1' takes no part in the run; name one of device-0",
+        ),
+        (
+            {"faults": faults_of(["device-1:1:send:kill"])},
+            "device-1 has no phase send; use start-up, compute",
+        ),
+        ({"faults": faults_of(["device-1:1:compute:unlink"])}, "unlink needs --emulation kernel"),
         ({"collectives": "nccl"}, "collectives 'nccl': must be emulated or gloo"),
         ({"baseline": "fedavg"}, "baseline 'fedavg': must be dense or none"),
     ],

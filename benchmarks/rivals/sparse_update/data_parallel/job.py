@@ -43,7 +43,7 @@ class DataParallelJob:
     @property
     def crew(self) -> Crew:
         """The processes, one a device."""
-        return replace(self.run_job.crew, program=PROGRAM, job=self.path)
+        return replace(self.run_job.crew, program=PROGRAM, job=self.path, goes_on=False)
 
     @cached_property
     def dense(self) -> PlanCost:

@@ -98,7 +98,7 @@ def _score(device: DeviceProcess, replica: DataParallelReplica, number: int) -> 
 
 
 def _tell(job: DataParallelJob, device: DeviceProcess) -> None:
-    write_json(events_path(job.folder, device.rank), device.events)
+    write_json(events_path(job.folder, device.rank), list(device.events))
     dist.barrier()
     if device.rank == 0:
         ranks = range(len(device.job.names))

@@ -3,7 +3,8 @@
 Every device prunes the common start to its own plan. A round is some steps of SGD on its own images, and the
 collectives of the plan in their one order: what several devices trained is averaged among them and told to
 the others, so that all replicas hold the same parameters again. This is checked, to the bit, after every
-round. Momentum stays with its device.
+round. Momentum stays with its device. Devices that die, hang or lose their link are left out from then on,
+and the others go on from the last round that all of them have kept.
 
 The collectives are made of messages between two devices that take as long as on the instance's network
 (`edgeplan.runtime.sparse.execution.exchange`), or are torch.distributed's own. After the run the devices
@@ -22,11 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
-from edgeplan.runtime.emulation.modes import placed
+from edgeplan.runtime.processes.locking import alone_in
+from edgeplan.runtime.processes.records import unfinished_job
 from edgeplan.runtime.processes.supervision import Progress as Progress
 from edgeplan.runtime.processes.supervision import supervise as supervise
 from edgeplan.runtime.sparse.execution.job import Job as Job
 from edgeplan.runtime.sparse.execution.job import prepare as prepare
+from edgeplan.runtime.sparse.execution.recovery import Tell as Tell
+from edgeplan.runtime.sparse.execution.recovery import carry_through as carry_through
 from edgeplan.runtime.sparse.execution.report.table import render as render
 from edgeplan.runtime.sparse.execution.settings import RunSettings as RunSettings
 from edgeplan.runtime.sparse.execution.slowing import slowed
@@ -40,6 +44,7 @@ def run(
     *,
     out: Path,
     on_progress: Progress | None = None,
+    on_incident: Tell | None = None,
 ) -> dict[str, Any]:
     """Run a plan and compare it with its prediction.
 
@@ -58,20 +63,46 @@ def run(
         (``run.json``) and a trace of plan and measurement (``trace.json``) for Perfetto.
     on_progress
         Called after each scored round.
+    on_incident
+        Called with what befell devices and how the run goes on, in words.
 
     Returns
     -------
     dict[str, Any]
         The report; ``passed`` is false when bytes or collectives differ from the prediction, or a step took
-        more memory than its device has.
+        more memory than its device has. Devices that were lost are listed under ``lost``.
 
     Raises
     ------
     UsageError
         When the instance does not say what is trained, or the plan cannot be run.
     RunError
-        When a process failed, or replicas came to differ.
+        When a process failed, replicas came to differ, or no device is left.
     """
-    job = slowed(prepare(problem, plan, notes, settings, out=out))
-    with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-        return supervise(job.crew, on_progress, place)
+    with alone_in(out):
+        job = slowed(prepare(problem, plan, notes, settings, out=out))
+        return carry_through(job, on_progress, on_incident)
+
+
+def resume(
+    out: Path, *, on_progress: Progress | None = None, on_incident: Tell | None = None
+) -> dict[str, Any]:
+    """Go on with a run that was ended, after the newest round that all its devices have kept.
+
+    Parameters
+    ----------
+    out
+        Folder of the run.
+    on_progress, on_incident
+        As for `run`.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds no run, or one that has come to its end.
+    RunError
+        When a process failed, replicas came to differ, or no device is left.
+    """
+    job = Job.read(unfinished_job(out))
+    with alone_in(out):
+        return carry_through(job, on_progress, on_incident)

@@ -15,7 +15,9 @@ from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
 from edgeplan.runtime.processes.records import forget_earlier_run, job_path, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
+from edgeplan.runtime.sparse.execution.course import Leg
 from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN, Phase, dense_cost
+from edgeplan.runtime.sparse.execution.remainder import remainder
 from edgeplan.runtime.sparse.execution.settings import NONE, RunSettings
 from edgeplan.runtime.sparse.execution.validation import validate
 from edgeplan.runtime.sparse.workload import Workload, WorkloadSettings, is_start_of, settings_in
@@ -44,6 +46,8 @@ class Job:
         Whether the instance was made from this start.
     folder
         Holds the job, and later the report.
+    legs
+        The course of the run; the devices of the last leg take part now.
     """
 
     problem: SparseUpdate
@@ -52,6 +56,7 @@ class Job:
     workload: Workload
     same_start: bool
     folder: Path
+    legs: tuple[Leg, ...] = (Leg(),)
 
     @property
     def path(self) -> Path:
@@ -60,14 +65,48 @@ class Job:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Ids of the devices; a device's rank is its index."""
+        """Ids of all devices."""
         return tuple(device.id for device in self.problem.instance.devices)
+
+    def index_of(self, name: str) -> int:
+        """Index of a device among all of the instance, the same in every leg."""
+        return self.problem.instance.device_index[name]
+
+    def in_leg(self, index: int) -> Job:
+        """Return the job as it was in one of its legs."""
+        return self if index == len(self.legs) - 1 else replace(self, legs=self.legs[: index + 1])
+
+    @property
+    def away(self) -> frozenset[str]:
+        """Devices that were lost."""
+        return frozenset(one.device for leg in self.legs for one in leg.lost)
+
+    @cached_property
+    def _left(self) -> tuple[SparseUpdate, SparsePlan]:
+        return remainder(self.problem, self.plan, self.away)
+
+    @property
+    def instance(self) -> SparseUpdateInstance:
+        """The instance with the devices that are left."""
+        return self._left[0].instance
+
+    @cached_property
+    def present(self) -> tuple[str, ...]:
+        """Ids of the devices that are left; a device's rank is its index among them."""
+        return tuple(device.id for device in self.instance.devices)
 
     @property
     def crew(self) -> Crew:
-        """The processes, one a device."""
-        names = tuple(f"device {name}" for name in self.names)
-        return Crew(PROGRAM, self.path, names, self.settings.threads)
+        """The processes, one a device that is left."""
+        names = tuple(f"device {name}" for name in self.present)
+        return Crew(
+            PROGRAM,
+            self.path,
+            names,
+            self.settings.threads,
+            goes_on=True,
+            patience_s=self.settings.patience_s,
+        )
 
     @property
     def slower(self) -> float:
@@ -77,19 +116,20 @@ class Job:
     @cached_property
     def links(self) -> Links:
         """What joins the devices."""
-        return links_of(self.problem.instance)
+        return links_of(self.instance)
 
     @property
     def hops(self) -> tuple[tuple[int, int], ...]:
         """Ranks whose links are tried, as sender and receiver: every device and the next."""
-        num = len(self.names)
+        num = len(self.present)
         return tuple((rank, (rank + 1) % num) for rank in range(num)) if num > 1 else ()
 
     @cached_property
     def phases(self) -> tuple[Phase, ...]:
         """What is run, one after the other."""
-        plan = Phase(PLAN, self.problem.cost(self.plan))
-        dense = None if self.settings.baseline == NONE else dense_cost(self.problem.instance)
+        problem, plan_left = self._left
+        plan = Phase(PLAN, problem.cost(plan_left))
+        dense = None if self.settings.baseline == NONE else dense_cost(problem.instance)
         return (plan,) if dense is None else (plan, Phase(DENSE, dense))
 
     def round_s(self, cost: PlanCost) -> float:
@@ -116,6 +156,7 @@ class Job:
                 "workload": self.workload.settings.to_document(),
                 "starts": str(self.workload.path.parent.resolve()),
                 "same_start": self.same_start,
+                "course": [leg.to_document() for leg in self.legs],
             },
         )
 
@@ -130,6 +171,7 @@ class Job:
             workload=Workload(WorkloadSettings.from_document(document["workload"]), Path(document["starts"])),
             same_start=document["same_start"],
             folder=path.parent,
+            legs=tuple(Leg.from_document(leg) for leg in document["course"]),
         )
 
 

@@ -10,6 +10,7 @@ from edgeplan.models.sparse_update.plan_cost import PlanCost
 from edgeplan.models.sparse_update.slices import updated_slices
 
 PLAN, DENSE = "plan", "dense"
+PHASES = (PLAN, DENSE)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ from edgeplan.runtime.emulation.holding import held
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.processes.records import finite, progress_path, write_json
+from edgeplan.runtime.processes.rehearsal import AGGREGATE, CHECKPOINT, COMPUTE
+from edgeplan.runtime.sparse.execution.course import Position
 from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps, timed_step
+from edgeplan.runtime.sparse.execution.device.keeping import keep, recall
 from edgeplan.runtime.sparse.execution.device.memory import measure, predicted_peak
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.device.replica import Replica
@@ -24,9 +27,9 @@ REHEARSALS = 3
 
 def calibrate(device: DeviceProcess) -> None:
     """Time the largest update on offer, on all devices at once, as the rounds are."""
-    instance = device.job.problem.instance
+    instance = device.job.instance
     largest = largest_update(instance)[device.rank]
-    batches = calibration_batches(device.material, device.rank)
+    batches = calibration_batches(device.material, device.index)
     device.meeting.wait()
     free = time_steps(device.material, largest, batches)
     device.note("calibrated", processor_s=free.processor_s)
@@ -44,30 +47,43 @@ def calibrate(device: DeviceProcess) -> None:
         device.note("held", **holding.to_document(device.job.slower))
 
 
-def run_phase(device: DeviceProcess, phase: Phase) -> None:
-    """Play this device's part in all rounds of a phase."""
+def run_phases(device: DeviceProcess, position: Position) -> None:
+    """Play this device's part in all rounds after one that is done."""
+    for index in range(position.phase, len(device.job.phases)):
+        _run_phase(device, position if index == position.phase else Position(index, 0))
+
+
+def _run_phase(device: DeviceProcess, position: Position) -> None:
+    phase, rounds = device.job.phases[position.phase], device.job.settings.rounds
     aggregation = Aggregation(phase.cost, device.rank)
     device.check_order(aggregation)
-    trained = phase.cost.devices[device.rank]
-    batch = device.material.batch(device.rank, 0)
-    peak = predicted_peak(device.material, trained, batch)
-    budget = device.budget(phase)
+    _measure(device, phase)
+    replica = Replica(device.material, phase.cost.devices[device.rank])
+    _rehearse(device, phase, aggregation, replica)
+    if position.round:
+        replica.restore(recall(position, device.job.folder, device.index))
+        device.check_equal(replica.fingerprint(), f"{phase.name}, round {position.round}, as it was kept")
+    _score(device, phase, replica, position.round)
+    for number in range(position.round + 1, rounds + 1):
+        _train(device, phase, replica, number)
+        _aggregate(device, phase, aggregation, replica, number)
+        device.begins(CHECKPOINT, phase, number)
+        keep(replica.state(), Position(position.phase, number), device.job.folder, device.index)
+        device.check_equal(replica.fingerprint(), f"{phase.name}, round {number}")
+        _score(device, phase, replica, number)
+    if phase.name == PLAN and device.rank == 0:
+        state = {name: tensor.clone() for name, tensor in replica.network.state_dict().items()}
+        torch.save(state, parameters_path(device.job.folder))
+
+
+def _measure(device: DeviceProcess, phase: Phase) -> None:
+    """Take steps on copies, within the device's memory."""
+    trained, batch = phase.cost.devices[device.rank], device.material.batch(device.index, 0)
+    peak, budget = predicted_peak(device.material, trained, batch), device.budget(phase)
     with budget.kept():
         memory = measure(device.material, trained, batch)
     budget.check(memory.peak_bytes)
     device.note("measured", phase=phase.name, predicted_peak_bytes=peak.num_bytes, **vars(memory))
-    replica = Replica(device.material, trained)
-    _rehearse(device, phase, aggregation, replica)
-    _score(device, phase, replica, 0)
-    for number in range(1, device.job.settings.rounds + 1):
-        _train(device, phase, replica, number)
-        _aggregate(device, phase, aggregation, replica, number)
-        device.check_equal(replica.fingerprint(), f"{phase.name}, round {number}")
-        if number % device.job.settings.score_every == 0 or number == device.job.settings.rounds:
-            _score(device, phase, replica, number)
-    if phase.name == PLAN and device.rank == 0:
-        state = {name: tensor.clone() for name, tensor in replica.network.state_dict().items()}
-        torch.save(state, parameters_path(device.job.folder))
 
 
 def _rehearse(device: DeviceProcess, phase: Phase, aggregation: Aggregation, replica: Replica) -> None:
@@ -89,10 +105,11 @@ def _rehearse(device: DeviceProcess, phase: Phase, aggregation: Aggregation, rep
 def _train(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -> None:
     steps = device.job.settings.local_steps
     batches = [
-        device.material.batch(device.rank, step, device.job.settings.seed)
+        device.material.batch(device.index, step, device.job.settings.seed)
         for step in range((number - 1) * steps, number * steps)
     ]
     device.meeting.wait()
+    device.begins(COMPUTE, phase, number)
     begin_s = device.now_s()
     with device.pace.kept(), device.budget(phase).kept():
         taken = [timed_step(replica, batch) for batch in batches]
@@ -113,6 +130,7 @@ def _aggregate(
 ) -> None:
     expected = [(index, aggregation.expect(index, replica, device.way)) for index in aggregation.sequence]
     device.meeting.wait()
+    device.begins(AGGREGATE, phase, number)
     sent_before, begin_s = device.way.sent_bytes, device.now_s()
     buffers = [[index, aggregation.run(index, replica, ready)] for index, ready in expected]
     end_s, sent = device.now_s(), device.way.sent_bytes
@@ -128,11 +146,12 @@ def _aggregate(
 
 
 def _score(device: DeviceProcess, phase: Phase, replica: Replica, number: int) -> None:
-    """Evaluate one replica, and tell of it: the others are equal."""
-    if device.rank != 0:
+    """Evaluate one replica where the round has a score, and tell of it: the others are equal."""
+    settings = device.job.settings
+    if device.rank != 0 or (number % settings.score_every and number != settings.rounds):
         return
     score = device.material.workload.evaluate(replica.network.module)
     figures = {"loss": finite(score.loss), "accuracy": score.accuracy}
     device.note("scored", phase=phase.name, round=number, **figures)
-    told = {"phase": phase.name, "round": number, "rounds": device.job.settings.rounds, **figures}
+    told = {"phase": phase.name, "round": number, "rounds": settings.rounds, **figures}
     write_json(progress_path(device.job.folder), told)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.processes.rehearsal import Fault
 from edgeplan.runtime.settings import JobSettings
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
 
@@ -39,6 +41,10 @@ class RunSettings(JobSettings):
         Rounds from one score on the held-out images to the next; the last round has one in any case.
     threads
         Threads of one process.
+    patience_s
+        Longest silence of a device before it is taken for lost, in seconds.
+    faults
+        What is to befall devices, as a rehearsal.
     memory_limit
         Whether a step that takes more memory than its node has ends the run; never with emulation none.
     tolerances
@@ -61,6 +67,8 @@ class RunSettings(JobSettings):
     baseline: str = DENSE
     score_every: int = 5
     threads: int = 1
+    patience_s: float = 10.0
+    faults: tuple[Fault, ...] = ()
     memory_limit: bool = True
     tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None
@@ -69,3 +77,8 @@ class RunSettings(JobSettings):
     def limits_memory(self) -> bool:
         """Whether nodes are held to their memory."""
         return self.memory_limit and self.emulation != NO_EMULATION
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> RunSettings:
+        """Build the settings that `to_document` returned."""
+        return cls(**document | {"faults": tuple(Fault(**fault) for fault in document["faults"])})

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 
 from edgeplan.errors import UsageError
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
+from edgeplan.runtime.emulation.modes import KERNEL
+from edgeplan.runtime.processes.heartbeat import START_UP
+from edgeplan.runtime.processes.rehearsal import AGGREGATE, CHECKPOINT, COMPUTE, check_faults
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED, GLOO
 from edgeplan.runtime.sparse.execution.settings import DENSE, NONE, RunSettings
 from edgeplan.runtime.sparse.layers import TracedLayer
 from edgeplan.runtime.sparse.workload import Workload
 
 FLOAT32_BYTES = 4
+DEVICE_PHASES = (START_UP, COMPUTE, AGGREGATE, CHECKPOINT)
 _CHOICES = {"collectives": (EMULATED, GLOO), "baseline": (DENSE, NONE)}
 
 
@@ -27,6 +31,8 @@ def validate(problem: SparseUpdate, plan: SparsePlan, workload: Workload, settin
     _check_settings(settings)
     _check_instance(problem, workload)
     _check_plan(problem, plan)
+    names = [device.id for device in problem.instance.devices]
+    check_faults(settings.faults, names, DEVICE_PHASES, have_links=settings.emulation == KERNEL)
     _check_layers(problem, workload.layers(problem.instance.training.batch_size))
 
 
@@ -37,8 +43,10 @@ def _check_settings(settings: RunSettings) -> None:
             raise UsageError(
                 f"{name} {getattr(settings, name)}: must be at least {bound}; use a larger value"
             )
-    if settings.timeout_s is not None and not 0 < settings.timeout_s < math.inf:
-        raise UsageError(f"timeout_s {settings.timeout_s}: must be above 0 and finite; use such a number")
+    for name in ("timeout_s", "patience_s"):
+        value = getattr(settings, name)
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"{name} {value}: must be above 0 and finite; use such a number")
     for name, known in _CHOICES.items():
         if getattr(settings, name) not in known:
             value = getattr(settings, name)

@@ -1,11 +1,12 @@
 """One process of a run: ``python -m edgeplan.runtime.sparse.execution.worker JOB.json``, also under torchrun.
 
-Its rank is the index of its device.
+Its rank is the index of its device among those that are left.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,16 +15,18 @@ from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.records import events_path, report_path, write_json
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import Event, events_path, journal_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.report.trace import trace_path
+from edgeplan.runtime.sparse.execution.catching_up import catch_up
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.probing import probe_links
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
 from edgeplan.runtime.sparse.execution.report.seen import Seen
 from edgeplan.runtime.sparse.execution.report.spans import trace_of
-from edgeplan.runtime.sparse.execution.rounds import calibrate, run_phase
+from edgeplan.runtime.sparse.execution.rounds import calibrate, run_phases
 
 
 def main(arguments: list[str]) -> None:
@@ -39,19 +42,26 @@ def main(arguments: list[str]) -> None:
 
 
 def _take_part(device: DeviceProcess) -> None:
+    position = catch_up(device)
     calibrate(device)
     if device.job.settings.emulation != NONE:
         probe_links(device)
-    for phase in device.job.phases:
-        run_phase(device, phase)
+    run_phases(device, position)
     device.note("ended", process_peak_bytes=process_peak_bytes())
     folder = device.job.folder
-    write_json(events_path(folder, device.rank), device.events)
-    events = gathered(device.events, device.rank)
-    if events is not None:
+    write_json(events_path(folder, device.index), list(device.events))
+    told = gathered(device.events, device.rank)
+    if told is not None:
+        events = [*told, *_of_the_lost(device.job)]
         report = run_report(device.job, device.material.layers, events, torch_version=torch.__version__)
-        write_json(trace_path(folder), trace_of(device.job, device.job.phases[0], Seen(events)))
+        write_json(trace_path(folder), trace_of(device.job, Seen(events)))
         write_json(report_path(folder), report)
+
+
+def _of_the_lost(job: Job) -> Iterator[Event]:
+    """Yield what devices that are gone have written down, where their files are here."""
+    for name in sorted(job.away):
+        yield from Journal(journal_path(job.folder, job.index_of(name)))
 
 
 if __name__ == "__main__":

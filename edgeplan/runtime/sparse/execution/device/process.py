@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
@@ -13,9 +13,12 @@ from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.processes.budget import MemoryBudget
 from edgeplan.runtime.processes.clock import now_s
+from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.gathering import told_by_all
+from edgeplan.runtime.processes.heartbeat import START_UP, Heart
+from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.meeting import Meeting
-from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.processes.records import journal_path
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, ranks_of
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink, unshaped
@@ -40,10 +43,12 @@ class DeviceProcess:
         Runs collectives.
     meeting
         Of all processes.
-    pace
-        How fast it trains here.
+    heart
+        Tells the supervisor that this process is there.
     events
         What happened, in order.
+    pace
+        How fast it trains here.
     """
 
     job: Job
@@ -51,26 +56,46 @@ class DeviceProcess:
     material: Material
     way: Way
     meeting: Meeting
+    heart: Heart
+    events: Journal
     pace: Pace = MACHINE
-    events: list[Event] = field(default_factory=list)
 
     @classmethod
     def of(cls, job: Job, rank: int) -> DeviceProcess:
         """Read the start, and make the process groups of all collectives."""
-        instance = job.problem.instance
+        heart = Heart(rank)
+        strike_if_asked(job, rank, START_UP, 1)
+        instance = job.instance
         member_sets = [ranks_of(p.cost, one) for p in job.phases for one in p.cost.collectives]
-        groups = Groups(member_sets, job.timeout_s)
+        with exchanging(ALL):
+            groups = Groups(member_sets, job.timeout_s)
         if job.settings.collectives == GLOO:
             way: Way = Gloo(groups)
         else:
             way = Emulated(rank, groups, shapes_of(job), flat=instance.broadcast == "flat")
         material = Material.of(job.workload, instance.training.batch_size)
-        return cls(job, rank, material, way, Meeting(job.timeout_s))
+        journal = Journal(journal_path(job.folder, job.index_of(job.present[rank])))
+        return cls(job, rank, material, way, Meeting(job.timeout_s), heart, journal)
+
+    @property
+    def name(self) -> str:
+        """Id of the device."""
+        return self.job.present[self.rank]
+
+    @property
+    def index(self) -> int:
+        """Index of the device among all of the instance: whose images it has, and what its events say."""
+        return self.job.index_of(self.name)
+
+    def begins(self, what: str, phase: Phase, number: int) -> None:
+        """Begin a part of a round; a fault that was asked for strikes here."""
+        self.heart.does(f"{what}, round {number}{'' if phase.name == PLAN else f' of {phase.name}'}")
+        strike_if_asked(self.job, self.rank, what, number)
 
     def budget(self, phase: Phase) -> MemoryBudget:
         """What the device's training may take; a baseline runs whatever it takes."""
         limited = self.job.settings.limits_memory and phase.name == PLAN
-        return MemoryBudget(self.job.problem.instance.devices[self.rank].memory_bytes if limited else None)
+        return MemoryBudget(self.job.instance.devices[self.rank].memory_bytes if limited else None)
 
     def link(self) -> GlooLink:
         """Return links to all devices, for what belongs to no collective."""
@@ -81,8 +106,9 @@ class DeviceProcess:
         return now_s() / self.job.slower
 
     def note(self, kind: str, **members: object) -> None:
-        """Keep an event."""
-        self.events.append({"event": kind, "rank": self.rank, **members})
+        """Keep an event; its rank is the device's while all are there."""
+        place = {"rank": self.index, "leg": len(self.job.legs) - 1}
+        self.events.append({"event": kind, **place, **members})
 
     def check_order(self, aggregation: Aggregation) -> None:
         """Let all devices tell what they are going to run, and see that it fits together, (8).
@@ -93,7 +119,7 @@ class DeviceProcess:
             When the collectives would deadlock.
         """
         told = [tuple(sequence) for sequence in told_by_all(aggregation.sequence)]
-        sequences = dict(zip(self.job.names, told, strict=True))
+        sequences = dict(zip(self.job.present, told, strict=True))
         faults = list(order_faults(aggregation.cost.collectives, sequences))
         if faults:
             raise RunError(f"the collectives do not fit together: {'; '.join(faults)}")
@@ -107,9 +133,17 @@ class DeviceProcess:
             When they do not.
         """
         own = torch.frombuffer(bytearray.fromhex(fingerprint), dtype=torch.uint8)
-        told = [torch.empty(DIGEST_BYTES, dtype=torch.uint8) for _ in self.job.names]
-        dist.all_gather(told, own)
-        refuse_different([bytes(digest.tolist()) for digest in told], self.job.names, place)
+        told = [torch.empty(DIGEST_BYTES, dtype=torch.uint8) for _ in self.job.present]
+        with exchanging(ALL):
+            dist.all_gather(told, own)
+        refuse_different([bytes(digest.tolist()) for digest in told], self.job.present, place)
+
+
+def strike_if_asked(job: Job, rank: int, what: str, number: int) -> None:
+    """Let a fault that was asked for befall this process."""
+    for fault in job.settings.faults:
+        if fault.strikes(job.present[rank], number, what):
+            fault.strike()
 
 
 def shapes_of(job: Job) -> ShapeOf:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,8 @@ from edgeplan.runtime.sparse.network import PrunedNetwork
 from edgeplan.runtime.sparse.pruning import prune
 from edgeplan.runtime.sparse.workload import Batch
 from edgeplan.runtime.sparse.workload.scoring import loss_of
+
+_NETWORK, _MOMENTUM = "network/", "momentum/"
 
 
 class Replica:
@@ -64,6 +68,29 @@ class Replica:
             layer.write_bias(values)
         else:
             layer.write_weights(*_bounds(part), values)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that training goes on from: parameters, buffers, and the momentum of what is trained."""
+        return {
+            **{f"{_NETWORK}{name}": tensor for name, tensor in self.network.state_dict().items()},
+            **{f"{_MOMENTUM}{index}": tensor for index, tensor in self._momentum()},
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` returned."""
+        parts = {name: state[f"{_NETWORK}{name}"] for name in self.network.names}
+        self.network.load(parts)
+        for index, leaf in enumerate(self.network.parameters()):
+            if f"{_MOMENTUM}{index}" in state:
+                assert self._optimizer is not None
+                self._optimizer.state[leaf]["momentum_buffer"] = state[f"{_MOMENTUM}{index}"]
+
+    def _momentum(self) -> Iterator[tuple[int, Tensor]]:
+        for index, leaf in enumerate(self.network.parameters()):
+            assert self._optimizer is not None
+            buffer = self._optimizer.state[leaf].get("momentum_buffer")
+            if buffer is not None:
+                yield index, buffer
 
     def fingerprint(self) -> str:
         """Hash of all parameters and buffers, so that equal means bit-identical."""

@@ -19,9 +19,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.processes.clock import now_s
+from edgeplan.runtime.processes.exchange import exchanging
 
 STAMP_ELEMENTS = 2
 """Float32 elements that have the bytes of a float64."""
@@ -151,7 +151,5 @@ class GlooLink:
 
 def _named(peer: int, operation: Callable[[], Any]) -> Any:
     """Run a transfer; torch's own error does not say which process is suspect."""
-    try:
+    with exchanging(peer):
         return operation()
-    except RuntimeError as error:
-        raise RunError(f"no exchange with rank {peer}: {error}") from error

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch.distributed as dist
 from torch import Tensor
 
+from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink
 from edgeplan.runtime.sparse.execution.exchange.messages import (
     Ready,
@@ -116,9 +117,15 @@ class Gloo:
         if len(members) == 1:
             return _nothing
         group = self._groups.of(members)
-        if kind == ALL_REDUCE:
-            return lambda buffer: dist.all_reduce(buffer, group=group)
-        return lambda buffer: dist.broadcast(buffer, src=members[0], group=group)
+
+        def run(buffer: Tensor) -> None:
+            with exchanging(ALL):
+                if kind == ALL_REDUCE:
+                    dist.all_reduce(buffer, group=group)
+                else:
+                    dist.broadcast(buffer, src=members[0], group=group)
+
+        return run
 
 
 def _nothing(_buffer: Tensor) -> None:

@@ -13,6 +13,7 @@ from edgeplan.runtime.report.deviations import missed
 from edgeplan.runtime.sparse.execution.device.calibration import flops_of
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import largest_update
+from edgeplan.runtime.sparse.execution.report.incidents import losses
 from edgeplan.runtime.sparse.execution.report.notes import notes_on
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject, PhaseFigures
 from edgeplan.runtime.sparse.execution.report.seen import Seen
@@ -36,7 +37,7 @@ def run_report(
         Version that ran.
     """
     seen = Seen(events)
-    plan, *others = (PhaseFigures(job, phase, layers, seen) for phase in job.phases)
+    plan, *others = (PhaseFigures(job, index, layers, seen) for index in range(len(job.phases)))
     deviations = plan.deviations()
     failures = [
         *_over_limit(plan),
@@ -56,25 +57,33 @@ def run_report(
         "machine": _machine(job, seen, torch_version),
         "emulation": _emulation(job, seen),
         "notes": notes_on(job, plan.rounds),
-        "nodes": [
-            {"node": name, "rank": rank, "process_peak_bytes": ended["process_peak_bytes"]}
-            for rank, (name, ended) in enumerate(zip(job.names, seen.all("ended"), strict=True))
-        ],
+        "nodes": [_node(job, seen, rank) for rank in range(len(job.names))],
+        "lost": losses(job),
         **plan.to_document(),
         "deviations": deviations,
         "baseline": _baseline(job, others[0]) if others else None,
     }
 
 
+def _node(job: Job, seen: Seen, rank: int) -> JsonObject:
+    ended = seen.latest("ended").get(rank)
+    return {
+        "node": job.names[rank],
+        "rank": rank,
+        "process_peak_bytes": ended["process_peak_bytes"] if ended else None,
+    }
+
+
 def _emulation(job: Job, seen: Seen) -> JsonObject:
     """Return how devices and links were imitated, and how exactly."""
-    probed = {(event["source"], event["target"]): event for event in seen.all("probed")}
+    last = len(job.legs) - 1
+    probed = {(e["source"], e["target"]): e for e in seen.all("probed") if e["leg"] == last}
     links = [
-        {"source": job.names[source], "target": job.names[target]}
+        {"source": job.present[source], "target": job.present[target]}
         | exactness(job.links.between(source, target), probed[source, target])
         for source, target in (job.hops if job.settings.emulation != NONE else ())
     ]
-    speeds = [speed_entry(job.names[event["rank"]], event) for event in seen.all("held")]
+    speeds = [speed_entry(job.names[rank], event) for rank, event in seen.latest("held").items()]
     return {"mode": job.settings.emulation, "slower": job.slower, "links": links, "speeds": speeds}
 
 
@@ -87,9 +96,10 @@ def _over_limit(plan: PhaseFigures) -> Iterator[str]:
 
 def _machine(job: Job, seen: Seen, torch_version: str) -> JsonObject:
     instance = job.problem.instance
+    largest = largest_update(instance)
     rates = [
-        flops_of(instance, rank, trained) / seen.all("calibrated")[rank]["processor_s"]
-        for rank, trained in enumerate(largest_update(instance))
+        flops_of(instance, rank, largest[rank]) / event["processor_s"]
+        for rank, event in seen.latest("calibrated").items()
     ]
     return {
         "cores": os.cpu_count(),
@@ -101,9 +111,10 @@ def _machine(job: Job, seen: Seen, torch_version: str) -> JsonObject:
 def _baseline(job: Job, figures: PhaseFigures) -> JsonObject:
     document = figures.to_document()
     return {
-        "name": figures.phase.name,
+        "name": figures.name,
         **document,
         "accuracy": document["totals"]["accuracy"],
         "bytes_per_round": document["totals"]["measured_bytes_per_round"],
-        "device_iterations": len(job.names) * job.settings.local_steps * job.settings.rounds,
+        "device_iterations": job.settings.local_steps
+        * sum(entry["num_devices"] for entry in document["rounds"]),
     }

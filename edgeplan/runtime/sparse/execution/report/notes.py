@@ -8,16 +8,38 @@ from collections.abc import Iterator, Sequence
 from edgeplan.models.network import Network
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
+from edgeplan.runtime.sparse.execution.course import Position, leg_of
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO
 from edgeplan.runtime.sparse.execution.job import Job
-from edgeplan.runtime.sparse.execution.phases import DENSE, PLAN
+from edgeplan.runtime.sparse.execution.phases import DENSE, PHASES, PLAN
+from edgeplan.runtime.sparse.execution.remainder import effects_of
+from edgeplan.runtime.sparse.execution.report.incidents import incident_line, losses
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject
 from edgeplan.runtime.sparse.execution.settings import NONE
 
 
 def notes_on(job: Job, rounds: Sequence[JsonObject]) -> list[str]:
     """Return the notes, one sentence each."""
-    return [*_on_collectives(job), *_on_steps(job), *_on_training(job, rounds)]
+    return [*_on_losses(job), *_on_collectives(job), *_on_steps(job), *_on_training(job, rounds)]
+
+
+def _on_losses(job: Job) -> Iterator[str]:
+    for leg in range(1, len(job.legs)):
+        yield incident_line(job, leg)
+    if any(one["round"] is not None for one in losses(job)):
+        yield from _on_rounds_without(job)
+
+
+def _on_rounds_without(job: Job) -> Iterator[str]:
+    yield (
+        "a slice is averaged over the devices left that train it, from the first round without the lost ones "
+        "on; the round in which they were lost was made anew, and nobody was timed in it"
+    )
+    last = Position(PHASES.index(PLAN), job.settings.rounds)
+    away = job.in_leg(leg_of(job.legs, last)).away
+    if away and job.plan.collectives is not None:
+        yield "the collectives without the lost devices are the canonical ones, not those of the plan"
+    yield from effects_of(job.problem, job.plan, away)
 
 
 def _on_collectives(job: Job) -> Iterator[str]:
@@ -47,8 +69,8 @@ def _on_collectives(job: Job) -> Iterator[str]:
         "collective at once: the same collectives were also run each alone"
     )
     yield (
-        f"an aggregation includes filling buffers and emptying them, while {len(job.names)} processes share "
-        f"{os.cpu_count()} cores; a collective alone does not"
+        f"an aggregation includes filling buffers and emptying them, while {len(job.present)} processes "
+        f"share {os.cpu_count()} cores; a collective alone does not"
     )
     if isinstance(job.problem.instance.network, Network):
         yield "equation (7) takes the slowest pair of a collective; here each message has its own pair's link"
@@ -91,7 +113,7 @@ def _on_training(job: Job, rounds: Sequence[JsonObject]) -> Iterator[str]:
 
 
 def _on_dense_memory(job: Job) -> Iterator[str]:
-    devices = job.problem.instance.devices
+    devices = job.instance.devices
     for phase in job.phases:
         costs = zip(phase.cost.device_costs, devices, strict=True)
         too_small = sum(cost.memory_bytes > device.memory_bytes for cost, device in costs)

@@ -33,3 +33,15 @@ class Seen:
         """Return the events of a kind, of a phase and round where it has them, by rank."""
         found = self._events.get((kind, phase, number), [])
         return sorted(found, key=lambda event: int(event["rank"]))
+
+    def latest(self, kind: str, phase: str | None = None) -> dict[int, Event]:
+        """Return the last event of a kind of every device that had one, by rank.
+
+        Examples
+        --------
+        >>> seen = Seen({"event": "calibrated", "rank": 0, "leg": leg} for leg in (1, 0))
+        >>> seen.latest("calibrated")
+        {0: {'event': 'calibrated', 'rank': 0, 'leg': 1}}
+        """
+        in_order = sorted(self.all(kind, phase), key=lambda event: int(event["leg"]))
+        return {event["rank"]: event for event in in_order}

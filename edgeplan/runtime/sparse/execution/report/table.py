@@ -47,17 +47,18 @@ def _devices(report: JsonObject) -> Table:
         "sent bytes",
     )
     table = titled(f"{report['name']}: predicted / measured", *columns)
+    lost = {one["node"] for one in report["lost"]}
     for device in report["devices"]:
         predicted, measured = device["predicted"], device["measured"]
         sent = measured["sent_bytes_per_round"]
         table.add_row(
-            device["id"],
+            f"{device['id']} (lost)" if device["id"] in lost else device["id"],
             f"{device['depth']}, {device['num_updates']}",
             f"{predicted['memory_bytes'] / MIB:.4g}",
             pair(predicted["peak_bytes"] / MIB, measured["memory_bytes"] / MIB),
             pair(predicted["saved_bytes"] / MIB, measured["saved_bytes"] / MIB),
             f"{measured['eager_saved_bytes'] / MIB:.4g}",
-            pair(1e3 * predicted["step_s"], 1e3 * measured["step_s"]),
+            pair(1e3 * predicted["step_s"], _milliseconds(measured["step_s"])),
             "" if sent is None else f"{sent:,}",
         )
     return table
@@ -111,14 +112,20 @@ _ROWS = (
 """Label, members of the totals, and what a figure is multiplied by."""
 
 
-def _figures(predicted: float | None, measured: float, scale: float) -> str:
-    return f"{measured * scale:.4g}" if predicted is None else pair(predicted * scale, measured * scale)
+def _figures(predicted: float | None, measured: float | None, scale: float) -> str:
+    scaled = None if measured is None else measured * scale
+    return figure(scaled, ".4g") if predicted is None else pair(predicted * scale, scaled)
 
 
-def _ratio(figures: list[tuple[float | None, float]]) -> list[str]:
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1e3 * seconds
+
+
+def _ratio(figures: list[tuple[float | None, float | None]]) -> list[str]:
     if len(figures) < 2:
         return []
-    return [f"{figures[0][1] / figures[1][1]:.3f}" if figures[1][1] else ""]
+    own, dense = (measured for _, measured in figures)
+    return [f"{own / dense:.3f}" if own is not None and dense else ""]
 
 
 def _bytes(totals: JsonObject) -> Text:
@@ -139,16 +146,18 @@ def _rounds(report: JsonObject) -> Table:
     baseline = report["baseline"]
     names = ("accuracy", "loss")
     columns = [*names, *(f"{baseline['name']} {name}" for name in names)] if baseline else [*names]
-    table = titled("held-out images", "round", "aggregation ms", "train loss", *columns)
+    table = titled("held-out images", "round", "devices", "aggregation ms", "train loss", *columns, "lost")
     others = baseline["rounds"] if baseline else [None] * len(report["rounds"])
     for entry, other in zip(report["rounds"], others, strict=True):
-        if entry["accuracy"] is None:
+        if entry["accuracy"] is None and not entry["lost"]:
             continue
         both = [entry] if other is None else [entry, other]
         table.add_row(
             str(entry["round"]),
+            str(entry["num_devices"]),
             f"{1e3 * entry['aggregation_s']:.4g}",
             figure(entry["train_loss"], ".4f"),
             *(figure(one[name], ".4f") for one in both for name in names),
+            Text(", ".join(entry["lost"]), style="bold red"),
         )
     return table
