@@ -216,7 +216,7 @@ def resumed(folder: Path) -> Job:
     RunError
         When what the server has kept is damaged.
     """
-    job = Job.read(unfinished_job(folder))
+    job = Job.read(unfinished_job(folder, "ended_in"))
     (rounds_made,) = place_kept(job.folder, job.server_rank) or (0,)
     seen = Journal(journal_path(job.folder, job.server_rank), holds_after(rounds_made))
     away = {job.names[event["rank"]] for event in seen if event["event"] == LOST}

@@ -36,8 +36,15 @@ def job_path(folder: Path) -> Path:
     return folder / "job.json"
 
 
-def unfinished_job(folder: Path) -> Path:
+def unfinished_job(folder: Path, member: str | None = None) -> Path:
     """Return the job file of a run that has not come to its end.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    member
+        What the jobs of an executor have, and no others; None is any executor.
 
     Raises
     ------
@@ -49,6 +56,8 @@ def unfinished_job(folder: Path) -> Path:
         raise UsageError(f"{folder}: holds no {path.name}; name the folder that a run was given by --out")
     if report_path(folder).is_file():
         raise UsageError(f"{folder}: its run has come to its end; nothing is left to resume")
+    if member is not None and member not in read_json(path):
+        raise UsageError(f"{folder}: its run is of another kind; resume it by edgeplan run --resume")
     return path
 
 

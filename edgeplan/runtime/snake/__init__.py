@@ -100,6 +100,6 @@ def resume(
     RunError
         When a process failed.
     """
-    job = Job.read(unfinished_job(out))
+    job = Job.read(unfinished_job(out, "legs"))
     with alone_in(out):
         return carry_through(job, planner, on_progress, on_incident)

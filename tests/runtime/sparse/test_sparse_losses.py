@@ -27,7 +27,7 @@ from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import events_path, journal_path, read_json
 from edgeplan.runtime.processes.rehearsal import faults_of
 from edgeplan.runtime.processes.supervision import Lost, NodesLostError
-from edgeplan.runtime.sparse.execution import Job, carry_through, render
+from edgeplan.runtime.sparse.execution import Job, render, resume
 from edgeplan.runtime.sparse.execution.course import Leg, LostDevice, Position
 from edgeplan.runtime.sparse.execution.recovery import without_lost
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
@@ -100,13 +100,15 @@ def test_an_average_counts_for_all_who_are_left_or_for_none(killed_between: Fini
     assert_as_in_one_process(killed_between, killed_between.parameters())
 
 
-def test_what_only_some_have_kept_is_made_anew(killed_between: FinishedRun, tmp_path: Path) -> None:
+def test_a_resumed_run_makes_anew_what_some_have_not_kept(
+    killed_between: FinishedRun, tmp_path: Path
+) -> None:
     shutil.copytree(killed_between.job.folder, tmp_path, dirs_exist_ok=True)
     for name in ("run.json", "parameters.pt", "state-2-0-3.npz"):
         (tmp_path / name).unlink()
     with tiny_starts():
-        job = Job.read(tmp_path / "job.json")
-        report = carry_through(job)
+        report = resume(tmp_path)
+    job = Job.read(tmp_path / "job.json")
     assert report["passed"]
     assert [entry["num_devices"] for entry in report["rounds"]] == [
         entry["num_devices"] for entry in killed_between.report["rounds"]

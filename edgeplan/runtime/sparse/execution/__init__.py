@@ -103,6 +103,6 @@ def resume(
     RunError
         When a process failed, replicas came to differ, or no device is left.
     """
-    job = Job.read(unfinished_job(out))
+    job = Job.read(unfinished_job(out, "course"))
     with alone_in(out):
         return carry_through(job, on_progress, on_incident)
