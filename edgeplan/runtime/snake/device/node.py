@@ -73,9 +73,7 @@ class NodeProcess:
         is_stage, seat = rank < len(job.visits), job.seat_of(job.node_of(rank))
         shard = Shard(job.read_samples(seat), job.upscaled_to) if is_stage else None
         journal = Journal(journal_path(job.folder, seat))
-        node = cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
-        node.begins(START_UP, 1)
-        return node
+        return cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
 
     @property
     def seat(self) -> int:
