@@ -31,7 +31,7 @@ from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.learning.training import Shard, train
 from edgeplan.runtime.learning.workload import flatten, optimizer_for
 from edgeplan.runtime.processes.heartbeat import START_UP
-from edgeplan.runtime.processes.rehearsal import COMPUTE, HANG, KILL, SEND, UNLINK, Fault
+from edgeplan.runtime.processes.rehearsal import COMPUTE, HANG, KILL, RECEIVE, SEND, UNLINK, Fault
 from edgeplan.runtime.snake import Job, RunSettings, run
 from edgeplan.runtime.snake.course import Position, visits_made
 from edgeplan.runtime.snake.itinerary import planned_visits
@@ -90,11 +90,19 @@ def _kept(job: Job, fault: Fault) -> bool:
         handed_on = Position(1, 0)
     elif fault.node == SERVER:
         handed_on = Position(STRIKES_IN, 0)
-    elif (fault.phase, fault.node) == (SEND, stages[last]) and job.server_rank is None:
-        handed_on = Position(STRIKES_IN - 1, last)  # the round begins with what it had from the one before
+    elif fault.node == stages[last] and job.server_rank is None and _has_not_begun(fault):
+        handed_on = Position(STRIKES_IN - 1, last)
     else:
         handed_on = Position(STRIKES_IN, stages.index(fault.node))
     return Position(**job.incidents[0]["next_visit"]) >= handed_on
+
+
+def _has_not_begun(fault: Fault) -> bool:
+    """Say whether the last node still had its visit of the round before: it sends that when a round begins.
+
+    What is on its way does not arrive when its link is cut, as the node waits for what comes next.
+    """
+    return fault.phase == SEND or (fault.phase, fault.kind) == (RECEIVE, UNLINK)
 
 
 def replayed(job: Job) -> Any:
