@@ -83,7 +83,8 @@ class ServerProcess:
         self.roll_call.meet(occasions.CONNECT)
         for rank in list(self.roll_call.here):
             try:
-                self.pairs[rank] = Pair(self.store, rank, is_server=True, timeout_s=self.job.timeout_s)
+                store = self.roll_call.awaiting(rank)
+                self.pairs[rank] = Pair(store, rank, is_server=True, timeout_s=self.job.timeout_s)
             except RuntimeError as error:
                 self._lose(rank, 0, START_UP, error)
 
