@@ -14,10 +14,12 @@ from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.notes import notes_on
 from edgeplan.runtime.federated.report.rounds import JsonObject, losses, round_entry
+from edgeplan.runtime.federated.report.wire import wire_entries
 from edgeplan.runtime.learning.calibration import full_step_flops
 from edgeplan.runtime.report.deviations import deviation_of, missed
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.peaks import predicted_peak
+from edgeplan.runtime.report.wire import leaks
 
 SUMMED = ("bytes_in", "bytes_out", "transfer_in_s", "compute_s", "transfer_out_s")
 
@@ -39,7 +41,8 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
     rounds = [round_entry(job, events, number) for number in range(1, job.num_rounds + 1)]
     clients = [_client_entry(job, events, rank, rounds) for rank in range(job.server_rank)]
     deviations = _deviations(clients, rounds)
-    failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
+    wire = wire_entries(job, events)
+    failures = [*_failures(rounds), *leaks(wire), *missed(deviations, job.settings.tolerances)]
     calibrated = (events.find("calibrated", rank=rank) for rank in range(job.server_rank))
     step_s = min((one["processor_s"] for one in calibrated if one is not None), default=None)
     lost = losses(job, events)
@@ -60,6 +63,7 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
         "emulation": _emulation(job, events),
         "notes": notes_on(job, rounds, lost, buffers, step_s),
         "nodes": [_node_entry(job, events, rank) for rank in range(len(job.names))],
+        "wire": wire,
         "lost": lost,
         "clients": clients,
         "rounds": rounds,
