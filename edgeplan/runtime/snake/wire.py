@@ -13,6 +13,9 @@ from edgeplan.runtime.report.wire import wire_entry
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
 
+ROUND_BYTES = 4096
+"""Largest sum of headers and barriers of a node in a round; far below any node's data."""
+
 
 @contextmanager
 def wire_counted(node: NodeProcess) -> Iterator[None]:
@@ -55,7 +58,7 @@ def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:
             job.node_of(rank),
             wire_bytes=wire,
             parameter_bytes=explained[rank],
-            num_messages=job.settings.rounds,
+            header_bytes=job.settings.rounds * ROUND_BYTES,
             data_bytes=_data_bytes(job, rank),
         )
         for rank, wire in enumerate(wired[0]["sent_bytes"])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from edgeplan.runtime.federated.job import Job
+from edgeplan.runtime.federated.pair import PIECES
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.wire import wire_entry
 
 FLOAT32_BYTES = 4
+MESSAGE_BYTES = 192 * PIECES
+"""Most that a message may have besides parameters: gloo tells of each piece, asks for it and sends it."""
 
 
 def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:
@@ -33,7 +36,7 @@ def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:
             job.names[rank],
             wire_bytes=wire,
             parameter_bytes=sends[rank] * everything,
-            num_messages=sends[rank],
+            header_bytes=sends[rank] * MESSAGE_BYTES,
             data_bytes=_data_bytes(job, rank),
         )
         for event in events.all("wired")
