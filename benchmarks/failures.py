@@ -1,22 +1,25 @@
 """Every node fails in every phase of a round: is the run finished, done work kept, are the parameters right?
 
-    python -m benchmarks.failures [--kinds kill hang unlink] [--out FOLDER]
+    python -m benchmarks.failures [--kinds kill hang unlink] [--patience S] [--only PATTERN] [--out FOLDER]
 
 The digits instance on four of its six nodes, the other two spare, two rounds by peers; and by a server. A
 fault strikes in the second round (a start-up has no round). Judged are: the run finishes and passes; no visit
 that was handed on before the loss is made again; the final parameters equal, bit for bit, those of the
-executed visits computed again in one process. `hang` and `unlink` are noticed by silence, after 4 s here.
+executed visits computed again in one process. `hang` and `unlink` are noticed by silence. The runs are
+named transport-kind-phase-node; all of them take an hour or two.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,7 @@ from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.learning.training import Shard, train
 from edgeplan.runtime.learning.workload import flatten, optimizer_for
 from edgeplan.runtime.processes.heartbeat import START_UP
-from edgeplan.runtime.processes.rehearsal import COMPUTE, HANG, KILL, SEND, UNLINK, Fault
+from edgeplan.runtime.processes.rehearsal import COMPUTE, HANG, KILL, RECEIVE, SEND, UNLINK, Fault
 from edgeplan.runtime.snake import Job, RunSettings, run
 from edgeplan.runtime.snake.course import Position, visits_made
 from edgeplan.runtime.snake.itinerary import planned_visits
@@ -39,7 +42,6 @@ from edgeplan.runtime.snake.validation import SERIAL_PHASES
 
 INSTANCE = Path("instances/layer_assignment/digits-6-nodes.json")
 ROUNDS, STRIKES_IN = 2, 2
-PATIENCE_S = 4.0
 SERVER = "server"
 
 
@@ -64,13 +66,13 @@ def instances() -> Iterator[tuple[str, LayerAssignment]]:
     yield "server", LayerAssignment.from_document(document | {"transport": "server", "server": SERVER})
 
 
-def struck(problem: LayerAssignment, plan: Plan, fault: Fault, folder: Path) -> Outcome:
+def struck(problem: LayerAssignment, plan: Plan, fault: Fault, folder: Path, *, patience_s: float) -> Outcome:
     """Run with a fault and judge what came of it."""
     settings = RunSettings(
         rounds=ROUNDS,
         emulation=KERNEL if fault.kind == UNLINK else NONE,
         spares=2,
-        patience_s=PATIENCE_S,
+        patience_s=patience_s,
         faults=(fault,),
     )
     begin_s = time.monotonic()
@@ -90,11 +92,19 @@ def _kept(job: Job, fault: Fault) -> bool:
         handed_on = Position(1, 0)
     elif fault.node == SERVER:
         handed_on = Position(STRIKES_IN, 0)
-    elif (fault.phase, fault.node) == (SEND, stages[last]) and job.server_rank is None:
-        handed_on = Position(STRIKES_IN - 1, last)  # the round begins with what it had from the one before
+    elif fault.node == stages[last] and job.server_rank is None and _has_not_begun(fault):
+        handed_on = Position(STRIKES_IN - 1, last)
     else:
         handed_on = Position(STRIKES_IN, stages.index(fault.node))
     return Position(**job.incidents[0]["next_visit"]) >= handed_on
+
+
+def _has_not_begun(fault: Fault) -> bool:
+    """Say whether the last node still had its visit of the round before: it sends that when a round begins.
+
+    What is on its way does not arrive when its link is cut, as the node waits for what comes next.
+    """
+    return fault.phase == SEND or (fault.phase, fault.kind) == (RECEIVE, UNLINK)
 
 
 def replayed(job: Job) -> Any:
@@ -116,22 +126,14 @@ def replayed(job: Job) -> Any:
     return flatten(workload.parameters(workload.layers)).numpy()
 
 
-def matrix(kinds: Sequence[str], folder: Path) -> Iterator[tuple[str, Outcome]]:
-    """Strike every node in every phase."""
+def matrix(kinds: Sequence[str]) -> Iterator[tuple[str, LayerAssignment, Plan, Fault]]:
+    """Yield every node in every phase, with each kind of fault, by each transport."""
     for transport, problem in instances():
-        result = solve(problem)
-        plan = problem.plan_from_document(result.plan)
+        plan = problem.plan_from_document(solve(problem).plan)
         nodes = [*(stage.node for stage in plan.stages), *([SERVER] if problem.server else [])]
-        for kind in kinds:
-            for phase in SERIAL_PHASES:
-                for node in nodes:
-                    if node == SERVER and phase == COMPUTE:
-                        continue
-                    fault = Fault(node, STRIKES_IN, phase, kind)
-                    yield (
-                        transport,
-                        struck(problem, plan, fault, folder / f"{transport}-{kind}-{phase}-{node}"),
-                    )
+        for kind, phase, node in itertools.product(kinds, SERIAL_PHASES, nodes):
+            if (node, phase) != (SERVER, COMPUTE):
+                yield transport, problem, plan, Fault(node, STRIKES_IN, phase, kind)
 
 
 def table(found: Sequence[tuple[str, Outcome]]) -> Iterator[str]:
@@ -152,14 +154,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kinds", nargs="+", choices=(KILL, HANG, UNLINK), default=[KILL, HANG, UNLINK])
+    parser.add_argument(
+        "--patience", type=float, default=4.0, help="longest silence of a node, in seconds; by default 4"
+    )
+    parser.add_argument("--only", default="*", help="pattern of the runs' names; all by default")
     parser.add_argument("--out", type=Path, help="where the runs are kept; a temporary folder by default")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     found = []
     with tempfile.TemporaryDirectory() as temporary:
-        for transport, outcome in matrix(arguments.kinds, arguments.out or Path(temporary)):
-            found.append((transport, outcome))
-            sys.stderr.write(f"{transport} {outcome}\n")
+        for transport, problem, plan, fault in matrix(arguments.kinds):
+            name = f"{transport}-{fault.kind}-{fault.phase}-{fault.node}"
+            if fnmatch(name, arguments.only):
+                folder = (arguments.out or Path(temporary)) / name
+                found.append((transport, struck(problem, plan, fault, folder, patience_s=arguments.patience)))
+                sys.stderr.write(f"{transport} {found[-1][1]}\n")
     sys.stdout.write("\n".join([*table(found), "", provenance(), ""]))
 
 

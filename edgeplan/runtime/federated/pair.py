@@ -97,6 +97,7 @@ class Pair:
 
     def __init__(self, store: Store, client: int, *, is_server: bool, timeout_s: float) -> None:
         self._other = int(is_server)
+        self._store = store  # torch keeps no more than its own part of one that is written in Python
         meeting = PrefixStore(f"edgeplan/pair/{client}", store)
         self._group: Any = ProcessGroupGloo(meeting, 1 - self._other, 2, timedelta(seconds=timeout_s))
 

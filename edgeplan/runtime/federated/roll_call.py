@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
@@ -78,14 +80,14 @@ class RollCall:
     def meet(self, occasion: str) -> None:
         """Wait for all clients that are left, and let them go on."""
         for rank in list(self.here):
-            self._await(f"{occasion}/{rank}", rank)
+            self.wait_for(partial(self._store.check, [f"{occasion}/{rank}"]), rank)
         self._store.set(f"{occasion}/go", "")
 
     def hear(self, what: str, rank: int) -> dict[str, Any] | None:
         """Return what a client has told; None where it is gone and has not."""
         key = _told(what, rank)
         if rank in self.here:
-            self._await(key, rank)
+            self.wait_for(partial(self._store.check, [key]), rank)
         if not self._store.check([key]):
             return None
         told: dict[str, Any] = json.loads(self._store.get(key))
@@ -97,6 +99,10 @@ class RollCall:
             self.here.remove(rank)
             self.lost[rank] = reason
 
+    def awaiting(self, rank: int) -> Store:
+        """Return the store at which to wait for a client no longer than it is there."""
+        return _Awaiting(self._all, self, rank)
+
     def end(self) -> None:
         """Let the clients end, and learn what became of the others."""
         self._store.set(_OVER, "")
@@ -104,9 +110,10 @@ class RollCall:
             if self._all.check([lost_key(rank)]):
                 self.lost[rank] = self._all.get(lost_key(rank)).decode()
 
-    def _await(self, key: str, rank: int) -> None:
+    def wait_for(self, is_so: Callable[[], bool], rank: int) -> None:
+        """Wait for something that a client brings about; go on without it when it is gone."""
         until_s = time.monotonic() + self._timeout_s
-        while not self._store.check([key]):
+        while not is_so():
             if self._all.check([lost_key(rank)]):
                 self.lose(rank, "its process ended")
                 return
@@ -114,6 +121,26 @@ class RollCall:
                 self.lose(rank, f"said nothing for {self._timeout_s:g} s")
                 return
             time.sleep(POLL_S)
+
+
+class _Awaiting(Store):
+    """A store for gloo, which would wait for its timeout where a client has ended before it connects."""
+
+    def __init__(self, store: Store, roll_call: RollCall, rank: int) -> None:
+        super().__init__()
+        self._store, self._roll_call, self._rank = store, roll_call, rank
+
+    def set(self, key: str, value: str) -> None:
+        self._store.set(key, value)
+
+    def get(self, key: str) -> bytes:
+        return self._store.get(key)
+
+    def wait(self, keys: list[str], timeout: timedelta | None = None) -> None:
+        del timeout
+        self._roll_call.wait_for(partial(self._store.check, keys), self._rank)
+        if self._rank not in self._roll_call.here:
+            raise RuntimeError(self._roll_call.lost[self._rank])
 
 
 def _told(what: str, rank: int) -> str:

@@ -17,6 +17,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 from edgeplan.errors import RunError
 from edgeplan.models.federated.transfers import downloads_s, uploads_s
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
+from edgeplan.runtime.emulation.orders import sent_bytes
 from edgeplan.runtime.federated import occasions
 from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.federated.conversation import Answer, Conversation, converse
@@ -67,9 +68,13 @@ class ServerProcess:
         """Lead the run from beginning to end, and return what was seen."""
         self._connect()
         self._start_up()
+        before = self._sent_bytes()
         for index in range(self.job.rounds_made, self.job.num_rounds):
             self._round(index)
             self._keep(index)
+        sent = [late - early for early, late in zip(before, self._sent_bytes(), strict=True)]
+        if sent:
+            self.note("wired", self.job.server_rank, sent_bytes=sent)
         for event in self._told():
             self.events.append(event)
         self._note_losses(self.job.num_rounds + 1, AFTER)
@@ -93,7 +98,8 @@ class ServerProcess:
         self.roll_call.meet(occasions.CONNECT)
         for rank in list(self.roll_call.here):
             try:
-                self.pairs[rank] = Pair(self.store, rank, is_server=True, timeout_s=self.job.timeout_s)
+                store = self.roll_call.awaiting(rank)
+                self.pairs[rank] = Pair(store, rank, is_server=True, timeout_s=self.job.timeout_s)
             except RuntimeError as error:
                 self._lose(rank, 0, START_UP, error)
 
@@ -109,6 +115,12 @@ class ServerProcess:
             except RuntimeError as error:
                 self._lose(rank, 0, START_UP, error)
         self._note_losses(0, START_UP)
+
+    def _sent_bytes(self) -> list[int]:
+        """Ask the switch what each node has sent so far; nothing where there is none."""
+        if self.job.settings.emulation != KERNEL:
+            return []
+        return sent_bytes(self.job.folder, timeout_s=self.job.timeout_s)
 
     def _round(self, index: int) -> None:
         ranks = [rank for rank in self.job.ranks(index) if rank in self.roll_call.here]

@@ -7,11 +7,13 @@ datagram of some ten bytes to the supervisor, five times a second, and is answer
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from edgeplan.runtime.processes.exchange import leave_if_waiting_for
@@ -114,6 +116,14 @@ class Listener:
             if self.lost:
                 with suppress(OSError):
                     self._ear.sendto(json.dumps(sorted(self.lost)).encode(), sender)
+
+    def has_heard(self, rank: int) -> bool:
+        """Say whether a process was ever heard."""
+        return self._heard_s[rank] is not None
+
+    def longest_silent(self, ranks: Iterable[int]) -> int | None:
+        """Return which of some ranks was heard the longest time ago, if at all; None where there are none."""
+        return min(ranks, key=lambda rank: self._heard_s[rank] or -math.inf, default=None)
 
     def is_silent(self, rank: int) -> bool:
         """Say whether a process has not been heard for longer than it should."""

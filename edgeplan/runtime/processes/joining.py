@@ -1,4 +1,9 @@
-"""What every process of a run does: join the group, note its failure, end with its supervisor."""
+"""What every process of a run does: join the group, note its failure, end with its supervisor.
+
+`torch.distributed.nn.functional` is imported before there is a group. Its functions take the group of that
+moment for a default, and the first optimizer would import it: the group and its threads would outlive
+`destroy_process_group`, and one that still has a tensor when the interpreter ends aborts the process.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional
 
 from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.processes.clock import align_clocks

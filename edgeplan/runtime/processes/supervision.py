@@ -5,6 +5,7 @@ input, which closes with the supervisor: even a killed supervisor leaves no proc
 
 A process is lost when a signal has killed it, or when its heart is silent; a silent one is killed. Where the
 run can go on without it, the others work until they need it and leave; it goes on from what they have kept.
+Who leaves while nobody is lost has lost its own link: of those that left, the first to fall silent.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ class _Watch:
             if self._must_end():
                 self._settle()
                 raise self._failure()
-            if not self._runs():
+            if not self._runs() and not self._left:
                 return
             time.sleep(POLL_S)
 
@@ -204,6 +205,11 @@ class _Watch:
         return {
             rank: process for rank, process in enumerate(self.processes) if rank not in self.crew.may_be_lost
         }
+
+    @property
+    def _left(self) -> list[int]:
+        """Ranks that could not go on since they had lost another one, or so they think."""
+        return [rank for rank, process in self._needed.items() if process.returncode == LEFT]
 
     def _runs(self) -> bool:
         return any(process.returncode is None for process in self._needed.values())
@@ -218,6 +224,9 @@ class _Watch:
                 self._lose(rank, f"was silent for {self.crew.patience_s:g} s")
             elif process.returncode and (process.returncode < 0 or rank in self.crew.may_be_lost):
                 self._lose(rank, _how(process.returncode))
+        first = self.listener.longest_silent(self._left)
+        if first is not None and not self.lost and self.listener.is_silent(first):
+            self._lose(first, "left, and nobody else is missing")
 
     def _lose(self, rank: int, how: str) -> None:
         if rank in self.lost:
@@ -230,11 +239,11 @@ class _Watch:
     def _must_end(self) -> bool:
         """Say whether something failed that the processes cannot settle among themselves."""
         codes = {process.returncode for process in self._needed.values()}
-        may_leave = self.crew.goes_on and self.listener.all_begun
-        if any(code and code > 0 and not (may_leave and code == LEFT) for code in codes):
+        if any(code and code > 0 and not (self.crew.goes_on and code == LEFT) for code in codes):
             return True
-        lost = self.lost.keys() - self.crew.may_be_lost
-        return bool(lost or LEFT in codes) and not (may_leave and None in codes)
+        if self.lost.keys() - self.crew.may_be_lost:
+            return not (self.crew.goes_on and self.listener.all_begun and None in codes)
+        return not all(self.listener.has_heard(rank) for rank in self._left)
 
     def _settle(self) -> None:
         """Let those who follow from the cause show themselves."""

@@ -1,8 +1,4 @@
-"""What left each node during the rounds, counted on the wire: parameters, and nothing that could be its data.
-
-The switch of the kernel's emulation sees every byte. What a node has sent beyond the parameters of its hops
-is headers and the barrier of each round, some hundred bytes a message.
-"""
+"""What left each node during the rounds of the serial schedule, counted on the wire beside its hops."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ from typing import Any
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.orders import sent_bytes
 from edgeplan.runtime.report.events import Events
+from edgeplan.runtime.report.wire import wire_entry
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
 
@@ -57,12 +54,13 @@ def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:
     for event in events.all("sent"):
         explained[event["rank"]] += event["bytes"]
     return [
-        {
-            "node": job.node_of(rank),
-            "wire_bytes": wire,
-            "parameter_bytes": explained[rank],
-            "data_bytes": _data_bytes(job, rank),
-        }
+        wire_entry(
+            job.node_of(rank),
+            wire_bytes=wire,
+            parameter_bytes=explained[rank],
+            header_bytes=job.settings.rounds * ROUND_BYTES,
+            data_bytes=_data_bytes(job, rank),
+        )
         for rank, wire in enumerate(wired[0]["sent_bytes"])
     ]
 
@@ -72,20 +70,3 @@ def _data_bytes(job: Job, rank: int) -> int:
         return 0
     samples = job.read_samples(job.seat_of(job.node_of(rank)))
     return int(samples.inputs.nbytes + samples.targets.nbytes)
-
-
-def leaks(entries: Sequence[dict[str, Any]], num_rounds: int) -> Iterator[str]:
-    """Yield the nodes that sent more than parameters and headers.
-
-    Examples
-    --------
-    >>> entry = {"node": "pi", "wire_bytes": 90_000, "parameter_bytes": 70_000, "data_bytes": 15_000}
-    >>> list(leaks([entry], num_rounds=5)), list(leaks([entry], num_rounds=1))
-    ([], ['pi: 20000 bytes left it that are no parameters, 4096 at most are headers'])
-    """
-    for entry in entries:
-        beyond = entry["wire_bytes"] - entry["parameter_bytes"]
-        if beyond > num_rounds * ROUND_BYTES:
-            most = num_rounds * ROUND_BYTES
-            what = f"{beyond} bytes left it that are no parameters, {most} at most are headers"
-            yield f"{entry['node']}: {what}"

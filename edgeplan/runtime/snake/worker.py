@@ -21,6 +21,7 @@ from edgeplan.runtime.learning.privacy.ledger import Ledger
 from edgeplan.runtime.learning.workload import assign, flatten
 from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.gathering import gathered
+from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.joining import taking_part
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import (
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> None:
 
 def _take_part(job: Job, rank: int) -> None:
     node = NodeProcess.of(job, rank)
+    node.begins(START_UP, 1)
     initial = flatten(node.workload.parameters(node.workload.layers))
     position = catch_up(node)
     full_step = _calibrate(node)

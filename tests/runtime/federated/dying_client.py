@@ -18,7 +18,7 @@ from edgeplan.runtime.federated.worker import main
 SENT_BEFORE = 5
 
 
-def _die(*_: Any) -> Any:
+def _die(*_: Any, **_named: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -29,6 +29,7 @@ def _send_a_part(pair: Pair, message: Any) -> None:
 
 
 WAYS = {
+    "connect": (Pair, "__init__", _die),
     "calibrate": (Trainee, "time_full_step", _die),
     "receive": (Arriving, "wait", _die),
     "compute": (Trainee, "train", _die),
@@ -42,9 +43,9 @@ def _replace(phase: str, number: int) -> None:
     owner, name, act = WAYS[phase]
     first, calls = getattr(owner, name), []
 
-    def counted(self: Any, *arguments: Any) -> Any:
+    def counted(self: Any, *arguments: Any, **named: Any) -> Any:
         calls.append(name)
-        return (act if len(calls) == number else first)(self, *arguments)
+        return (act if len(calls) == number else first)(self, *arguments, **named)
 
     setattr(owner, name, counted)
 

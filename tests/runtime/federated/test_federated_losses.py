@@ -18,13 +18,23 @@ from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.federated import Job, RunSettings, prepare, resume, supervise
 from edgeplan.runtime.federated.conversation import Answer, Conversation, Loss, converse
 from edgeplan.runtime.federated.pair import Pair, packed
+from edgeplan.runtime.federated.roll_call import RollCall
+from edgeplan.runtime.processes.records import lost_key
 
-CLIENTS = tuple(f"node-{k}" for k in range(6))
+CLIENTS = tuple(f"node-{k}" for k in range(7))
 EVERYONE: list[dict[str, object]] = [{"node": name, "local_steps": 1} for name in CLIENTS]
 UNSHAPED = RunSettings(emulation="none", seed=5)
-DYING = "0:tell:8 1:start 2:calibrate 3:receive:2 4:compute:3 5:send:4"
+DYING = "0:tell:8 1:start 2:calibrate 3:receive:2 4:compute:3 5:send:4 6:connect"
 AT_THE_END = 7
-GONE_FROM = {"node-0": AT_THE_END, "node-1": 0, "node-2": 0, "node-3": 2, "node-4": 3, "node-5": 4}
+GONE_FROM = {
+    "node-0": AT_THE_END,
+    "node-1": 0,
+    "node-2": 0,
+    "node-3": 2,
+    "node-4": 3,
+    "node-5": 4,
+    "node-6": 0,
+}
 
 
 def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_others(
@@ -35,9 +45,9 @@ def test_a_run_goes_on_without_clients_that_are_killed_and_averages_over_the_oth
     job = prepare(problem(clients=CLIENTS), schedule(*rounds), UNSHAPED, out=tmp_path)
     report = supervise(replace(job.crew, program="dying_client"))
     assert {one["node"]: one["round"] for one in report["lost"]} == GONE_FROM
-    last, first, second, third, fourth, fifth = (one["when"] for one in report["lost"])
+    last, first, second, third, fourth, fifth, unconnected = (one["when"] for one in report["lost"])
     assert last == "after the last round"
-    assert (first, second) == ("start-up", "start-up")
+    assert (first, second, unconnected) == ("start-up",) * 3
     assert third.startswith("before")
     assert (fourth, fifth) == ("before its update", "while it sent its update")
     assert all(one["reason"].startswith("was killed by signal 9") for one in report["lost"])
@@ -124,3 +134,13 @@ def test_a_client_that_says_nothing_is_lost_and_the_others_are_heard() -> None:
     assert isinstance(told[1], Answer)
     assert told[1].update.tolist() == (parameters + 1).tolist()
     assert (told[1].received_s, told[1].trained_s, told[1].loss) == (1.0, 3.0, 0.5)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_client_that_ends_before_it_connects_is_waited_for_no_longer() -> None:
+    store = HashStore()
+    roll_call = RollCall(store, range(2), timeout_s=600.0)
+    store.set(lost_key(1), "was killed")
+    with pytest.raises(RuntimeError, match=r"^its process ended$"):
+        Pair(roll_call.awaiting(1), 1, is_server=True, timeout_s=600.0)
+    assert (roll_call.here, roll_call.lost) == ([0], {1: "its process ended"})

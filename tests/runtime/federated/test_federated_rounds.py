@@ -93,6 +93,11 @@ def test_on_imitated_nodes_the_same_parameters_come_out_and_transfers_last_as_on
     assert (report["emulation"]["mode"], len(report["emulation"]["links"])) == (mode, 6)
     trained, expected = (np.load(f / "parameters.npy") for f in (tmp_path, partial.job.folder))
     assert trained.tolist() == expected.tolist()
+    everything = 4 * sum(layer.parameters for layer in partial.job.problem.instance.model.layers)
+    planned = {"node-0": 3, "node-1": 3, "node-2": 3, "hub": 9} if mode == KERNEL else {}
+    assert {one["node"]: one["parameter_bytes"] // everything for one in report["wire"]} == planned
+    for entry in report["wire"]:
+        assert 0 < entry["wire_bytes"] - entry["parameter_bytes"] <= entry["header_bytes"]
     first = report["rounds"][0]
     slowest_s = max(client["measured"]["transfer_in_s"] for client in first["clients"])
     alone_s = 8 * first["clients"][0]["predicted"]["bytes_in"] / 4e7

@@ -20,6 +20,7 @@ from torch.nn import functional
 from edgeplan.api import replanned
 from edgeplan.errors import RunError, UsageError
 from edgeplan.runtime.data.shards import sample_order
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.learning.checkpoints import keep, place_kept, recall
 from edgeplan.runtime.processes.heartbeat import START_UP
 from edgeplan.runtime.processes.journal import Journal
@@ -30,6 +31,7 @@ from edgeplan.runtime.snake import Job, RunSettings, prepare, resume, run
 from edgeplan.runtime.snake.catching_up import Standing
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, visits_made
 from edgeplan.runtime.snake.recovery import planned_for
+from edgeplan.runtime.snake.slowing import slowed
 
 NODES = ("node-0", "node-1", "node-2")
 PHASES = (START_UP, RECEIVE, COMPUTE, CHECKPOINT, SEND)
@@ -195,7 +197,7 @@ def test_a_folder_without_a_serial_run_cannot_be_resumed(tmp_path: Path) -> None
     with pytest.raises(UsageError, match=r"holds no job\.json"):
         resume(tmp_path)
     (tmp_path / "job.json").write_text('{"kind": "sparse_run_job"}', encoding="utf-8")
-    with pytest.raises(UsageError, match="only serial rounds of layer_assignment are resumed"):
+    with pytest.raises(UsageError, match="its run is of another kind"):
         resume(tmp_path)
 
 
@@ -241,3 +243,11 @@ def test_the_planner_is_asked_with_the_visited_stages_fixed(tmp_path: Path) -> N
     assert found.stages[0] == STAGES.stages[0]
     assert {stage.node for stage in found.stages[1:]} <= {"node-2", "node-3"}
     assert not job.problem.check(found).violations
+
+
+def test_a_fault_strikes_a_node_and_not_the_trial_that_is_made_for_its_run(tmp_path: Path) -> None:
+    job = prepare(
+        _problem(), STAGES, replace(SETTINGS, faults=(Fault("node-0", 1, START_UP, KILL),)), out=tmp_path
+    )
+    tried = slowed(replace(job, settings=replace(job.settings, emulation=KERNEL)))
+    assert tried.slower >= 1.0

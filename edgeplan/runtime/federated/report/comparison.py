@@ -15,6 +15,7 @@ from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.notes import notes_on
 from edgeplan.runtime.federated.report.rounds import JsonObject, losses, round_entry
+from edgeplan.runtime.federated.report.wire import wire_entries
 from edgeplan.runtime.learning.calibration import full_step_flops
 from edgeplan.runtime.learning.privacy.accounting import Taken
 from edgeplan.runtime.learning.privacy.private_steps import sample_rate
@@ -22,6 +23,7 @@ from edgeplan.runtime.report.deviations import deviation_of, missed
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.peaks import predicted_peak
 from edgeplan.runtime.report.privacy import privacy_entry, spender
+from edgeplan.runtime.report.wire import leaks
 
 SUMMED = ("bytes_in", "bytes_out", "transfer_in_s", "compute_s", "transfer_out_s")
 
@@ -43,7 +45,8 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
     rounds = [round_entry(job, events, number) for number in range(1, job.num_rounds + 1)]
     clients = [_client_entry(job, events, rank, rounds) for rank in range(job.server_rank)]
     deviations = _deviations(clients, rounds)
-    failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
+    wire = wire_entries(job, events)
+    failures = [*_failures(rounds), *leaks(wire), *missed(deviations, job.settings.tolerances)]
     told = (events.find("calibrated", rank=rank) for rank in range(job.server_rank))
     calibrated = [one for one in told if one is not None]
     step_s = min((one["processor_s"] for one in calibrated), default=None)
@@ -68,6 +71,7 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
         "emulation": _emulation(job, events),
         "notes": notes_on(job, rounds, lost, buffers, step_s=step_s, fixed_share=fixed_share),
         "nodes": [_node_entry(job, events, rank) for rank in range(len(job.names))],
+        "wire": wire,
         "lost": lost,
         "clients": clients,
         "rounds": rounds,

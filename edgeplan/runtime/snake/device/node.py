@@ -86,9 +86,7 @@ class NodeProcess:
         shard = Shard(job.read_samples(seat), job.upscaled_to) if is_stage else None
         load_opacus(job.settings.privacy)
         journal = Journal(journal_path(job.folder, seat))
-        node = cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
-        node.begins(START_UP, 1)
-        return node
+        return cls(job, rank, job.seeded_workload(), shard, Heart(rank), journal)
 
     @property
     def seat(self) -> int:

@@ -24,11 +24,12 @@ from edgeplan.runtime.report.deviations import deviation_of, missed
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.peaks import predicted_peak
 from edgeplan.runtime.report.privacy import privacy_entry, spender
+from edgeplan.runtime.report.wire import leaks
 from edgeplan.runtime.snake.itinerary import PlannedVisit
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.notes import notes_on
 from edgeplan.runtime.snake.report.rounds import JsonObject, hop_is_exact, round_entry
-from edgeplan.runtime.snake.wire import leaks, wire_entries
+from edgeplan.runtime.snake.wire import wire_entries
 
 TIMES = ("start_s", "transfer_in_s", "compute_s", "transfer_out_s", "end_s")
 BYTES = ("bytes_in", "bytes_out")
@@ -64,7 +65,7 @@ def run_report(
     totals = _totals(job, rounds, whole)
     deviations = _deviations(stages, rounds, totals)
     wire = wire_entries(job, events)
-    failures = [*_failures(rounds), *leaks(wire, len(rounds)), *missed(deviations, job.settings.tolerances)]
+    failures = [*_failures(rounds), *leaks(wire), *missed(deviations, job.settings.tolerances)]
     return {
         "format": "edgeplan/1",
         "kind": "run",
