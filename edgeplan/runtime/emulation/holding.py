@@ -1,8 +1,9 @@
 """The quota with which work takes as long on a node as it should.
 
 A share is not quite a speed: work that is interrupted finds colder caches, and takes more of the processor.
-So the quota follows from the processor time that the work takes under it. Its time on the wall is then what
-is measured, and depends on other load besides.
+So the quota follows from the processor time that the work takes under it, and is tried again until it bears
+out: a processor that others share is now slower, now faster. Its time on the wall is then what is measured,
+and depends on other load besides.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from edgeplan.runtime.emulation.pace import MACHINE, Held, Pace
 from edgeplan.runtime.emulation.quotas import ControlGroup
 from edgeplan.runtime.processes.stopwatch import Spent
 
-_CORRECTIONS = 2
+_MOST_TRIALS = 6
+_NEAR = 0.04  # of the time that a step should take
 _USED_BY_ONE = 0.9  # of a processor at most: the network and the system need some
 _USED_BY_ALL = 0.6  # of all, for work that many interrupt takes half as much again
 
@@ -65,13 +67,16 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
     wanted_s
         Seconds that it should take.
     """
-    share = free.processor_s / wanted_s
-    for _ in range(_CORRECTIONS):
+    share, step_s = free.processor_s / wanted_s, free.wall_s
+    for _ in range(_MOST_TRIALS):
         if share >= 1:
             return Holding(MACHINE, wanted_s, free.wall_s)
-        share = time_step(Held(group, share)).processor_s / wanted_s
-    pace = Held(group, min(1.0, share))
-    return Holding(pace, wanted_s, time_step(pace).wall_s)
+        spent = time_step(Held(group, share))
+        needed, step_s = spent.processor_s / wanted_s, spent.wall_s
+        if abs(needed / share - 1) <= _NEAR:
+            break
+        share = needed
+    return Holding(Held(group, min(1.0, share)), wanted_s, step_s)
 
 
 def slower_for(shares: Sequence[float]) -> float:

@@ -104,6 +104,19 @@ def test_the_quota_follows_from_processor_time_under_it(coldness: float, tmp_pat
     assert holding.step_s == pytest.approx(0.4)
 
 
+def test_a_quota_found_while_the_machine_was_slow_is_tried_again(tmp_path: Path) -> None:
+    times = iter([0.13, 0.1, 0.1])
+
+    def time_step(pace: Pace) -> Spent:
+        assert isinstance(pace, Held)
+        processor_s = next(times)
+        return Spent(processor_s / pace.share, processor_s)
+
+    holding = held(ControlGroup(tmp_path), time_step, free=Spent(0.12, 0.12), wanted_s=0.4)
+    assert holding.share == pytest.approx(0.25)
+    assert holding.step_s == pytest.approx(0.4)
+
+
 def test_a_node_faster_than_this_machine_is_not_held(tmp_path: Path) -> None:
     holding = held(ControlGroup(tmp_path), lambda _: Spent(0.1, 0.1), free=Spent(0.1, 0.1), wanted_s=0.05)
     assert holding.pace is MACHINE
