@@ -38,10 +38,11 @@ with socket.create_connection((sys.argv[1], 5000)) as connection:
     connection.sendall(bytes(300_000))
 """
 HOLDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import placed
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have had ignored
 with placed("kernel", Links.shared(0.0, 1e7, 2), Path(sys.argv[1])):
     print("up", flush=True)
     time.sleep(1000)
