@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from edgeplan.models.sparse_update.plan_cost import PlanCost
-from edgeplan.runtime.processes.records import read_json
+from edgeplan.runtime.processes.records import job_path, read_json
 from edgeplan.runtime.processes.supervision import Crew
-from edgeplan.runtime.sparse.execution.job import JOB_FILE, Job
+from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import dense_cost
 
 PROGRAM = "benchmarks.rivals.sparse_update.data_parallel.worker"
@@ -38,7 +38,7 @@ class DataParallelJob:
     @cached_property
     def run_job(self) -> Job:
         """Instance, settings and workload."""
-        return Job.read(self.folder / JOB_FILE)
+        return Job.read(job_path(self.folder))
 
     @property
     def crew(self) -> Crew:

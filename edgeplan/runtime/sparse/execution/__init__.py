@@ -79,8 +79,8 @@ def run(
     RunError
         When a process failed, replicas came to differ, or no device is left.
     """
+    job = slowed(prepare(problem, plan, notes, settings, out=out))
     with alone_in(out):
-        job = slowed(prepare(problem, plan, notes, settings, out=out))
         return carry_through(job, on_progress, on_incident)
 
 
