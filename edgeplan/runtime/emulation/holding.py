@@ -67,16 +67,14 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
     wanted_s
         Seconds that it should take.
     """
-    share, step_s = free.processor_s / wanted_s, free.wall_s
-    for _ in range(_MOST_TRIALS):
-        if share >= 1:
-            return Holding(MACHINE, wanted_s, free.wall_s)
-        spent = time_step(Held(group, share))
-        needed, step_s = spent.processor_s / wanted_s, spent.wall_s
-        if abs(needed / share - 1) <= _NEAR:
-            break
+    share, trials = free.processor_s / wanted_s, 0
+    while share < 1:
+        spent, trials = time_step(Held(group, share)), trials + 1
+        needed = spent.processor_s / wanted_s
+        if abs(needed / share - 1) <= _NEAR or trials == _MOST_TRIALS:
+            return Holding(Held(group, share), wanted_s, spent.wall_s)
         share = needed
-    return Holding(Held(group, min(1.0, share)), wanted_s, step_s)
+    return Holding(MACHINE, wanted_s, free.wall_s)
 
 
 def slower_for(shares: Sequence[float]) -> float:

@@ -117,6 +117,21 @@ def test_a_quota_found_while_the_machine_was_slow_is_tried_again(tmp_path: Path)
     assert holding.step_s == pytest.approx(0.4)
 
 
+def test_a_quota_that_never_bears_out_is_the_one_whose_time_is_told(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def time_step(pace: Pace) -> Spent:
+        assert isinstance(pace, Held)
+        asked.append(pace.share)
+        processor_s = 0.1 * (1 + len(asked) % 2)  # once fast, once slow
+        return Spent(processor_s / pace.share, processor_s)
+
+    holding = held(ControlGroup(tmp_path), time_step, free=Spent(0.1, 0.1), wanted_s=0.4)
+    assert len(asked) == 6
+    assert holding.share == asked[-1]
+    assert holding.step_s == pytest.approx(0.1 / asked[-1])
+
+
 def test_a_node_faster_than_this_machine_is_not_held(tmp_path: Path) -> None:
     holding = held(ControlGroup(tmp_path), lambda _: Spent(0.1, 0.1), free=Spent(0.1, 0.1), wanted_s=0.05)
     assert holding.pace is MACHINE
