@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +89,15 @@ class Lost:
     doing: str
 
 
+@dataclass(frozen=True)
+class LostNode:
+    """Who is gone: how, and what it did when it was last heard."""
+
+    node: str
+    how: str
+    doing: str
+
+
 class NodesLostError(RunError):
     """Processes were lost; the run may go on without them.
 
@@ -103,6 +112,10 @@ class NodesLostError(RunError):
     def __init__(self, message: str, lost: dict[int, Lost]) -> None:
         self.lost = lost
         super().__init__(message)
+
+    def named(self, names: Sequence[str]) -> tuple[LostNode, ...]:
+        """Return who was lost, in order of rank, by the names of all ranks."""
+        return tuple(LostNode(names[rank], one.how, one.doing) for rank, one in sorted(self.lost.items()))
 
 
 def supervise(crew: Crew, on_progress: Progress | None = None, place: Place | None = None) -> dict[str, Any]:

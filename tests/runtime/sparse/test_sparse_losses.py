@@ -26,9 +26,9 @@ from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import events_path, journal_path, read_json
 from edgeplan.runtime.processes.rehearsal import faults_of
-from edgeplan.runtime.processes.supervision import Lost, NodesLostError
+from edgeplan.runtime.processes.supervision import Lost, LostNode, NodesLostError
 from edgeplan.runtime.sparse.execution import Job, render, resume
-from edgeplan.runtime.sparse.execution.course import Leg, LostDevice, Position
+from edgeplan.runtime.sparse.execution.course import Leg, Position
 from edgeplan.runtime.sparse.execution.recovery import without_lost
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
 
@@ -159,7 +159,7 @@ def test_a_run_that_loses_all_devices_ends(killed: FinishedRun) -> None:
 
 
 def test_a_loss_after_the_last_round_changes_no_figure(killed_between: FinishedRun) -> None:
-    folder, last = killed_between.job.folder, LostDevice("device-2", "was killed by signal 9", "checkpoint")
+    folder, last = killed_between.job.folder, LostNode("device-2", "was killed by signal 9", "checkpoint")
     events = [*read_json(events_path(folder, 0)), *Journal(journal_path(folder, 1))]
     events += read_json(events_path(folder, 2))
     job = replace(killed_between.job, legs=(*killed_between.job.legs, Leg(Position(0, 3), (last,))))

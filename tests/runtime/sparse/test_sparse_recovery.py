@@ -14,14 +14,15 @@ pytest.importorskip("torch")
 import torch
 
 from edgeplan.errors import RunError
-from edgeplan.runtime.sparse.execution.course import Leg, LostDevice, Position
-from edgeplan.runtime.sparse.execution.device.keeping import (
+from edgeplan.runtime.learning.keeping import (
     forget,
     keep,
     newest_of_all,
     positions_kept,
     recall,
 )
+from edgeplan.runtime.processes.supervision import LostNode
+from edgeplan.runtime.sparse.execution.course import BEGINNING, Leg, Position
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.device.replica import Replica
 from edgeplan.runtime.sparse.execution.remainder import effects_of, remainder
@@ -73,7 +74,7 @@ def test_biases_that_nobody_reaches_any_more_are_told() -> None:
 
 
 def test_a_leg_is_read_as_it_was_written() -> None:
-    leg = Leg(Position(1, 2), (LostDevice("pi-1", "was killed by signal 9", "compute, round 3"),))
+    leg = Leg(Position(1, 2), (LostNode("pi-1", "was killed by signal 9", "compute, round 3"),))
     assert Leg.from_document(leg.to_document()) == leg
 
 
@@ -105,8 +106,8 @@ def test_the_last_two_rounds_are_kept_also_over_the_end_of_a_phase(tmp_path: Pat
 
 def test_devices_go_on_from_the_newest_round_that_all_have_kept() -> None:
     one, two, three = (Position(0, number) for number in (1, 2, 3))
-    assert newest_of_all([[one, two], [two, three], [one, two]]) == two
-    assert newest_of_all([[one, two], []]) == Position(0, 0)
+    assert newest_of_all([[one, two], [two, three], [one, two]], BEGINNING) == two
+    assert newest_of_all([[one, two], []], BEGINNING) == BEGINNING
 
 
 def test_a_file_that_is_no_state_is_refused(tmp_path: Path) -> None:

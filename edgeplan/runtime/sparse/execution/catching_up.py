@@ -6,11 +6,11 @@ device has kept beyond that counts for nothing, for it may be of those that are 
 
 from __future__ import annotations
 
+from edgeplan.runtime.learning.keeping import forget, newest_of_all, positions_kept
 from edgeplan.runtime.processes.gathering import told_by_all
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import journal_path
-from edgeplan.runtime.sparse.execution.course import Position, holds_until
-from edgeplan.runtime.sparse.execution.device.keeping import forget, newest_of_all, positions_kept
+from edgeplan.runtime.sparse.execution.course import BEGINNING, Position, holds_until
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 
 
@@ -18,7 +18,8 @@ def catch_up(device: DeviceProcess) -> Position:
     """Bring a device to where the run stands, and return the last round that is done."""
     folder, index = device.job.folder, device.index
     told = told_by_all(positions_kept(folder, index))
-    position = newest_of_all([Position(*one) for one in positions] for positions in told)
+    newest = newest_of_all([[tuple(one) for one in positions] for positions in told], BEGINNING)
+    position = Position(*newest)
     forget(folder, index, beyond=position)
     device.events = Journal(journal_path(folder, index), holds_until(position, len(device.job.legs) - 1))
     return position

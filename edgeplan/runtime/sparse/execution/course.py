@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.processes.supervision import LostNode
 from edgeplan.runtime.sparse.execution.phases import PHASES
 
 
@@ -35,15 +36,6 @@ BEGINNING = Position(0, 0)
 
 
 @dataclass(frozen=True)
-class LostDevice:
-    """A device that is gone: how, and what it did when it was last heard."""
-
-    device: str
-    how: str
-    doing: str
-
-
-@dataclass(frozen=True)
 class Leg:
     """The devices that are left, from a round on.
 
@@ -56,7 +48,7 @@ class Leg:
     """
 
     since: Position = BEGINNING
-    lost: tuple[LostDevice, ...] = ()
+    lost: tuple[LostNode, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return the leg as plain JSON values."""
@@ -65,7 +57,7 @@ class Leg:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Leg:
         """Build the leg that `to_document` returned."""
-        return cls(Position(*document["since"]), tuple(LostDevice(**one) for one in document["lost"]))
+        return cls(Position(*document["since"]), tuple(LostNode(**one) for one in document["lost"]))
 
 
 def leg_of(legs: Sequence[Leg], position: Position) -> int:

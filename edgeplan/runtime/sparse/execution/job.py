@@ -79,7 +79,7 @@ class Job:
     @property
     def away(self) -> frozenset[str]:
         """Devices that were lost."""
-        return frozenset(one.device for leg in self.legs for one in leg.lost)
+        return frozenset(one.node for leg in self.legs for one in leg.lost)
 
     @cached_property
     def _left(self) -> tuple[SparseUpdate, SparsePlan]:

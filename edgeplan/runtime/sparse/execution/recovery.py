@@ -12,12 +12,12 @@ from typing import Any
 
 from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.modes import placed
+from edgeplan.runtime.learning.keeping import forget, newest_of_all, positions_kept
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
 from edgeplan.runtime.processes.starting_again import started_again
 from edgeplan.runtime.processes.supervision import NodesLostError, Progress, supervise
-from edgeplan.runtime.sparse.execution.course import Leg, LostDevice, holds_until
-from edgeplan.runtime.sparse.execution.device.keeping import forget, newest_of_all, positions_kept
+from edgeplan.runtime.sparse.execution.course import BEGINNING, Leg, Position, holds_until
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.report.incidents import incident_line
 
@@ -65,19 +65,17 @@ def without_lost(job: Job, error: NodesLostError) -> Job:
     RunError
         When no device is left.
     """
-    lost = tuple(
-        LostDevice(job.present[rank], one.how, one.doing) for rank, one in sorted(error.lost.items())
-    )
+    lost = error.named(job.present)
     if len(lost) == len(job.present):
         raise RunError(f"{error}\nno device is left") from error
     for rank in range(len(job.present)):
         failure_path(job.folder, rank).unlink(missing_ok=True)
     for one in lost:  # what it has kept is lost with it
-        forget(job.folder, job.index_of(one.device))
-    left = [job.index_of(name) for name in job.present if name not in {one.device for one in lost}]
-    position = newest_of_all(positions_kept(job.folder, index) for index in left)
+        forget(job.folder, job.index_of(one.node))
+    left = [job.index_of(name) for name in job.present if name not in {one.node for one in lost}]
+    position = Position(*newest_of_all((positions_kept(job.folder, index) for index in left), BEGINNING))
     for one in lost:
-        Journal(journal_path(job.folder, job.index_of(one.device)), holds_until(position, len(job.legs)))
+        Journal(journal_path(job.folder, job.index_of(one.node)), holds_until(position, len(job.legs)))
     job = replace(job, legs=(*job.legs, Leg(position, lost)))
     job.write()
     return job

@@ -10,11 +10,11 @@ from edgeplan.models.sparse_update.plan_cost import device_cost
 from edgeplan.runtime.emulation.holding import held
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.emulation.quotas import own_group
+from edgeplan.runtime.learning.keeping import keep, recall
 from edgeplan.runtime.processes.records import finite, progress_path, write_json
 from edgeplan.runtime.processes.rehearsal import AGGREGATE, CHECKPOINT, COMPUTE
 from edgeplan.runtime.sparse.execution.course import Position
 from edgeplan.runtime.sparse.execution.device.calibration import calibration_batches, time_steps, timed_step
-from edgeplan.runtime.sparse.execution.device.keeping import keep, recall
 from edgeplan.runtime.sparse.execution.device.memory import measure, predicted_peak
 from edgeplan.runtime.sparse.execution.device.process import DeviceProcess
 from edgeplan.runtime.sparse.execution.device.replica import Replica

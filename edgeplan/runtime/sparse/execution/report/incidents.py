@@ -17,7 +17,7 @@ def incident_line(job: Job, leg: int) -> str:
     leg
         Index of the leg.
     """
-    lost = ", ".join(f"{one.device} {one.how} ({one.doing})" for one in job.legs[leg].lost)
+    lost = ", ".join(f"{one.node} {one.how} ({one.doing})" for one in job.legs[leg].lost)
     num = len(job.in_leg(leg).present)
     return f"{lost}; on {place_of(job, leg)} by {num} device{'s' if num > 1 else ''}"
 
@@ -34,7 +34,7 @@ def losses(job: Job) -> list[JsonObject]:
     """Return who was lost, in which round, and how; no round where it was after the last one."""
     return [
         {
-            "node": one.device,
+            "node": one.node,
             "phase": job.phases[following.phase].name if following.phase < len(job.phases) else None,
             "round": following.round if following.phase < len(job.phases) else None,
             "reason": one.how,

@@ -77,7 +77,7 @@ class PhaseFigures:
         """Return the devices that were lost in a round, which the others made anew."""
         following = [leg.since.after(self.job.settings.rounds) for leg in self.job.legs]
         return [
-            one.device
+            one.node
             for leg, place in zip(self.job.legs, following, strict=True)
             for one in leg.lost
             if place == (self.index, number)
