@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from edgeplan.runtime.emulation.modes import NONE as NO_EMULATION
 from edgeplan.runtime.emulation.modes import PROCESS
@@ -96,8 +95,3 @@ class RunSettings(PrivacySettings):
     def limits_memory(self) -> bool:
         """Whether nodes are held to their memory."""
         return self.memory_limit and self.emulation != NO_EMULATION
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> RunSettings:
-        """Build the settings that `to_document` returned."""
-        return cls(**document | {"faults": tuple(Fault(**fault) for fault in document["faults"])})
