@@ -279,13 +279,13 @@ def run(
     return report
 
 
-def replanned(problem: LayerAssignment, old_plan: AssignmentPlan) -> AssignmentPlan | None:
-    """Return a plan for a run that goes on with other nodes; None where there is none.
+def replanned(problem: Problem, old_plan: PlanDocument) -> PlanDocument | None:
+    """Return a plan for a run that goes on with other nodes or devices; None where there is none.
 
     Parameters
     ----------
     problem
-        The instance with the nodes left.
+        The instance with who is left.
     old_plan
         The plan until now.
 
@@ -297,7 +297,11 @@ def replanned(problem: LayerAssignment, old_plan: AssignmentPlan) -> AssignmentP
     >>> [stage.node for stage in replanned(two_layers_two_nodes(), old).stages]
     ['fast', 'slow']
     """
-    result = replan(problem, old_plan, time_limit_s=_REPLAN_LIMIT_S, gap=_REPLAN_GAP)
+    if isinstance(problem, LayerAssignment):
+        assert isinstance(old_plan, AssignmentPlan)
+        result = replan(problem, old_plan, time_limit_s=_REPLAN_LIMIT_S, gap=_REPLAN_GAP)
+    else:
+        result = solve(problem, time_limit_s=_REPLAN_LIMIT_S, gap=_REPLAN_GAP)
     return None if result.plan is None else problem.plan_from_document(result.plan)
 
 

@@ -91,8 +91,9 @@ def execution_of(
         unused |= _OF_VISITS - _OF_LOSSES - {"memory_limit"}
         return Execution("sparse.execution", problem.name, unused, (*given, notes), goes_on=True)
     if isinstance(problem, SegmentScheduling):
-        unused = {"baseline", "data", "alpha"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
-        return Execution("pipeline", problem.name, unused, given)
+        unused = {"baseline", "data", "alpha", "spares"} | _OF_UPDATES | _OF_PRIVACY
+        unused |= _OF_VISITS - _OF_LOSSES
+        return Execution("pipeline", problem.name, unused, given, goes_on=True, plans_anew=True)
     if isinstance(plan, FederatedSchedule):
         unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_VISITS
         return Execution("federated", "a schedule of federated averaging", unused, given)
@@ -118,4 +119,10 @@ def resumed_execution(folder: Path) -> Execution:
         return Execution("federated", "a schedule of federated averaging", frozenset(), (folder,))
     if "course" in document:
         return Execution("sparse.execution", "sparse_update", frozenset(), (folder,), goes_on=True)
-    raise UsageError(f"{folder}: its run is a pipeline, of which nothing is kept; run it again")
+    if "slots_by" in document:
+        return Execution(
+            "pipeline", "segment_scheduling", frozenset(), (folder,), goes_on=True, plans_anew=True
+        )
+    raise UsageError(
+        f"{folder}: its run is a pipeline of layer_assignment, of which nothing is kept; run it again"
+    )

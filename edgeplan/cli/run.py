@@ -172,8 +172,8 @@ Patience = Annotated[
     float | None,
     typer.Option(
         min=0.5,
-        help="layer_assignment and sparse_update: seconds without a heartbeat after which a node is taken "
-        "for lost; 10 by default.",
+        help="Not for schedules: seconds without a heartbeat after which a node is taken for lost; 10 by "
+        "default.",
     ),
 ]
 Faults = Annotated[
@@ -181,17 +181,18 @@ Faults = Annotated[
     typer.Option(
         "--fault",
         metavar="NODE:ROUND:PHASE:KIND",
-        help="layer_assignment and sparse_update: rehearse a failure, such as pi-1:2:compute:kill. Phases: "
-        "start-up, receive, compute, checkpoint, send; of sparse_update start-up, compute, aggregate, "
-        "checkpoint. Kinds: kill, hang, and with emulation kernel unlink. May be repeated.",
+        help="Not for schedules: rehearse a failure, such as pi-1:2:compute:kill. Phases: start-up, receive, "
+        "compute, checkpoint, send; of sparse_update start-up, compute, aggregate, checkpoint; of "
+        "segment_scheduling as many of all these as the participant has. Kinds: kill, hang, and with "
+        "emulation kernel unlink. May be repeated.",
     ),
 ]
 Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Go on with the run in this folder that was ended before its end, of any kind but pipelines; "
-        "without INSTANCE and RESULT.",
+        help="Go on with the run in this folder that was ended before its end, of any kind but schedule "
+        "pipeline; without INSTANCE and RESULT.",
     ),
 ]
 
@@ -253,8 +254,9 @@ def run(
     in OUT/trace.json.
 
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
-    planned anew for the nodes left, and goes on from the last finished visit. Federated averaging and
-    sparse_update go on without who is lost. --resume goes on with a run of these kinds that was killed
+    planned anew for the nodes left, and goes on from the last finished visit. So are the slots of
+    segment_scheduling that are left, from the last finished one. Federated averaging and sparse_update go
+    on without who is lost. --resume goes on with a run of these kinds that was killed
     itself.
 
     Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a

@@ -14,6 +14,7 @@ from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.slots import PlannedSlot
 from edgeplan.runtime.processes.records import finite, progress_path, write_json
+from edgeplan.runtime.processes.rehearsal import AGGREGATE
 
 PHASE = "pipeline"
 
@@ -21,6 +22,8 @@ PHASE = "pipeline"
 def average(process: ParticipantProcess, slot: PlannedSlot) -> None:
     """Play this process's part; the first of the server's sides averages."""
     encoder, role = process.chain.encoder_parameters(), process.participant.role
+    if role != DEVICE:
+        process.begins(AGGREGATE, slot)
     if role == SERVER:
         _at_server(process, slot)
         process.give(slot, process.free_link(), flatten(encoder), process.partner(CONTROL))

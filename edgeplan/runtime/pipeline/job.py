@@ -7,10 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import chosen_mode
-from edgeplan.runtime.pipeline.participants import SERVER, Participant, participants
+from edgeplan.runtime.pipeline.course import Leg
+from edgeplan.runtime.pipeline.participants import SERVER, Participant, everybody, participants
 from edgeplan.runtime.pipeline.settings import RunSettings
-from edgeplan.runtime.pipeline.slots import PlannedSlot, planned_slots
+from edgeplan.runtime.pipeline.slots import PlannedSlot, links_between, planned_slots
 from edgeplan.runtime.pipeline.stages.chain import Chain
 from edgeplan.runtime.pipeline.validation import validated
 from edgeplan.runtime.processes.records import forget_earlier_run, job_path, read_json, write_json
@@ -33,19 +35,34 @@ class Job:
 
     Parameters
     ----------
-    problem, plan, settings
-        What is run, and how.
+    settings
+        How it is run.
     num_slots
         Slots of the plan that are executed, from the first.
     folder
         Holds the job, and later the report.
+    legs
+        The course of the run; the participants of the last leg take part now.
     """
 
-    problem: SegmentScheduling
-    plan: SegmentPlan
     settings: RunSettings
     num_slots: int
     folder: Path
+    legs: tuple[Leg, ...]
+
+    @property
+    def problem(self) -> SegmentScheduling:
+        """The instance with everybody."""
+        return self.legs[0].problem
+
+    @property
+    def leg(self) -> Leg:
+        """What is executed now."""
+        return self.legs[-1]
+
+    def in_leg(self, index: int) -> Job:
+        """Return the job as it was in one of its legs."""
+        return self if index == len(self.legs) - 1 else replace(self, legs=self.legs[: index + 1])
 
     @property
     def path(self) -> Path:
@@ -53,30 +70,60 @@ class Job:
         return job_path(self.folder)
 
     @cached_property
+    def everybody(self) -> tuple[Participant, ...]:
+        """All participants of the instance by seat, the same in every leg."""
+        return everybody(self.problem.instance)
+
+    @property
+    def away(self) -> frozenset[str]:
+        """Devices that were lost, and clusters that take no part any more; a server has no substitute."""
+        servers = {one.name for one in self.everybody if one.role == SERVER}
+        left = {cluster.id for cluster in self.leg.problem.instance.clusters}
+        lost = {one.node for leg in self.legs for one in leg.lost} - servers
+        return frozenset(lost | ({cluster.id for cluster in self.problem.instance.clusters} - left))
+
+    @cached_property
     def cast(self) -> tuple[Participant, ...]:
         """The participants by rank."""
-        return participants(self.problem.instance, self.plan.slots[: self.num_slots])
+        slots = self.leg.plan.slots[: len(self._numbers)]
+        return participants(self.problem.instance, slots, self.away)
+
+    @property
+    def _numbers(self) -> range:
+        return range(self.leg.since + 1, self.num_slots + 1)
 
     @cached_property
     def slots(self) -> tuple[PlannedSlot, ...]:
-        """The slots that are executed."""
-        return planned_slots(self.problem, self.plan, self.num_slots, self.cast)
+        """The slots of this leg."""
+        return planned_slots(self.leg.problem, self.leg.plan, self._numbers, self.cast)
+
+    @property
+    def links(self) -> Links:
+        """What joins the processes when they start."""
+        return self.slots[0].links(len(self.cast)) if self.slots else links_between({}, len(self.cast))
 
     @property
     def crew(self) -> Crew:
         """The processes, one a participant."""
         names = tuple(one.name if one.role == SERVER else f"{one.role} {one.name}" for one in self.cast)
-        return Crew(PROGRAM, self.path, names, self.settings.threads)
+        return Crew(
+            PROGRAM,
+            self.path,
+            names,
+            self.settings.threads,
+            goes_on=True,
+            patience_s=self.settings.patience_s,
+        )
 
     @property
     def slower(self) -> float:
         """Seconds here for a second of the instance."""
-        return self.settings.slower or 1.0
+        return self.settings.slower or self.leg.slower or 1.0
 
     @property
     def timeout_s(self) -> float:
         """Longest wait of one process for another, in seconds."""
-        longest_s = max(slot.latency_s for slot in self.slots)
+        longest_s = max((slot.latency_s for slot in self.slots), default=0.0)
         return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_SLOTS * self.slower * longest_s)
 
     def seeded_chain(self) -> Chain:
@@ -92,10 +139,9 @@ class Job:
             {
                 "format": "edgeplan/1",
                 "kind": "run_job",
-                "instance": self.problem.to_document(),
-                "plan": self.plan.to_document(),
                 "settings": self.settings.to_document(),
                 "num_slots": self.num_slots,
+                "slots_by": [leg.to_document() for leg in self.legs],
             },
         )
 
@@ -104,11 +150,10 @@ class Job:
         """Read a job file."""
         document = read_json(path)
         return cls(
-            problem=SegmentScheduling.from_document(document["instance"]),
-            plan=SegmentPlan.from_document(document["plan"]),
             settings=RunSettings.from_document(document["settings"]),
             num_slots=document["num_slots"],
             folder=path.parent,
+            legs=tuple(Leg.from_document(leg) for leg in document["slots_by"]),
         )
 
 
@@ -128,7 +173,8 @@ def prepare(problem: SegmentScheduling, plan: SegmentPlan, settings: RunSettings
         When the plan cannot be run on this instance and network.
     """
     settings = replace(settings, emulation=chosen_mode(settings.emulation))
-    job = Job(problem, plan, settings, validated(problem, plan, settings), out.resolve())
+    num_slots = validated(problem, plan, settings)
+    job = Job(settings, num_slots, out.resolve(), (Leg(problem, plan),))
     forget_earlier_run(job.folder, len(job.cast))
     job.write()
     return job

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from edgeplan.models.segment_scheduling import SegmentSchedulingInstance, SlotPlan
+from edgeplan.runtime.processes.heartbeat import START_UP
+from edgeplan.runtime.processes.rehearsal import AGGREGATE, CHECKPOINT, COMPUTE, RECEIVE, SEND
 
 CONTROL, DEVICE, SERVER = "control unit", "device", "server"
+PHASES = {
+    CONTROL: (START_UP, COMPUTE, SEND, AGGREGATE, CHECKPOINT),
+    DEVICE: (START_UP, RECEIVE, COMPUTE, SEND, CHECKPOINT),
+    SERVER: (START_UP, COMPUTE, RECEIVE, AGGREGATE, CHECKPOINT),
+}
+"""What each role does in a slot, after the start-up."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,29 @@ class Participant:
     name: str
 
 
-def participants(instance: SegmentSchedulingInstance, slots: Sequence[SlotPlan]) -> tuple[Participant, ...]:
+def everybody(instance: SegmentSchedulingInstance) -> tuple[Participant, ...]:
+    """Return all that might do something; a participant's place is its seat, whoever else is there."""
+    found: list[Participant] = []
+    for index, cluster in enumerate(instance.clusters):
+        found.append(Participant(CONTROL, index, cluster.id))
+        found += [Participant(DEVICE, index, device.id) for device in cluster.devices]
+        found.append(Participant(SERVER, index, f"server of {cluster.id}"))
+    return tuple(found)
+
+
+def participants(
+    instance: SegmentSchedulingInstance, slots: Sequence[SlotPlan], away: Collection[str] = ()
+) -> tuple[Participant, ...]:
     """Return all that do anything in some slots; a participant's place is its rank.
+
+    Parameters
+    ----------
+    instance
+        With everybody.
+    slots
+        What is done.
+    away
+        Ids of devices and clusters that are gone; a cluster's server goes with it.
 
     Examples
     --------
@@ -41,10 +70,9 @@ def participants(instance: SegmentSchedulingInstance, slots: Sequence[SlotPlan])
     ['home', 'slow', 'server of home']
     """
     active = {stage.device for slot in slots for entry in slot.clusters for stage in entry.stages}
-    found: list[Participant] = []
-    for index, cluster in enumerate(instance.clusters):
-        found.append(Participant(CONTROL, index, cluster.id))
-        devices = (device.id for device in cluster.devices if device.id in active)
-        found += [Participant(DEVICE, index, name) for name in devices]
-        found.append(Participant(SERVER, index, f"server of {cluster.id}"))
-    return tuple(found)
+    return tuple(
+        one
+        for one in everybody(instance)
+        if instance.clusters[one.cluster].id not in away
+        and (one.role != DEVICE or (one.name in active and one.name not in away))
+    )

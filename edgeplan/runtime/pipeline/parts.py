@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from edgeplan.runtime.learning.workload import assign, flatten, num_elements
 from edgeplan.runtime.pipeline.participants import CONTROL, DEVICE, SERVER
-from edgeplan.runtime.pipeline.process import ParticipantProcess
+from edgeplan.runtime.pipeline.process import DECODER, ParticipantProcess
 from edgeplan.runtime.pipeline.samples import loss_of
 from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, PlannedSlot
 from edgeplan.runtime.pipeline.stages.events import RECEIVED, SENT, UPLOAD
 from edgeplan.runtime.pipeline.stages.paces import Lasting, Paces
 from edgeplan.runtime.processes.records import finite
+from edgeplan.runtime.processes.rehearsal import COMPUTE, RECEIVE, SEND
 
 
 def play_part(process: ParticipantProcess, slot: PlannedSlot) -> None:
@@ -48,6 +49,7 @@ def _control(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClu
     ]
     upload, (codes, _) = process.link_to(slot, cluster.server), process.batch(slot, cluster)
     process.begin(slot)
+    process.begins(COMPUTE, slot)
     embedding_s = process.job.problem.instance.clusters[cluster.index].embedding_s
     with Lasting(embedding_s * process.job.slower).kept(), torch.no_grad():
         embedded = chain.embedding(codes)
@@ -55,6 +57,7 @@ def _control(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClu
     for parameters, values in zip(segments, returned, strict=True):
         assign(parameters, next(values))
     encoder = flatten(chain.encoder_parameters())
+    process.begins(SEND, slot)
     process.note(SENT, slot=slot.number, what=UPLOAD, bytes=encoder.nbytes, moment_s=process.now_s())
     upload.send(encoder, cluster.server)
     upload.finish()
@@ -65,14 +68,17 @@ def _device(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClus
     index = cluster.pipeline.index(process.rank)
     planned, free, chain = cluster.stages[index], process.free_link(), process.chain
     parameters = chain.encoder_parameters(planned.layers)
+    process.begins(RECEIVE, slot)
     assign(parameters, free.receive(num_elements(parameters), cluster.control))
     shape = process.hidden(cluster.samples)
     embedded = free.receive_all([math.prod(shape)], cluster.control) if index == 0 else iter(())
     module = chain.segment(planned.layers)
     run = _stage(process, slot, cluster, module, process.paces, planned.in_flight)
     process.begin(slot)
+    process.begins(COMPUTE, slot)
     run(*(values.view(shape) for values in embedded))
     process.step({name: chain.blocks[name] for name in planned.layers})
+    process.begins(SEND, slot)
     process.give(slot, free, flatten(parameters), cluster.control)
 
 
@@ -87,8 +93,10 @@ def _server(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedClus
     _, following = process.batch(slot, cluster)
     losses: list[Tensor] = []
     process.begin(slot)
+    process.begins(COMPUTE, slot)
     run(target=following, losses=losses)
-    process.step({"decoder": chain.decoder})
+    process.step({DECODER: chain.decoder})
+    process.begins(RECEIVE, slot)
     values = next(upload)
     process.note(RECEIVED, slot=slot.number, what=UPLOAD, bytes=values.nbytes, moment_s=process.now_s())
     assign(encoder, values)

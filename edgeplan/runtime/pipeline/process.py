@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgeplan.models.segment_scheduling.instance import Device
 from edgeplan.runtime.emulation.links import Links, Shape
 from edgeplan.runtime.emulation.modes import NONE, PROCESS
+from edgeplan.runtime.learning.workload import assign, flatten
 from edgeplan.runtime.networks import CHARACTERS
 from edgeplan.runtime.pipeline.job import Job
-from edgeplan.runtime.pipeline.participants import SERVER, Participant
+from edgeplan.runtime.pipeline.participants import CONTROL, SERVER, Participant
 from edgeplan.runtime.pipeline.samples import Batch, Text
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
 from edgeplan.runtime.pipeline.stages.airtime import Airtime
 from edgeplan.runtime.pipeline.stages.chain import Chain
 from edgeplan.runtime.pipeline.stages.paces import Paces
 from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
+from edgeplan.runtime.processes.exchange import ALL, exchanging
+from edgeplan.runtime.processes.heartbeat import START_UP, Heart
+from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.meeting import Meeting
+from edgeplan.runtime.processes.records import journal_path
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
+
+DECODER = "decoder"
+_NETWORK = "network"
 
 
 @dataclass(kw_only=True)
@@ -38,26 +47,35 @@ class ParticipantProcess(StageProcess):
         Its copy of the network, of which it uses its part.
     text
         What is learnt.
+    heart
+        Tells the supervisor that this process is there.
     """
 
     job: Job
     chain: Chain
     text: Text
+    heart: Heart
 
     @classmethod
     def of(cls, job: Job, rank: int) -> ParticipantProcess:
         """Build the network, and make the process groups of all slots."""
+        heart = Heart(rank)
+        strike_if_asked(job, rank, START_UP, 1)
         pipelines = [cluster.pipeline for slot in job.slots for cluster in slot.clusters]
+        with exchanging(ALL):
+            groups = Groups(pipelines, job.timeout_s)
         return cls(
             rank=rank,
             slower=job.slower,
             optimizer_bytes=job.problem.instance.training.optimizer_bytes,
             learning_rate=job.settings.learning_rate,
             meeting=Meeting(job.timeout_s),
-            groups=Groups(pipelines, job.timeout_s),
+            groups=groups,
+            events=Journal(journal_path(job.folder, job.everybody.index(job.cast[rank]))),
             job=job,
             chain=job.seeded_chain(),
             text=Text.for_clusters(len(job.problem.instance.clusters)),
+            heart=heart,
         )
 
     @property
@@ -77,6 +95,31 @@ class ParticipantProcess(StageProcess):
         imposed = self.device is not None and self.job.settings.emulation != NONE
         overhead_s = self.device.overhead_s * self.job.slower if self.device and imposed else 0.0
         return Paces(self.pace, self.pace, overhead_s)
+
+    @property
+    def seat(self) -> int:
+        """The participant's place among everybody, the same whenever processes start again."""
+        return self.job.everybody.index(self.participant)
+
+    def begins(self, what: str, slot: PlannedSlot) -> None:
+        """Begin a phase of a slot; a fault that was asked for strikes here."""
+        self.heart.does(f"{what}, slot {slot.number}")
+        strike_if_asked(self.job, self.rank, what, slot.number)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that this process goes on from: its part of the network, and its optimizers' state."""
+        return {_NETWORK: flatten(self._kept_parameters()), **self.optimizer_states()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` returned."""
+        assign(self._kept_parameters(), state[_NETWORK])
+        self.restore_optimizers(state, {**self.chain.blocks, DECODER: self.chain.decoder})
+
+    def _kept_parameters(self) -> list[nn.Parameter]:
+        """Parameters that are here between slots: devices are given theirs."""
+        chain = self.chain
+        encoder = chain.encoder_parameters() if self.participant.role in (CONTROL, SERVER) else []
+        return [*encoder, *(chain.decoder.parameters() if self.participant.role == SERVER else ())]
 
     def begin(self, slot: PlannedSlot) -> None:
         """Wait for all processes, and note the beginning of a slot."""
@@ -135,3 +178,10 @@ class ParticipantProcess(StageProcess):
         """Where the band to another participant is kept."""
         ends = sorted((self.rank, other))
         return self.job.folder / f"airtime-{ends[0]}-{ends[1]}"
+
+
+def strike_if_asked(job: Job, rank: int, what: str, number: int) -> None:
+    """Let a fault that was asked for befall this process."""
+    for fault in job.settings.faults:
+        if fault.strikes(job.cast[rank].name, number, what):
+            fault.strike()

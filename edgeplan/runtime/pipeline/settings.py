@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edgeplan.runtime.emulation.modes import PROCESS
+from edgeplan.runtime.processes.rehearsal import Fault
 from edgeplan.runtime.settings import JobSettings
 
 
@@ -31,6 +32,10 @@ class RunSettings(JobSettings):
         report is in seconds of the instance.
     threads
         Threads of one process.
+    patience_s
+        Longest silence of a participant before it is taken for lost, in seconds.
+    faults
+        What is to befall participants, as a rehearsal.
     tolerances
         By `edgeplan.runtime.report.deviations.NAMES`, how far from its prediction a run may be and pass.
     timeout_s
@@ -49,5 +54,7 @@ class RunSettings(JobSettings):
     emulation: str = PROCESS
     slower: float | None = None
     threads: int = 1
+    patience_s: float = 10.0
+    faults: tuple[Fault, ...] = ()
     tolerances: dict[str, float] = field(default_factory=dict)
     timeout_s: float | None = None

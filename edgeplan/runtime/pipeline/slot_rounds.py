@@ -11,6 +11,7 @@ import torch
 
 from edgeplan.runtime.emulation.modes import KERNEL, PROCESS
 from edgeplan.runtime.emulation.orders import relink
+from edgeplan.runtime.learning.keeping import keep
 from edgeplan.runtime.pipeline.averaging import average
 from edgeplan.runtime.pipeline.participants import DEVICE
 from edgeplan.runtime.pipeline.parts import play_part
@@ -19,6 +20,7 @@ from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, Plann
 from edgeplan.runtime.pipeline.stages.airtime import Airtime
 from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
 from edgeplan.runtime.pipeline.stages.rehearsal import rehearse
+from edgeplan.runtime.processes.rehearsal import CHECKPOINT
 
 
 def run_slot(process: ParticipantProcess, slot: PlannedSlot) -> None:
@@ -35,6 +37,9 @@ def run_slot(process: ParticipantProcess, slot: PlannedSlot) -> None:
         play_part(process, slot)
         process.meeting.wait()
     average(process, slot)
+    process.begins(CHECKPOINT, slot)
+    keep(process.state(), (slot.number,), process.job.folder, process.seat)
+    process.meeting.wait()  # who is beyond it knows that all have kept the slot
 
 
 def _measure(process: ParticipantProcess, slot: PlannedSlot, cluster: PlannedCluster) -> None:

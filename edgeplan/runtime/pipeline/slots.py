@@ -54,7 +54,7 @@ class PlannedCluster:
     Parameters
     ----------
     index, name
-        Of the cluster.
+        Of the cluster; the index is that among all of the instance.
     control, server
         Ranks of its control unit and of the server's side.
     micro_batches, samples
@@ -126,12 +126,17 @@ class PlannedSlot:
                 shape = Shape(0.0, stage.hop_bit_per_s)
                 pairs[source, target] = pairs[target, source] = shape
             pairs[cluster.control, cluster.server] = Shape(0.0, cluster.upload_bit_per_s)
-        unlimited = (math.inf,) * num_ranks
-        return Links(unlimited, unlimited, (0.0,) * num_ranks, pairs, half_duplex=True)
+        return links_between(pairs, num_ranks)
+
+
+def links_between(pairs: dict[tuple[int, int], Shape], num_ranks: int) -> Links:
+    """Return links of which only some pairs have a rate."""
+    unlimited = (math.inf,) * num_ranks
+    return Links(unlimited, unlimited, (0.0,) * num_ranks, pairs, half_duplex=True)
 
 
 def planned_slots(
-    problem: SegmentScheduling, plan: SegmentPlan, num_slots: int, cast: Sequence[Participant]
+    problem: SegmentScheduling, plan: SegmentPlan, numbers: range, cast: Sequence[Participant]
 ) -> tuple[PlannedSlot, ...]:
     """Return the first slots of a plan without violations.
 
@@ -139,29 +144,28 @@ def planned_slots(
     ----------
     problem, plan
         What is run.
-    num_slots
-        How many slots.
+    numbers
+        Of these slots.
     cast
         The participants by rank.
     """
-    costs = problem.costs(plan)
     slots = []
-    for number in range(1, num_slots + 1):
-        entry_of = {entry.id: entry for entry in plan.slots[number - 1].clusters}
-        both = zip(problem.instance.clusters, costs[number - 1].clusters, strict=True)
+    for number, slot, cost in zip(numbers, plan.slots, problem.costs(plan), strict=False):
+        entry_of = {entry.id: entry for entry in slot.clusters}
         clusters = tuple(
-            _cluster(problem, index, entry_of[cluster.id], cost, cast)
-            for index, (cluster, cost) in enumerate(both)
+            _cluster(problem, entry_of[cluster.id], cluster_cost, cast)
+            for cluster, cluster_cost in zip(problem.instance.clusters, cost.clusters, strict=True)
         )
-        slots.append(PlannedSlot(number, clusters, costs[number - 1].latency_s))
+        slots.append(PlannedSlot(number, clusters, cost.latency_s))
     return tuple(slots)
 
 
 def _cluster(
-    problem: SegmentScheduling, index: int, entry: ClusterPlan, cost: ClusterCost, cast: Sequence[Participant]
+    problem: SegmentScheduling, entry: ClusterPlan, cost: ClusterCost, cast: Sequence[Participant]
 ) -> PlannedCluster:
     segments, size = problem.segments, problem.instance.training.micro_batch_size
     rank_of = {one.name: rank for rank, one in enumerate(cast) if one.role == DEVICE}
+    (index,) = (one.cluster for one in cast if (one.role, one.name) == (CONTROL, entry.id))
     side = {one.role: rank for rank, one in enumerate(cast) if one.cluster == index}
     stages = tuple(
         PlannedStage(

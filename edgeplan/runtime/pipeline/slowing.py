@@ -16,8 +16,8 @@ from edgeplan.runtime.profiling.trial import threads_limited
 
 
 def slowed(job: Job) -> Job:
-    """Settle the factor of a job whose settings leave it open, from a trial in this process."""
-    if job.settings.emulation == NONE or job.settings.slower is not None:
+    """Settle the factor of a job's leg where settings leave it open, from a trial in this process."""
+    if job.settings.emulation == NONE or job.settings.slower is not None or not job.slots:
         return job
     problem, chain = job.problem, job.seeded_chain()
     codes = torch.zeros(problem.instance.training.micro_batch_size, CHARACTERS, dtype=torch.int64)
@@ -35,6 +35,6 @@ def slowed(job: Job) -> Job:
         )
         for slot in job.slots
     ]
-    job = replace(job, settings=replace(job.settings, slower=max(factors)))
+    job = replace(job, legs=(*job.legs[:-1], replace(job.leg, slower=max(factors))))
     job.write()
     return job

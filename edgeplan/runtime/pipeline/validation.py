@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from edgeplan.errors import UsageError
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.learning.workload import OPTIMIZER_NAME
 from edgeplan.runtime.networks import CHARACTERS
+from edgeplan.runtime.pipeline.participants import PHASES, Participant, participants
 from edgeplan.runtime.pipeline.settings import RunSettings
 from edgeplan.runtime.pipeline.stages.chain import Chain
+from edgeplan.runtime.processes.rehearsal import check_faults
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.text import VOCABULARY
 
@@ -31,12 +35,21 @@ def validated(problem: SegmentScheduling, plan: SegmentPlan, settings: RunSettin
     _check_settings(settings)
     _check_training(problem)
     _check_plan(problem, plan)
+    num_slots = _num_slots(plan, settings)
+    _check_faults(participants(problem.instance, plan.slots[:num_slots]), settings)
     network = _network(problem, settings)
     chain = Chain.of(network, [layer.name for layer in problem.instance.model.layers])
     _check_dtype(network)
     _check_text(network)
     _check_layers(problem, chain)
-    return _num_slots(plan, settings)
+    return num_slots
+
+
+def _check_faults(cast: Sequence[Participant], settings: RunSettings) -> None:
+    role_of = {one.name: one.role for one in cast}
+    for fault in settings.faults:
+        phases = PHASES[role_of[fault.node]] if fault.node in role_of else ()
+        check_faults([fault], [*role_of], phases, have_links=settings.emulation == KERNEL)
 
 
 def _check_settings(settings: RunSettings) -> None:
@@ -44,7 +57,7 @@ def _check_settings(settings: RunSettings) -> None:
         value = getattr(settings, name)
         if value is not None and not least <= value < math.inf:
             raise UsageError(f"{name} {value}: must be at least {least:g} and finite; use such a number")
-    for name in ("learning_rate", "timeout_s"):
+    for name in ("learning_rate", "timeout_s", "patience_s"):
         value = getattr(settings, name)
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"{name} {value}: must be above 0 and finite; use such a number")

@@ -6,6 +6,7 @@ Ranks are the clusters' participants in document order: a control unit, its devi
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from edgeplan.errors import UsageError
 from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.pipeline.averaging import score
+from edgeplan.runtime.pipeline.catching_up import catch_up
 from edgeplan.runtime.pipeline.job import Job, parameters_path
 from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.report.comparison import run_report
@@ -23,7 +25,8 @@ from edgeplan.runtime.pipeline.slot_rounds import run_slot
 from edgeplan.runtime.pipeline.stages.calibration import Trial, calibrate
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.records import events_path, report_path, write_json
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import Event, events_path, journal_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.report.trace import trace_path
 
@@ -41,23 +44,32 @@ def main(arguments: list[str]) -> None:
 
 
 def _take_part(process: ParticipantProcess) -> None:
-    job = process.job
+    job, done = process.job, catch_up(process)
     given = torch.randn(process.hidden(job.problem.instance.training.micro_batch_size))
     everything = process.chain.segment(process.chain.blocks)
     calibrate(process, job.settings.emulation, everything, given, _trial(process, given))
-    if process.rank == process.servers[0]:
+    if process.rank == process.servers[0] and done == 0:
         score(process, 0)
     for slot in job.slots:
-        run_slot(process, slot)
+        if slot.number > done:
+            run_slot(process, slot)
     if process.rank == process.servers[0]:
         _keep_parameters(process)
     process.note("ended", process_peak_bytes=process_peak_bytes())
-    write_json(events_path(job.folder, process.rank), process.events)
-    events = gathered(process.events, process.rank)
-    if events is not None:
+    write_json(events_path(job.folder, process.seat), list(process.events))
+    told = gathered(process.events, process.rank)
+    if told is not None:
+        events = [*told, *_of_the_absent(job)]
         report = run_report(job, events, torch_version=torch.__version__)
         write_json(trace_path(job.folder), trace_of(job, events))
         write_json(report_path(job.folder), report)
+
+
+def _of_the_absent(job: Job) -> Iterator[Event]:
+    """Yield what those who take no part any more have written down, where their files are here."""
+    for seat, one in enumerate(job.everybody):
+        if one not in job.cast:
+            yield from Journal(journal_path(job.folder, seat))
 
 
 def _trial(process: ParticipantProcess, given: Tensor) -> Trial | None:

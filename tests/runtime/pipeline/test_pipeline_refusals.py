@@ -28,6 +28,7 @@ from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.runtime.networks import char_transformer
 from edgeplan.runtime.pipeline import RunSettings, prepare
 from edgeplan.runtime.pipeline.stages.chain import Chain
+from edgeplan.runtime.processes.rehearsal import faults_of
 
 IMAGES = ("features.2", "features.5", "features.7")
 
@@ -142,3 +143,19 @@ def test_layers_that_are_not_the_blocks_between_embedding_and_decoder_are_refuse
 def test_fewer_blocks_leave_the_others_to_embedding_and_decoder() -> None:
     chain = Chain.of(char_transformer(), BLOCKS[1:3])
     assert (len(chain.embedding), len(chain.blocks), len(chain.decoder)) == (2, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("d9:1:compute:kill", "'d9' takes no part in the run; name one of c0, d0, d1, server of c0, c1"),
+        (
+            "d0:1:aggregate:kill",
+            "d0 has no phase aggregate; use start-up, receive, compute, send",
+        ),
+        ("server of c1:1:send:hang", "server of c1 has no phase send"),
+        ("d0:1:send:unlink", "unlink needs --emulation kernel"),
+    ],
+)
+def test_a_fault_that_cannot_strike_is_refused(tmp_path: Path, fault: str, said: str) -> None:
+    assert said in refusal(tmp_path, settings=replace(PLAIN, faults=faults_of([fault])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import sys
@@ -19,6 +18,7 @@ from schedules_that_run import (
     device,
     entry,
     finished,
+    in_one_process,
     plan,
     problem,
     two_clusters,
@@ -29,14 +29,12 @@ pytest.importorskip("torch")
 
 import torch
 from rich.console import Console
-from torch import Tensor, nn
 
 from edgeplan.__main__ import main
 from edgeplan.runtime.emulation.modes import AUTO, KERNEL, PROCESS
 from edgeplan.runtime.learning.workload import flatten
 from edgeplan.runtime.pipeline import Job, render
 from edgeplan.runtime.pipeline.report.comparison import run_report
-from edgeplan.runtime.pipeline.samples import Text
 from edgeplan.runtime.processes.records import events_path, read_json
 from edgeplan.runtime.profiling import build
 
@@ -88,57 +86,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
 RUNS = pytest.mark.parametrize("name", ["averaged", "alone", "filled"])
 
 
-def optimizer_for(run: FinishedRun, module: nn.Module) -> torch.optim.Optimizer:
-    kind = run.job.problem.instance.training.optimizer_bytes
-    if kind == 8:
-        return torch.optim.Adam(module.parameters(), lr=0.001)
-    return torch.optim.SGD(module.parameters(), lr=0.02 if kind else 0.05, momentum=0.9 if kind else 0.0)
-
-
-def in_one_process(run: FinishedRun) -> Tensor:
-    """The same slots without processes, stages or messages: one network a cluster, trained and averaged."""
-    job, instance = run.job, run.job.problem.instance
-    text, network = Text.for_clusters(len(instance.clusters)), build("char-transformer", seed=5)
-    network.get_submodule("embedding").requires_grad_(False)
-    held: dict[tuple[str, str], dict[str, Any]] = {}
-    for number, slot in enumerate(job.plan.slots, start=1):
-        trained, kept = [], {}
-        for index, planned in enumerate(slot.clusters):
-            assert planned.micro_batches is not None
-            samples = planned.micro_batches * instance.training.micro_batch_size
-            own = copy.deepcopy(network)
-            codes, following = text.batch(index, number, samples, seed=5)
-            for some, after in zip(
-                codes.chunk(planned.micro_batches), following.chunk(planned.micro_batches), strict=True
-            ):
-                nn.functional.cross_entropy(own(some).flatten(0, 1), after.flatten()).backward()
-            for parameter in own.parameters():
-                if parameter.grad is not None:
-                    parameter.grad /= planned.micro_batches
-            places = [(stage.device, layer) for stage in planned.stages for layer in stage.layers]
-            for place in [*places, (planned.id, "head")]:
-                optimizer = optimizer_for(run, own.get_submodule(place[1]))
-                if place in held:
-                    optimizer.load_state_dict(held[place])
-                optimizer.step()
-                kept[place] = copy.deepcopy(optimizer.state_dict())
-            trained.append((own, samples))
-        held = kept
-        total = sum(samples for _, samples in trained)
-        with torch.no_grad():
-            for name, parameter in network.named_parameters():
-                mean = sum(own.get_parameter(name).double() * (samples / total) for own, samples in trained)
-                assert isinstance(mean, Tensor)
-                parameter.copy_(mean.float())
-    return flatten(list(network.parameters()))
-
-
 @RUNS
 def test_the_parameters_are_those_of_the_same_slots_in_one_process(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     run: FinishedRun = request.getfixturevalue(name)
-    found, expected = run.parameters(), in_one_process(run)
+    found, expected = run.parameters(), in_one_process(run.job)
     assert torch.equal(found, expected)
     assert not torch.equal(found, flatten(list(build("char-transformer", seed=5).parameters())))
 
@@ -149,7 +102,7 @@ def test_every_hop_moves_what_the_equations_say_to_the_byte(
 ) -> None:
     run: FinishedRun = request.getfixturevalue(name)
     segments, size = run.job.problem.segments, run.job.problem.instance.training.micro_batch_size
-    for slot, told in zip(run.job.plan.slots, run.report["rounds"], strict=True):
+    for slot, told in zip(run.job.leg.plan.slots, run.report["rounds"], strict=True):
         expected = 0
         for planned in slot.clusters:
             assert planned.micro_batches is not None

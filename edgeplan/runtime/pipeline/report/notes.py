@@ -6,12 +6,38 @@ from collections.abc import Iterator, Sequence
 
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.pipeline.job import Job
+from edgeplan.runtime.pipeline.report.incidents import incident_line, losses
 from edgeplan.runtime.pipeline.report.slot_figures import JsonObject
 
 
 def notes_on(job: Job, rounds: Sequence[JsonObject]) -> list[str]:
     """Return the notes, one sentence each."""
-    return [*_on_emulation(job), *_on_bytes(rounds), *_on_latency(job), *_on_training(job, rounds)]
+    return [
+        *_on_losses(job),
+        *_on_emulation(job),
+        *_on_bytes(rounds),
+        *_on_latency(job),
+        *_on_training(job, rounds),
+    ]
+
+
+def _on_losses(job: Job) -> Iterator[str]:
+    for leg in range(1, len(job.legs)):
+        yield incident_line(job, leg)
+    if any(one["round"] is not None for one in losses(job)):
+        yield (
+            "the slot in which someone was lost was made anew. Each slot is set beside "
+            "the prediction of the plan that made it"
+        )
+    before, left = job.problem.instance, job.leg.problem.instance
+    rest = {one.id for one in before.clusters} - {one.id for one in left.clusters}
+    if rest:
+        yield f"{', '.join(sorted(rest))} took no part any more: the others are averaged, by their samples"
+    if left.control.noise_budget > before.control.noise_budget:
+        yield (
+            f"so few clusters cannot keep the budget of noise, {before.control.noise_budget:g}: slots were "
+            f"planned with the least that they can, {left.control.noise_budget:g}"
+        )
 
 
 def _on_emulation(job: Job) -> Iterator[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from edgeplan.runtime.pipeline.course import leg_of
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
 from edgeplan.runtime.pipeline.stages.events import (
@@ -36,7 +37,7 @@ class SlotFigures:
     Parameters
     ----------
     job, slot
-        What was run.
+        What was run; the job is in the leg that made the slot.
     events
         Of all processes in this slot.
     """
@@ -49,6 +50,17 @@ class SlotFigures:
     def of(cls, job: Job, slot: PlannedSlot, events: Iterable[Event]) -> SlotFigures:
         """Take the slot's events from all."""
         return cls(job, slot, tuple(event for event in events if event.get("slot") == slot.number))
+
+    @classmethod
+    def of_all(cls, job: Job, events: Iterable[Event]) -> list[SlotFigures]:
+        """Return the figures of all slots, each with the job in the leg that made it."""
+        legs = [job.in_leg(index) for index in range(len(job.legs))]
+        sinces, events = [leg.leg.since for leg in legs], list(events)
+        makers = [legs[leg_of(sinces, number)] for number in range(1, job.num_slots + 1)]
+        return [
+            cls.of(maker, maker.slots[number - maker.leg.since - 1], events)
+            for number, maker in enumerate(makers, start=1)
+        ]
 
     def seen(self, kind: str, **members: Any) -> list[Event]:
         """Return the events of this kind with these members, in order."""

@@ -24,17 +24,17 @@ def trace_of(job: Job, events: Iterable[Event]) -> dict[str, Any]:
     events
         What the processes saw.
     """
-    events = list(events)
-    slots = [SlotFigures.of(job, slot, events) for slot in job.slots]
+    slots = SlotFigures.of_all(job, events)
     lasted = (max(slot.slot.latency_s, slot.round["time_s"]) for slot in slots)
     starts = list(accumulate(lasted, initial=0.0))
-    names = [one.name for one in job.cast]
+    seen = {one for slot in slots for one in slot.job.cast}
+    names = [one.name for one in job.everybody if one in seen]
     numbered = list(zip(starts, slots, strict=False))
     planned = (
         span
         for start_s, slot in numbered
         for cluster in slot.slot.clusters
-        for span in _planned(job, slot.slot.number, cluster, start_s)
+        for span in _planned(slot.job, slot.slot.number, cluster, start_s)
     )
     measured = (span for start_s, slot in numbered for span in _measured(slot, start_s))
     return trace_document(names, planned, measured)

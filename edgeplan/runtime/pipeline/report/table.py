@@ -33,10 +33,11 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
 def _stages(report: JsonObject) -> Table:
     columns = ("device", "slot", "blocks", "compute ms", "transfer ms", "memory MiB", "bytes out and back")
     table = titled(f"{report['name']}: predicted / measured, of a micro-batch", *columns)
+    lost = {one["node"] for one in report["lost"]}
     for stage in report["stages"]:
         predicted, measured = stage["predicted"], stage["measured"]
         table.add_row(
-            stage["node"],
+            f"{stage['node']} (lost)" if stage["node"] in lost else stage["node"],
             str(stage["round"]),
             str(len(stage["layers"])),
             pair(1e3 * predicted["compute_s"], 1e3 * measured["compute_s"]),

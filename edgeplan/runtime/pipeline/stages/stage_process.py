@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.learning.workload import optimizer_for
+from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
+
+_OPTIMIZER = "optimizer/"
 
 
 @dataclass(kw_only=True)
@@ -45,7 +48,7 @@ class StageProcess:
     meeting: Meeting
     groups: Groups
     pace: Pace = MACHINE
-    events: list[Event] = field(default_factory=list)
+    events: list[Event] | Journal = field(default_factory=list)
     _optimizers: dict[str, torch.optim.Optimizer] = field(default_factory=dict)
 
     def now_s(self) -> float:
@@ -69,3 +72,27 @@ class StageProcess:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
                 self._optimizers[name] = optimizer
+
+    def optimizer_states(self) -> dict[str, Tensor]:
+        """Return the state of all optimizers."""
+        return {
+            f"{_OPTIMIZER}{name}/{index}/{key}": value
+            for name, optimizer in self._optimizers.items()
+            for index, entries in optimizer.state_dict()["state"].items()
+            for key, value in entries.items()
+            if isinstance(value, Tensor)
+        }
+
+    def restore_optimizers(self, state: Mapping[str, Tensor], modules: Mapping[str, nn.Module]) -> None:
+        """Make the optimizers that had this state, of modules by name."""
+        found: dict[str, dict[int, dict[str, Tensor]]] = {}
+        for path, value in state.items():
+            if path.startswith(_OPTIMIZER):
+                name, index, key = path.removeprefix(_OPTIMIZER).rsplit("/", 2)
+                found.setdefault(name, {}).setdefault(int(index), {})[key] = value
+        for name, entries in found.items():
+            optimizer = self.optimizer(modules[name])
+            assert optimizer is not None
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": entries, "param_groups": groups})
+            self._optimizers[name] = optimizer
