@@ -2,8 +2,8 @@
 
 A share is not quite a speed: work that is interrupted finds colder caches, and takes more of the processor.
 So the quota follows from the processor time that the work takes under it, and is tried again until it bears
-out: a processor that others share is now slower, now faster. Its time on the wall is then what is measured,
-and depends on other load besides.
+out: a processor that others share is now slower, now faster. The speed that it has in the first trial is the
+usual one from then on. The time on the wall is then what is measured, and depends on other load besides.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
     wanted_s
         Seconds that it should take.
     """
-    share, trials = free.processor_s / wanted_s, 0
-    while share < 1:
-        spent, trials = time_step(Held(group, share)), trials + 1
+    pace, trials = Held(group, free.processor_s / wanted_s), 0
+    while pace.share < 1:
+        spent, trials = time_step(pace), trials + 1
         needed = spent.processor_s / wanted_s
-        if abs(needed / share - 1) <= _NEAR or trials == _MOST_TRIALS:
-            return Holding(Held(group, share), wanted_s, spent.wall_s)
-        share = needed
+        if abs(needed / pace.share - 1) <= _NEAR or trials == _MOST_TRIALS:
+            return Holding(pace, wanted_s, spent.wall_s)
+        pace = Held(group, needed, pace.usual_s or pace.seen_s)
     return Holding(MACHINE, wanted_s, free.wall_s)
 
 

@@ -104,7 +104,7 @@ class ClientProcess:
         missed = self._wait_for_window(part, origin_s)
         start_s = time.monotonic()
         with self.pace.kept():
-            loss = self.trainee.train(part, index)
+            loss = self.trainee.train(part, index, self.pace)
         trained_s = time.monotonic()
         update = flatten(parameters)
         if following:

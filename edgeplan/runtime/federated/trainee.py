@@ -52,7 +52,7 @@ class Trainee:
         seed = self.job.settings.seed
         return self.shard.stream(seed=seed, node=self.rank, start=start, batch_size=batch_size, steps=steps)
 
-    def train(self, part: Client, index: int) -> float:
+    def train(self, part: Client, index: int, pace: Pace) -> float:
         """Train everything for the local steps of a round, counted from 0, and return the mean loss."""
         # Dropout and the like draw the same numbers wherever the round is computed.
         source = np.random.SeedSequence([self.job.settings.seed, index + 1, self.rank])
@@ -63,10 +63,11 @@ class Trainee:
         batch_size, steps = self.job.stated.batch_size(part), self.job.stated.local_steps(part)
         private = self._private_steps(batch_size, index + 1)
         if private is not None:
-            return private.train(self.workload.module, optimizer, private.batches(self.shard, steps))
+            drawn = private.batches(self.shard, steps)
+            return private.train(self.workload.module, optimizer, pace.steadied(drawn))
         start = self.job.samples_before(self.rank, index)
         batches = self.batches(start=start, batch_size=batch_size, steps=steps)
-        return train(self.workload.module, optimizer, batches)
+        return train(self.workload.module, optimizer, pace.steadied(batches))
 
     def _private_steps(self, batch_size: int, round_number: int) -> PrivateSteps | None:
         privacy = self.job.settings.privacy

@@ -47,8 +47,9 @@ def time_full_step(
         stopwatch = Stopwatch()
         with pace.kept():
             optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
-            stepping(trial.module, optimizer, steps)
-        return stopwatch.read()
+            stepping(trial.module, optimizer, pace.steadied(steps))
+        spent = stopwatch.read()
+        return Spent(spent.wall_s, pace.at_usual_speed(spent.processor_s))
 
     num_visits = _num_visits(pace, visit().wall_s)
     spent = [visit() for _ in range(num_visits)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,7 +76,7 @@ class Stepping(Protocol):
         self,
         module: nn.Module,
         optimizer: torch.optim.Optimizer | None,
-        batches: Sequence[Batch],
+        batches: Iterable[Batch],
         objective: Objective = ...,
     ) -> float:
         """Return the mean loss over the batches, each before its step."""
@@ -85,7 +85,7 @@ class Stepping(Protocol):
 def train(
     module: nn.Module,
     optimizer: torch.optim.Optimizer | None,
-    batches: Sequence[Batch],
+    batches: Iterable[Batch],
     objective: Objective = cross_entropy,
 ) -> float:
     """Take one step on each batch.

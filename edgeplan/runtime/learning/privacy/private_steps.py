@@ -8,7 +8,7 @@ divides.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,7 @@ class PrivateSteps:
         self,
         module: nn.Module,
         optimizer: torch.optim.Optimizer | None,
-        batches: Sequence[Batch],
+        batches: Iterable[Batch],
         objective: Objective = cross_entropy,
     ) -> float:
         """Take one step on each batch.

@@ -175,10 +175,11 @@ class NodeProcess:
         optimizer = self.optimizer(self.workload.train_only(layers), round_number)
         module, private = self.workload.module, self.private_steps(round_number)
         if private is None:
-            return train(module, optimizer, self.batches(round_number - 1), objective_of(module))
+            batches = self.pace.steadied(self.batches(round_number - 1))
+            return train(module, optimizer, batches, objective_of(module))
         assert self.shard is not None
         self.ledger.write(Taken(self.training.local_steps, self._sample_rate))
-        batches = private.batches(self.shard, self.training.local_steps)
+        batches = self.pace.steadied(private.batches(self.shard, self.training.local_steps))
         return private.train(module, optimizer, batches, objective_of(module))
 
     def private_steps(self, round_number: int) -> PrivateSteps | None:
