@@ -20,7 +20,6 @@ from schedules_that_run import (
     device,
     entry,
     finished,
-    in_one_process,
     plan,
     problem,
     two_clusters,
@@ -32,6 +31,7 @@ pytest.importorskip("torch")
 import torch
 from rich.console import Console
 
+from benchmarks.replayed_slots import replayed
 from edgeplan.api import replanned
 from edgeplan.errors import RunError
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
@@ -117,7 +117,7 @@ def test_the_parameters_are_those_of_the_slots_as_they_were_made_in_the_end(
 ) -> None:
     run: FinishedRun = request.getfixturevalue(name)
     assert run.report["passed"], run.report["failures"]
-    assert torch.equal(run.parameters(), in_one_process(run.job))
+    assert torch.equal(run.parameters(), replayed(run.job))
 
 
 def test_the_slots_that_are_left_follow_a_new_plan(killed: FinishedRun) -> None:
@@ -156,7 +156,7 @@ def test_a_participant_that_loses_its_link_is_lost(tmp_path: Path) -> None:
     run = rehearsed(tmp_path, "d0:1:receive:unlink", planner=replanned, emulation=KERNEL, slower=1.0)
     assert lost_slots(run) == {"d0": 1}
     assert "d0" not in pipelines(run, 1)["c0"]
-    assert torch.equal(run.parameters(), in_one_process(run.job))
+    assert torch.equal(run.parameters(), replayed(run.job))
 
 
 def test_a_resumed_run_makes_anew_what_some_have_not_kept(killed: FinishedRun, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from schedules_that_run import (
     device,
     entry,
     finished,
-    in_one_process,
     plan,
     problem,
     two_clusters,
@@ -30,6 +29,7 @@ pytest.importorskip("torch")
 import torch
 from rich.console import Console
 
+from benchmarks.replayed_slots import replayed
 from edgeplan.__main__ import main
 from edgeplan.runtime.emulation.modes import AUTO, KERNEL, PROCESS
 from edgeplan.runtime.learning.workload import flatten
@@ -87,11 +87,11 @@ RUNS = pytest.mark.parametrize("name", ["averaged", "alone", "filled"])
 
 
 @RUNS
-def test_the_parameters_are_those_of_the_same_slots_in_one_process(
+def test_the_parameters_are_those_of_the_same_slots_replayed(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     run: FinishedRun = request.getfixturevalue(name)
-    found, expected = run.parameters(), in_one_process(run.job)
+    found, expected = run.parameters(), replayed(run.job)
     assert torch.equal(found, expected)
     assert not torch.equal(found, flatten(list(build("char-transformer", seed=5).parameters())))
 
