@@ -8,6 +8,7 @@ from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.rounds import JsonObject
 from edgeplan.runtime.learning.calibration import slowdown_of
+from edgeplan.runtime.report.emulated import HELD, STEADIED
 from edgeplan.runtime.report.privacy import notes_on_privacy
 
 FLOAT32_BYTES = 4
@@ -82,10 +83,8 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], step_s: float | None) 
         yield "links, speeds and windows were not imposed: measured times are this machine's own"
         return
     if job.settings.emulation == KERNEL:
-        yield (
-            "every node was a network namespace with a shaped link, and held to its speed by a quota of the "
-            "processor while it trained"
-        )
+        yield HELD
+        yield STEADIED
     else:
         yield (
             "links, speeds and windows were imposed by waiting inside the processes, with the server's link "

@@ -19,6 +19,7 @@ from edgeplan.runtime.pipeline.batches.job import BatchJob, flops_of
 from edgeplan.runtime.pipeline.stages.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.deviations import deviation_of, missed
+from edgeplan.runtime.report.emulated import HELD
 from edgeplan.runtime.report.trace import Span, trace_document
 
 JsonObject = dict[str, Any]
@@ -217,10 +218,7 @@ def _notes(job: BatchJob) -> Iterator[str]:
     if job.settings.emulation == NONE:
         yield "links and speeds were not imposed: measured times are this machine's own"
     elif job.settings.emulation == KERNEL:
-        yield (
-            "every node was a network namespace with a shaped link, and held to its speed by a quota of the "
-            "processor while it computed"
-        )
+        yield HELD
     else:
         yield (
             "links and speeds were imposed by waiting inside the processes; a pass is stretched by one "

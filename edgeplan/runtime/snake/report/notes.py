@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.processes.stopwatch import Spent
+from edgeplan.runtime.report.emulated import HELD, STEADIED
 from edgeplan.runtime.report.privacy import notes_on_privacy
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.rounds import JsonObject
@@ -39,10 +40,8 @@ def _on_emulation(job: Job, rounds: Sequence[JsonObject], full_step: Spent) -> I
         yield "links, speeds and windows were not imposed: measured times are this machine's own"
         return
     if job.settings.emulation == KERNEL:
-        yield (
-            "every node was a network namespace with a shaped link, and held to its speed by a quota of the "
-            "processor while it trained"
-        )
+        yield HELD
+        yield STEADIED
     else:
         yield (
             "links, speeds and windows were imposed by waiting inside the processes; a visit is "
