@@ -20,7 +20,7 @@ from edgeplan.runtime.processes.records import read_json, unfinished_job
 _OF_UPDATES = frozenset({"local_steps", "collectives"})
 _OF_LOSSES = frozenset({"spares", "patience_s", "faults"})
 _OF_PRIVACY = frozenset({"noise", "clip", "delta", "noise_seed"})
-_OF_VISITS = frozenset({"distill", "distill_above", "temperature", "schedule", "memory_limit"}) | _OF_LOSSES
+_OF_VISITS = frozenset({"distill", "distill_above", "temperature", "schedule", "memory_limit"})
 
 
 @dataclass(frozen=True)
@@ -88,19 +88,20 @@ def execution_of(
     given = (problem, plan)
     if isinstance(problem, SparseUpdate):
         unused: Set[str] = {"network", "data", "alpha", "learning_rate", "spares"} | _OF_PRIVACY
-        unused |= _OF_VISITS - _OF_LOSSES - {"memory_limit"}
+        unused |= _OF_VISITS - {"memory_limit"}
         return Execution("sparse.execution", problem.name, unused, (*given, notes), goes_on=True)
     if isinstance(problem, SegmentScheduling):
-        unused = {"baseline", "data", "alpha", "spares"} | _OF_UPDATES | _OF_PRIVACY
-        unused |= _OF_VISITS - _OF_LOSSES
+        unused = {"baseline", "data", "alpha", "spares"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
         return Execution("pipeline", problem.name, unused, given, goes_on=True, plans_anew=True)
     if isinstance(plan, FederatedSchedule):
-        unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_VISITS
+        unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_VISITS | _OF_LOSSES
         return Execution("federated", "a schedule of federated averaging", unused, given)
     assert isinstance(problem, LayerAssignment)
     if problem.is_pipeline:
-        unused = {"alpha"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
-        return Execution("pipeline.batches", "schedule pipeline", unused, given)
+        unused = {"alpha", "spares"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
+        return Execution(
+            "pipeline.batches", "schedule pipeline", unused, given, goes_on=True, plans_anew=True
+        )
     return Execution("snake", problem.name, _OF_UPDATES, given, goes_on=True, plans_anew=True)
 
 
@@ -123,6 +124,8 @@ def resumed_execution(folder: Path) -> Execution:
         return Execution(
             "pipeline", "segment_scheduling", frozenset(), (folder,), goes_on=True, plans_anew=True
         )
-    raise UsageError(
-        f"{folder}: its run is a pipeline of layer_assignment, of which nothing is kept; run it again"
-    )
+    if "batches_by" in document:
+        return Execution(
+            "pipeline.batches", "schedule pipeline", frozenset(), (folder,), goes_on=True, plans_anew=True
+        )
+    raise UsageError(f"{folder}: holds no job of edgeplan; name the folder that a run was given by --out")

@@ -191,8 +191,8 @@ Resume = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Go on with the run in this folder that was ended before its end, of any kind but schedule "
-        "pipeline; without INSTANCE and RESULT.",
+        help="Go on with the run in this folder that was ended before its end, of any kind; without "
+        "INSTANCE and RESULT.",
     ),
 ]
 
@@ -254,10 +254,9 @@ def run(
     in OUT/trace.json.
 
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
-    planned anew for the nodes left, and goes on from the last finished visit. So are the slots of
-    segment_scheduling that are left, from the last finished one. Federated averaging and sparse_update go
-    on without who is lost. --resume goes on with a run of these kinds that was killed
-    itself.
+    planned anew for the nodes left, and goes on from the last finished visit. So are the batches of a
+    pipeline and the slots of segment_scheduling, from the last finished one. Federated averaging and
+    sparse_update go on without who is lost. --resume goes on with a run that was killed itself.
 
     Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a
     figure is farther from its prediction than --assert allows.

@@ -11,13 +11,23 @@ from edgeplan.runtime.processes.records import job_path, report_path, write_json
 
 
 @pytest.mark.parametrize(
-    ("member", "executor"), [("legs", "snake"), ("ended_in", "federated"), ("course", "sparse.execution")]
+    ("member", "executor"),
+    [
+        ("legs", "snake"),
+        ("ended_in", "federated"),
+        ("course", "sparse.execution"),
+        ("slots_by", "pipeline"),
+        ("batches_by", "pipeline.batches"),
+    ],
 )
 def test_a_job_says_by_which_executor_its_run_goes_on(tmp_path: Path, member: str, executor: str) -> None:
     write_json(job_path(tmp_path), {member: 0})
     execution = resumed_execution(tmp_path)
     assert (execution.executor, execution.given) == (executor, (tmp_path,))
-    assert (execution.goes_on, execution.plans_anew) == (executor != "federated", executor == "snake")
+    assert (execution.goes_on, execution.plans_anew) == (
+        executor != "federated",
+        executor not in ("federated", "sparse.execution"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,7 +35,7 @@ def test_a_job_says_by_which_executor_its_run_goes_on(tmp_path: Path, member: st
     [
         (None, None, "holds no job.json; name the folder that a run was given by --out"),
         ({"legs": []}, {}, "its run has come to its end; nothing is left to resume"),
-        ({"plan": {}}, None, "a pipeline, of which nothing is kept; run it again"),
+        ({"plan": {}}, None, "holds no job of edgeplan; name the folder that a run was given by --out"),
     ],
 )
 def test_what_cannot_go_on_is_refused(

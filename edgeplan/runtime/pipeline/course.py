@@ -1,24 +1,26 @@
-"""The course of a run: who took part from which slot on, and by which plan.
+"""The course of a run: who took part from which slot or batch on, and by which plan.
 
 A run begins with all participants of its plan. When some are lost, the others go on from the last slot that
-all of them have kept, by a new plan of the slots that follow. The legs of the course say which plan made
-which slot.
+they have kept, by a new plan of the slots that follow. The legs of the course say which plan made which slot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
-from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
+from edgeplan.models.problem import PlanDocument, StatedProblem
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.processes.supervision import LostNode
 
+ProblemT = TypeVar("ProblemT", bound=StatedProblem[Any, Any])
+PlanT = TypeVar("PlanT", bound=PlanDocument)
+
 
 @dataclass(frozen=True)
-class Leg:
-    """Slots that are made by one plan.
+class Leg(Generic[ProblemT, PlanT]):
+    """Slots or batches that are made by one plan.
 
     Parameters
     ----------
@@ -27,15 +29,15 @@ class Leg:
     plan
         A plan of it.
     since
-        The last slot before it; 0 is the beginning.
+        The last slot or batch before it; 0 is the beginning.
     lost
         Participants that were lost before this leg, and not before an earlier one.
     slower
         Seconds here for a second of the instance, where the settings leave it open.
     """
 
-    problem: SegmentScheduling
-    plan: SegmentPlan
+    problem: ProblemT
+    plan: PlanT
     since: int = 0
     lost: tuple[LostNode, ...] = ()
     slower: float | None = None
@@ -51,11 +53,11 @@ class Leg:
         }
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Leg:
-        """Build the leg that `to_document` returned."""
+    def from_document(cls, document: dict[str, Any], kind: type[ProblemT]) -> Self:
+        """Build the leg that `to_document` returned, of a kind of problem."""
         return cls(
-            problem=SegmentScheduling.from_document(document["instance"]),
-            plan=SegmentPlan.from_document(document["plan"]),
+            problem=kind.from_document(document["instance"]),
+            plan=kind.plan_kind.from_document(document["plan"]),
             since=document["since"],
             lost=tuple(LostNode(**one) for one in document["lost"]),
             slower=document["slower"],
@@ -101,5 +103,33 @@ def holds_until(slot: int) -> Callable[[Event], bool]:
 
     def holds(event: Event) -> bool:
         return bool(slot > 0 and event.get("slot", slot + 1) <= slot)
+
+    return holds
+
+
+def batch_holds_until(batch: int, leg: int) -> Callable[[Event], bool]:
+    """Return the test whether an event of an earlier start still holds, in a run of batches.
+
+    What belongs to a batch does when that batch is done; what belongs to none, such as memory and speed, when
+    it was seen in an earlier leg.
+
+    Parameters
+    ----------
+    batch
+        The last one that is done.
+    leg
+        Index of the leg that begins.
+
+    Examples
+    --------
+    >>> holds = batch_holds_until(2, leg=1)
+    >>> [holds({"event": "trained", "leg": 0, "batch": number}) for number in (2, 3)]
+    [True, False]
+    >>> [holds({"event": "measured", "leg": leg}) for leg in (0, 1)]
+    [True, False]
+    """
+
+    def holds(event: Event) -> bool:
+        return bool(event["batch"] <= batch if "batch" in event else event["leg"] < leg)
 
     return holds

@@ -19,6 +19,8 @@ from edgeplan.runtime.processes.records import forget_earlier_run, job_path, rea
 from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build
 
+SlotsLeg = Leg[SegmentScheduling, SegmentPlan]
+
 PROGRAM = "edgeplan.runtime.pipeline.worker"
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_SLOTS = 20.0
@@ -48,7 +50,7 @@ class Job:
     settings: RunSettings
     num_slots: int
     folder: Path
-    legs: tuple[Leg, ...]
+    legs: tuple[SlotsLeg, ...]
 
     @property
     def problem(self) -> SegmentScheduling:
@@ -56,7 +58,7 @@ class Job:
         return self.legs[0].problem
 
     @property
-    def leg(self) -> Leg:
+    def leg(self) -> SlotsLeg:
         """What is executed now."""
         return self.legs[-1]
 
@@ -153,7 +155,7 @@ class Job:
             settings=RunSettings.from_document(document["settings"]),
             num_slots=document["num_slots"],
             folder=path.parent,
-            legs=tuple(Leg.from_document(leg) for leg in document["slots_by"]),
+            legs=tuple(Leg.from_document(leg, SegmentScheduling) for leg in document["slots_by"]),
         )
 
 

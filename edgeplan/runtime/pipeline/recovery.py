@@ -17,13 +17,14 @@ from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
 from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.keeping import forget, newest_of_all, positions_kept
 from edgeplan.runtime.pipeline.course import Leg, holds_until
-from edgeplan.runtime.pipeline.job import Job
+from edgeplan.runtime.pipeline.job import Job, SlotsLeg
 from edgeplan.runtime.pipeline.participants import SERVER
 from edgeplan.runtime.pipeline.remainder import remainder, rest_of
 from edgeplan.runtime.pipeline.report.incidents import incident_line
 from edgeplan.runtime.pipeline.slowing import slowed
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
+from edgeplan.runtime.processes.rehearsal import faults_left
 from edgeplan.runtime.processes.starting_again import started_again
 from edgeplan.runtime.processes.supervision import NodesLostError, Progress, supervise
 
@@ -93,14 +94,13 @@ def without_lost(job: Job, error: NodesLostError, planner: Planner) -> Job:
             f"{error}\nno plan within the instance's limits is left without {', '.join(sorted(gone))}"
         )
     _forget_what_was_not_done(job, gone, done)
-    faults = tuple(fault for fault in job.settings.faults if fault.node not in names)
-    settings = replace(job.settings, faults=faults)
+    settings = replace(job.settings, faults=faults_left(job.settings.faults, names))
     job = replace(job, settings=settings, legs=(*job.legs, replace(leg, lost=lost)))
     job.write()
     return job
 
 
-def _following(job: Job, gone: Set[str], done: int, planner: Planner) -> Leg | None:
+def _following(job: Job, gone: Set[str], done: int, planner: Planner) -> SlotsLeg | None:
     """Return the leg that follows; None where no plan is left."""
     leg, slots = job.leg, job.num_slots - done
     if slots == 0:
@@ -108,7 +108,7 @@ def _following(job: Job, gone: Set[str], done: int, planner: Planner) -> Leg | N
     if not gone:
         return rest_of(leg, done, slots)
 
-    def planned_without(away: Set[str]) -> Leg | None:
+    def planned_without(away: Set[str]) -> SlotsLeg | None:
         try:
             problem = remainder(leg.problem, leg.plan, done - leg.since, slots, away)
             plan = planner(problem, leg.plan)

@@ -71,7 +71,9 @@ def _control(document: dict[str, Any], slots: int) -> dict[str, Any]:
     return dict(control) | {"slots": slots, "noise_budget": max(control["noise_budget"], least)}
 
 
-def rest_of(leg: Leg, slot: int, slots: int) -> Leg:
+def rest_of(
+    leg: Leg[SegmentScheduling, SegmentPlan], slot: int, slots: int
+) -> Leg[SegmentScheduling, SegmentPlan]:
     """Return the rest of a leg, from the slot after one that is done, with the same plan.
 
     Parameters

@@ -87,6 +87,19 @@ def _fault_of(text: str) -> Fault:
     )
 
 
+def faults_left(faults: Sequence[Fault], lost: Collection[str]) -> tuple[Fault, ...]:
+    """Return the faults that can still strike: what is started again is not struck a second time.
+
+    Parameters
+    ----------
+    faults
+        What is to happen.
+    lost
+        Ids of the nodes.
+    """
+    return tuple(fault for fault in faults if fault.node not in lost)
+
+
 def check_faults(
     faults: Sequence[Fault], nodes: Collection[str], phases: Collection[str], *, have_links: bool
 ) -> None:

@@ -200,6 +200,8 @@ class _Watch:
     listener: Listener
     store: TCPStore
     lost: dict[int, Lost] = field(default_factory=dict)
+    stuck: set[int] = field(default_factory=set)
+    """Ranks that failed by themselves, and then did not come to their end."""
 
     def to_the_end(self, on_progress: Progress | None) -> None:
         told: dict[str, Any] | None = None
@@ -234,7 +236,12 @@ class _Watch:
             if process.poll() is None and self.listener.is_silent(rank):
                 process.kill()
                 process.wait()
-                self._lose(rank, f"was silent for {self.crew.patience_s:g} s")
+                if failure_path(self.crew.folder, rank).is_file():
+                    self.stuck.add(rank)
+                else:
+                    self._lose(rank, f"was silent for {self.crew.patience_s:g} s")
+            elif rank in self.stuck:
+                continue
             elif process.returncode and (process.returncode < 0 or rank in self.crew.may_be_lost):
                 self._lose(rank, _how(process.returncode))
         first = self.listener.longest_silent(self._left)
@@ -252,7 +259,9 @@ class _Watch:
     def _must_end(self) -> bool:
         """Say whether something failed that the processes cannot settle among themselves."""
         codes = {process.returncode for process in self._needed.values()}
-        if any(code and code > 0 and not (self.crew.goes_on and code == LEFT) for code in codes):
+        if self.stuck or any(
+            code and code > 0 and not (self.crew.goes_on and code == LEFT) for code in codes
+        ):
             return True
         if self.lost.keys() - self.crew.may_be_lost:
             return not (self.crew.goes_on and self.listener.all_begun and None in codes)
@@ -267,15 +276,16 @@ class _Watch:
 
     def _failure(self) -> RunError:
         """Name the process that failed first; the others only lost it."""
-        if lost := sorted(self.lost.keys() - self.crew.may_be_lost):
+        if not self.stuck and (lost := sorted(self.lost.keys() - self.crew.may_be_lost)):
             return NodesLostError(self._told(lost[0], self.lost[lost[0]].how), self.lost)
         failed = [rank for rank, process in enumerate(self.processes) if process.returncode]
         causes = [rank for rank in failed if self.processes[rank].returncode != LEFT]
-        first = min(causes or failed, key=lambda rank: _moment_s(self.crew, rank))
+        first = min(self.stuck or causes or failed, key=lambda rank: _moment_s(self.crew, rank))
         told = _noted(self.crew, first).get("told")
         if told is not None:
             return RunError(f"{self.crew.names[first]} (rank {first}): {told}")
-        return RunError(self._told(first, _how(self.processes[first].returncode)))
+        how = "failed" if first in self.stuck else _how(self.processes[first].returncode)
+        return RunError(self._told(first, how))
 
     def _told(self, rank: int, how: str) -> str:
         return f"{self.crew.names[rank]} (rank {rank}) {how}{self._last_words(rank)}"

@@ -14,10 +14,12 @@ from typing import Any
 
 from edgeplan.errors import InvalidInputError, RunError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
+from edgeplan.models.layer_assignment.remainder import without_nodes
 from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.checkpoints import forget, place_kept
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
+from edgeplan.runtime.processes.rehearsal import faults_left
 from edgeplan.runtime.processes.starting_again import started_again
 from edgeplan.runtime.processes.supervision import Lost, NodesLostError, Progress, supervise
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, holds_before
@@ -89,7 +91,7 @@ def _without(job: Job, error: NodesLostError, planner: Planner) -> Job:
             f"edgeplan run --resume {job.folder} goes on"
         )
     job = _on_leg(job, followed, position)
-    faults = tuple(fault for fault in job.settings.faults if fault.node not in lost)
+    faults = faults_left(job.settings.faults, lost)
     job = replace(
         job,
         settings=replace(job.settings, faults=faults),
@@ -120,19 +122,13 @@ def _followed(job: Job, gone: list[str], position: Position, planner: Planner) -
 
 def planned_for(job: Job, num_visited: int, planner: Planner) -> Plan | None:
     """Plan the nodes left, the first stages of the plan fixed; None where there is no plan."""
-    document = job.problem.to_document()
     nodes = {*job.holders, job.problem.server} - {*job.away}
-    network, visited = document["network"], job.plan.stages[:num_visited]
-    network["nodes"] = [node for node in network["nodes"] if node["id"] in nodes]
-    network["links"] = [
-        link for link in network.get("links", []) if {link["source"], link["target"]} <= nodes
-    ]
+    absent = {node.id for node in job.problem.instance.network.nodes} - nodes
+    document, visited = without_nodes(job.problem.to_document(), absent), job.plan.stages[:num_visited]
     done = {layer: stage.node for stage in visited for layer in stage.layers}
     shared = {*job.problem.instance.shared_layers}
     to_do = [layer.name for layer in job.problem.instance.model.layers if layer.name not in {*done, *shared}]
-    document["forbid"] = [
-        pair for pair in document.get("forbid", []) if pair[1] in nodes and pair[0] not in done
-    ]
+    document["forbid"] = [pair for pair in document["forbid"] if pair[0] not in done]
     document["forbid"] += [[layer, stage.node] for stage in visited for layer in to_do]
     document["pin"] = document.get("pin", {}) | done
     try:

@@ -229,4 +229,4 @@ def test_the_budget_of_noise_is_raised_where_fewer_clusters_cannot_keep_it() -> 
 
 def test_a_leg_is_read_as_it_was_written() -> None:
     leg = rest_of(Leg(two_clusters(), uneven(), slower=2.0), 1, 1)
-    assert Leg.from_document(json.loads(json.dumps(leg.to_document()))) == leg
+    assert Leg.from_document(json.loads(json.dumps(leg.to_document())), SegmentScheduling) == leg

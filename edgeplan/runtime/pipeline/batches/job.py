@@ -17,6 +17,7 @@ from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.pipeline.batches.validation import validated
+from edgeplan.runtime.pipeline.course import Leg
 from edgeplan.runtime.pipeline.stages.calibration import time_passes
 from edgeplan.runtime.pipeline.stages.chain import layers_of
 from edgeplan.runtime.processes.records import forget_earlier_run, job_path, read_json, write_json
@@ -24,6 +25,8 @@ from edgeplan.runtime.processes.supervision import Crew
 from edgeplan.runtime.profiling import build
 from edgeplan.runtime.profiling.trial import threads_limited
 from edgeplan.runtime.snake.settings import RunSettings
+
+BatchesLeg = Leg[LayerAssignment, Plan]
 
 PROGRAM = "edgeplan.runtime.pipeline.batches.worker"
 TRAINING, TEST = "training", "test"
@@ -37,22 +40,61 @@ class BatchJob:
 
     Parameters
     ----------
-    problem, plan, settings
-        What is run, and how.
+    settings
+        How it is run.
     folder
         Holds the job, the images, and later the report.
     white
         Largest value of a pixel.
     upscaled_to
         Channels, height and width that images are brought to; None keeps them.
+    legs
+        The course of the run; the nodes of the last leg take part now.
+    giver
+        A node that has no stage any more, and alone has kept where the leg begins; it has the last rank.
     """
 
-    problem: LayerAssignment
-    plan: Plan
     settings: RunSettings
     folder: Path
     white: int | None
     upscaled_to: tuple[int, ...] | None
+    legs: tuple[BatchesLeg, ...]
+    giver: str | None = None
+
+    @property
+    def whole(self) -> LayerAssignment:
+        """The instance with all nodes."""
+        return self.legs[0].problem
+
+    @property
+    def leg(self) -> BatchesLeg:
+        """What is executed now."""
+        return self.legs[-1]
+
+    @property
+    def problem(self) -> LayerAssignment:
+        """The instance with the nodes left."""
+        return self.leg.problem
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is executed now."""
+        return self.leg.plan
+
+    def in_leg(self, index: int) -> BatchJob:
+        """Return the job as it was in one of its legs."""
+        last = index == len(self.legs) - 1
+        return self if last else replace(self, legs=self.legs[: index + 1], giver=None)
+
+    @property
+    def num_seats(self) -> int:
+        """How many nodes the instance has."""
+        return len(self.whole.instance.network.nodes)
+
+    @property
+    def seats(self) -> tuple[int, ...]:
+        """Places of the nodes in the instance, by rank; they are the same in every leg."""
+        return tuple(self.whole.instance.network.index_of[name] for name in self.members)
 
     @property
     def path(self) -> Path:
@@ -61,19 +103,31 @@ class BatchJob:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Ids of the nodes; a node's rank is its stage, from 0."""
+        """Ids of the nodes with stages; a node's rank is its stage, from 0."""
         return tuple(stage.node for stage in self.plan.stages)
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """Ids of all nodes by rank."""
+        return self.nodes if self.giver is None else (*self.nodes, self.giver)
+
+    @property
     def crew(self) -> Crew:
-        """The processes, one a stage."""
-        names = tuple(f"node {name}" for name in self.nodes)
-        return Crew(PROGRAM, self.path, names, self.settings.threads)
+        """The processes, one a node."""
+        names = tuple(f"node {name}" for name in self.members)
+        return Crew(
+            PROGRAM,
+            self.path,
+            names,
+            self.settings.threads,
+            goes_on=True,
+            patience_s=self.settings.patience_s,
+        )
 
     @property
     def slower(self) -> float:
         """Seconds here for a second of the instance."""
-        return self.settings.slower or 1.0
+        return self.settings.slower or self.leg.slower or 1.0
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -108,7 +162,7 @@ class BatchJob:
     @cached_property
     def links(self) -> Links:
         """What joins the nodes."""
-        return Links.of(self.problem.instance.network, self.nodes)
+        return Links.of(self.problem.instance.network, self.members)
 
     @property
     def timeout_s(self) -> float:
@@ -138,11 +192,11 @@ class BatchJob:
             {
                 "format": "edgeplan/1",
                 "kind": "run_job",
-                "instance": self.problem.to_document(),
-                "plan": self.plan.to_document(),
                 "settings": self.settings.to_document(),
                 "white": self.white,
                 "upscaled_to": self.upscaled_to,
+                "batches_by": [leg.to_document() for leg in self.legs],
+                "giver": self.giver,
             },
         )
 
@@ -152,12 +206,12 @@ class BatchJob:
         document = read_json(path)
         upscaled_to = document["upscaled_to"]
         return cls(
-            problem=LayerAssignment.from_document(document["instance"]),
-            plan=Plan.from_document(document["plan"]),
             settings=RunSettings.from_document(document["settings"]),
             folder=path.parent,
             white=document["white"],
             upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
+            legs=tuple(Leg.from_document(leg, LayerAssignment) for leg in document["batches_by"]),
+            giver=document["giver"],
         )
 
 
@@ -179,8 +233,8 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
     settings = replace(settings, emulation=chosen_mode(settings.emulation))
     training, test = read_samples(settings.data, settings.seed)
     upscaled_to = validated(problem, plan, settings, training)
-    job = BatchJob(problem, plan, settings, out.resolve(), training.white, upscaled_to)
-    forget_earlier_run(job.folder, len(job.nodes))
+    job = BatchJob(settings, out.resolve(), training.white, upscaled_to, (Leg(problem, plan),))
+    forget_earlier_run(job.folder, job.num_seats)
     write_samples(training, job.folder, TRAINING)
     write_samples(test, job.folder, TEST)
     job.write()
@@ -188,13 +242,13 @@ def prepare(problem: LayerAssignment, plan: Plan, settings: RunSettings, *, out:
 
 
 def slowed(job: BatchJob) -> BatchJob:
-    """Settle the factor of a job whose settings leave it open, from a trial in this process."""
+    """Settle the factor of a job's leg where settings leave it open, from a trial in this process."""
     if job.settings.emulation == NONE or job.settings.slower is not None:
         return job
     with threads_limited(job.settings.threads):
         whole = time_passes(nn.Sequential(*job.seeded_layers().values()), job.micro_batch())
     slower = slower_for([whole.processor_s / job.whole_s(rank) for rank in job.ranks])
-    job = replace(job, settings=replace(job.settings, slower=slower))
+    job = replace(job, legs=(*job.legs[:-1], replace(job.leg, slower=slower)))
     job.write()
     return job
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -53,6 +54,71 @@ class Seen:
         return sum(event["bytes"] for event in self.all(kind, what=what, rank=rank, batch=number))
 
 
+@dataclass(frozen=True)
+class SeenLeg:
+    """What was seen of a leg that made some batches: the job as it was, and the numbers of the batches."""
+
+    job: BatchJob
+    seen: Seen
+    numbers: range
+
+
+def legs_of(job: BatchJob, events: Iterable[Event]) -> list[SeenLeg]:
+    """Return the legs that made batches."""
+    events = list(events)
+    ends = [*(leg.since for leg in job.legs[1:]), job.settings.rounds]
+    return [
+        SeenLeg(
+            job.in_leg(index),
+            Seen(event for event in events if event["leg"] == index),
+            range(leg.since + 1, end + 1),
+        )
+        for index, (leg, end) in enumerate(zip(job.legs, ends, strict=True))
+        if end > leg.since
+    ]
+
+
+def incident_line(job: BatchJob, leg: int) -> str:
+    """Say who was lost before a leg, and how the run goes on.
+
+    Parameters
+    ----------
+    job
+        The run.
+    leg
+        Index of the leg.
+    """
+    lost = ", ".join(f"{one.node} {one.how} ({one.doing})" for one in job.legs[leg].lost)
+    then = job.legs[leg]
+    if then.since == job.settings.rounds:
+        return f"{lost}; on after the last batch"
+    return f"{lost}; on from batch {then.since + 1} by {' > '.join(job.in_leg(leg).nodes)}"
+
+
+def losses(job: BatchJob) -> list[JsonObject]:
+    """Return who was lost, in which batch, and how; no batch where it was after the last one."""
+    return [
+        {
+            "node": one.node,
+            "round": leg.since + 1 if leg.since < job.settings.rounds else None,
+            "reason": one.how,
+            "doing": one.doing,
+        }
+        for leg in job.legs
+        for one in leg.lost
+    ]
+
+
+def _on_losses(job: BatchJob) -> Iterator[str]:
+    for leg in range(1, len(job.legs)):
+        yield incident_line(job, leg)
+    if len(job.legs) > 1:
+        yield (
+            "the batch in which a node was lost was made anew by the plan of those left, beside whose "
+            "prediction it is set; a new first stage reads the same images, a new last one their labels"
+        )
+
+
 def run_report(job: BatchJob, events: Iterable[Event], *, torch_version: str) -> JsonObject:
     """Build the report from the events of all processes.
 
@@ -65,17 +131,22 @@ def run_report(job: BatchJob, events: Iterable[Event], *, torch_version: str) ->
     torch_version
         Version that ran.
     """
-    seen = Seen(events)
-    rounds = [_round(job, seen, number) for number in range(1, job.settings.rounds + 1)]
-    stages = [_stage(job, seen, rank, rounds) for rank in job.ranks]
+    events = list(events)
+    seen, legs = Seen(events), legs_of(job, events)
+    rounds = [_round(leg.job, leg.seen, number) for leg in legs for number in leg.numbers]
+    stages = [
+        _stage(leg.job, leg.seen, rank, [rounds[number - 1] for number in leg.numbers])
+        for leg in legs
+        for rank in leg.job.ranks
+    ]
     deviations = _deviations(stages, rounds)
     failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
     return {
         "format": "edgeplan/1",
         "kind": "run",
         "problem": job.problem.name,
-        "instance_sha256": job.problem.instance_sha256,
-        "name": job.problem.instance.name,
+        "instance_sha256": job.whole.instance_sha256,
+        "name": job.whole.instance.name,
         "passed": not failures,
         "failures": failures,
         "settings": job.settings.to_document(),
@@ -84,19 +155,20 @@ def run_report(job: BatchJob, events: Iterable[Event], *, torch_version: str) ->
             "torch": torch_version,
             "calibrated_flops_per_s": flops_of(job) / seen.all("calibrated")[0]["wall_s"],
         },
-        "emulation": _emulation(job, seen),
-        "notes": list(_notes(job)),
+        "emulation": _emulation(job, Seen(event for event in events if event["leg"] == len(job.legs) - 1)),
+        "notes": [*_on_losses(job), *_notes(job)],
+        "lost": losses(job),
         "nodes": [
-            {"node": job.nodes[event["rank"]], "rank": event["rank"]}
+            {"node": job.members[event["rank"]], "rank": event["rank"]}
             | {"process_peak_bytes": event["process_peak_bytes"]}
             for event in seen.all("ended")
         ],
         "stages": stages,
         "rounds": rounds,
         "totals": {
-            "predicted_round_s": job.cost.time_s,
+            "predicted_round_s": statistics.median(entry["predicted_time_s"] for entry in rounds),
             "measured_round_s": statistics.median(entry["time_s"] for entry in rounds),
-            "predicted_bytes_per_round": job.cost.bytes_moved,
+            "predicted_bytes_per_round": statistics.mean(entry["predicted_bytes_moved"] for entry in rounds),
             "measured_bytes_per_round": statistics.mean(entry["bytes_moved"] for entry in rounds),
             "bytes_equal": not list(_failures(rounds)),
             "loss": rounds[-1]["loss"],
@@ -114,6 +186,7 @@ def _round(job: BatchJob, seen: Seen, number: int) -> JsonObject:
         "round": number,
         "time_s": max(event["end_s"] for event in seen.all(BACKWARD, batch=number)) - begin_s,
         "predicted_time_s": job.cost.time_s,
+        "predicted_bytes_moved": job.cost.bytes_moved,
         "bytes_moved": sum(hop["received_bytes"] for hop in hops),
         "train_loss": seen.one("trained", batch=number)["loss"],
         "loss": score["loss"],
@@ -232,7 +305,7 @@ def _notes(job: BatchJob) -> Iterator[str]:
         yield "the plan counts transfers and computing one after the other; here they overlap"
     yield (
         "a stamp of 8 bytes before each message is not counted, nor the layers that the last stage collects "
-        "after a batch to score them"
+        "after a batch to score them, and gives to the first stage, so that none is lost with its node"
     )
     yield (
         "memory is the peak of live tensors in a stage's passes; buffers of messages, of which PyTorch's "
@@ -250,13 +323,18 @@ def trace_of(job: BatchJob, events: Iterable[Event]) -> dict[str, Any]:
     events
         What the processes saw.
     """
-    seen = Seen(events)
-    numbers = range(1, job.settings.rounds + 1)
-    lasted = (max(job.cost.time_s or 0.0, _round(job, seen, number)["time_s"]) for number in numbers)
-    numbered = list(zip(accumulate(lasted, initial=0.0), numbers, strict=False))
-    planned = (span for start_s, number in numbered for span in _planned(job, number, start_s))
-    measured = (span for start_s, number in numbered for span in _measured(job, seen, number, start_s))
-    return trace_document(job.nodes, planned, measured)
+    legs = legs_of(job, events)
+    made = [(leg, number) for leg in legs for number in leg.numbers]
+    lasted = (
+        max(leg.job.cost.time_s or 0.0, _round(leg.job, leg.seen, number)["time_s"]) for leg, number in made
+    )
+    placed = list(zip(accumulate(lasted, initial=0.0), made, strict=False))
+    planned = (span for start_s, (leg, number) in placed for span in _planned(leg.job, number, start_s))
+    measured = (
+        span for start_s, (leg, number) in placed for span in _measured(leg.job, leg.seen, number, start_s)
+    )
+    names = dict.fromkeys(name for leg in legs for name in leg.job.nodes)
+    return trace_document(list(names), planned, measured)
 
 
 def _planned(job: BatchJob, number: int, start_s: float) -> Iterator[Span]:

@@ -32,10 +32,11 @@ def _parts(report: JsonObject) -> Iterator[RenderableType]:
 def _stages(report: JsonObject) -> Table:
     columns = ("node", "layers", "compute ms", "transfer ms", "memory MiB", "bytes in", "bytes out")
     table = titled(f"{report['name']}: predicted / measured, of a micro-batch", *columns)
+    lost = {one["node"] for one in report["lost"]}
     for stage in report["stages"]:
         predicted, measured = stage["predicted"], stage["measured"]
         table.add_row(
-            stage["node"],
+            f"{stage['node']} (lost)" if stage["node"] in lost else stage["node"],
             str(len(stage["layers"])),
             pair(1e3 * predicted["compute_s"], 1e3 * measured["compute_s"]),
             pair(1e3 * predicted["transfer_out_s"], 1e3 * measured["transfer_out_s"]),
@@ -52,7 +53,7 @@ def _batches(report: JsonObject) -> Table:
         table.add_row(
             str(entry["round"]),
             pair(entry["predicted_time_s"], entry["time_s"]),
-            equal_bytes(report["totals"]["predicted_bytes_per_round"], entry["bytes_moved"]),
+            equal_bytes(entry["predicted_bytes_moved"], entry["bytes_moved"]),
             *(figure(entry[name], ".4f") for name in ("train_loss", "loss", "accuracy")),
         )
     return table

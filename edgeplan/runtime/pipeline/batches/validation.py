@@ -7,11 +7,17 @@ import torch
 from edgeplan.errors import UsageError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.runtime.data.samples import Samples
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.learning.training import upscale
 from edgeplan.runtime.learning.validation import input_size
 from edgeplan.runtime.pipeline.stages.chain import layers_of
+from edgeplan.runtime.processes.heartbeat import START_UP
+from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, SEND, check_faults
 from edgeplan.runtime.snake.settings import RunSettings
 from edgeplan.runtime.snake.validation import validated_network
+
+PHASES = (START_UP, COMPUTE, SEND, CHECKPOINT)
+"""What a node does in a batch, after the start-up; only the first and the last stage have a checkpoint."""
 
 _NO_BASELINE = "none"
 
@@ -32,6 +38,8 @@ def validated(
         )
     if settings.baseline != _NO_BASELINE:
         raise UsageError(f"baseline {settings.baseline!r}: a pipeline has none; leave it out")
+    nodes = [stage.node for stage in plan.stages]
+    check_faults(settings.faults, nodes, PHASES, have_links=settings.emulation == KERNEL)
     if settings.noise is not None:
         raise UsageError(
             f"noise {settings.noise}: a pipeline's activations leave the first stage without noise; use "

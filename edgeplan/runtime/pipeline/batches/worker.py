@@ -6,7 +6,7 @@ Ranks are the stages in pipeline order.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.emulation.modes import PROCESS
-from edgeplan.runtime.learning.training import Shard, evaluate
-from edgeplan.runtime.learning.workload import assign, flatten, num_elements
-from edgeplan.runtime.pipeline.batches.job import TEST, TRAINING, BatchJob
+from edgeplan.runtime.learning.keeping import keep
+from edgeplan.runtime.learning.training import evaluate
+from edgeplan.runtime.learning.workload import flatten
+from edgeplan.runtime.pipeline.batches.catching_up import catch_up, packed, unpacked
+from edgeplan.runtime.pipeline.batches.job import TEST, BatchJob
+from edgeplan.runtime.pipeline.batches.process import NodeProcess
 from edgeplan.runtime.pipeline.batches.report import run_report, trace_of
 from edgeplan.runtime.pipeline.job import parameters_path
 from edgeplan.runtime.pipeline.stages.calibration import Trial, calibrate
@@ -27,81 +29,25 @@ from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
 from edgeplan.runtime.pipeline.stages.paces import Paces
 from edgeplan.runtime.pipeline.stages.pipelining import Run, expecting_stage, neighbour_by
 from edgeplan.runtime.pipeline.stages.rehearsal import rehearse
-from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
-from edgeplan.runtime.processes.gathering import gathered
+from edgeplan.runtime.processes.gathering import gathered, told_by_all
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.meeting import Meeting
-from edgeplan.runtime.processes.records import events_path, finite, progress_path, report_path, write_json
+from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.records import (
+    Event,
+    events_path,
+    finite,
+    journal_path,
+    progress_path,
+    report_path,
+    write_json,
+)
+from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, SEND
 from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.report.trace import trace_path
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
-from edgeplan.runtime.sparse.execution.exchange.ways import Groups
 
 FLOAT32_BYTES = 4
 PHASE = "pipeline"
-
-
-@dataclass(kw_only=True)
-class NodeProcess(StageProcess):
-    """What a process holds, besides what every process of a pipeline does.
-
-    Parameters
-    ----------
-    job
-        The run.
-    layers
-        Its copy of the network, of which it trains its own layers.
-    images
-        Of the training; the first stage uses the pixels, the last one the labels.
-    uplink
-        The way out of the node, which its messages take one after another.
-    """
-
-    job: BatchJob
-    layers: dict[str, nn.Module]
-    images: Shard
-    uplink: Uplink
-
-    @classmethod
-    def of(cls, job: BatchJob, rank: int) -> NodeProcess:
-        """Build the network and read the images."""
-        return cls(
-            rank=rank,
-            slower=job.slower,
-            optimizer_bytes=job.problem.instance.training.optimizer_bytes,
-            learning_rate=job.settings.learning_rate,
-            meeting=Meeting(job.timeout_s),
-            groups=Groups([job.ranks], job.timeout_s),
-            job=job,
-            layers=job.seeded_layers(),
-            images=job.images(TRAINING),
-            uplink=Uplink(),
-        )
-
-    def own(self, rank: int) -> dict[str, nn.Module]:
-        """Layers of a stage."""
-        return {name: self.layers[name] for name in self.job.plan.stages[rank].layers}
-
-    def given(self) -> Tensor:
-        """Return a micro-batch as it comes into this stage."""
-        before = [layer for rank in range(self.rank) for layer in self.own(rank).values()]
-        with torch.no_grad():
-            passed: Tensor = nn.Sequential(*before)(self.job.micro_batch())
-        return passed.clone()
-
-    def link(self) -> GlooLink:
-        """Return the links to all other nodes."""
-        is_imitated = self.job.settings.emulation == PROCESS
-        shapes = self.job.links.slower(self.slower).between if is_imitated else unshaped
-        return GlooLink(self.rank, None, self.uplink, shapes)
-
-    def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        """Return images and labels of a batch, counted from 1."""
-        settings, training = self.job.settings, self.job.problem.instance.training
-        (batch,) = self.images.batches(
-            seed=settings.seed, node=0, visit=number - 1, batch_size=training.batch_size, steps=1
-        )
-        return batch
 
 
 def main(arguments: list[str]) -> None:
@@ -117,37 +63,51 @@ def main(arguments: list[str]) -> None:
 
 
 def _take_part(process: NodeProcess) -> None:
+    done = catch_up(process)
     job, network = process.job, nn.Sequential(*process.layers.values())
     given = job.micro_batch()
-    everything = Trial(network, given, job.whole_s(process.rank))
+    everything = Trial(network, given, job.whole_s(process.rank)) if process.has_stage else None
     calibrate(process, job.settings.emulation, network, given, everything)
-    module, is_first = nn.Sequential(*process.own(process.rank).values()), process.rank == 0
-    in_flight = job.in_flight(process.rank)
-    peak_bytes = peak_of_stage(process, module, process.given(), in_flight, is_first=is_first)
-    process.note("measured", memory_bytes=peak_bytes)
+    module = nn.Sequential(*process.own(process.rank).values())
+    if process.has_stage:
+        in_flight, is_first = job.in_flight(process.rank), process.rank == 0
+        peak_bytes = peak_of_stage(process, module, process.given(), in_flight, is_first=is_first)
+        process.note("measured", memory_bytes=peak_bytes)
     for rank in job.ranks[:-1]:
         count = job.hop_bytes(rank) // FLOAT32_BYTES
         rehearse(process, (rank, rank + 1), count, lambda _other: process.link(), {})
-    for number in range(1, job.settings.rounds + 1):
+    for number in range(done + 1, job.settings.rounds + 1):
         _train(process, module, number)
         _collect(process, number)
     if process.rank == job.ranks[-1]:
         flat = flatten([one for layer in process.layers.values() for one in layer.parameters()])
         np.save(parameters_path(job.folder), flat.numpy(), allow_pickle=False)
     process.note("ended", process_peak_bytes=process_peak_bytes())
-    write_json(events_path(job.folder, process.rank), process.events)
-    events = gathered(process.events, process.rank)
-    if events is not None:
+    write_json(events_path(job.folder, process.seat), list(process.events))
+    told = gathered(process.events, process.rank)
+    if told is not None:
+        events = [*told, *_of_the_absent(job)]
         write_json(trace_path(job.folder), trace_of(job, events))
         write_json(report_path(job.folder), run_report(job, events, torch_version=torch.__version__))
 
 
+def _of_the_absent(job: BatchJob) -> Iterator[Event]:
+    """Yield what nodes that take no part any more have written down, where their files are here."""
+    for seat in range(job.num_seats):
+        if seat not in job.seats:
+            yield from Journal(journal_path(job.folder, seat))
+
+
 def _train(process: NodeProcess, module: nn.Module, number: int) -> None:
     """Take a batch through this process's stage, and a step of its optimizer."""
+    if not process.has_stage:
+        process.meeting.wait()
+        return
     run = _stage(process, module, number)
     pixels, labels = process.batch(number)
     losses: list[Tensor] = []
     process.meeting.wait()
+    process.begins(COMPUTE, number)
     process.note("begun", batch=number, moment_s=process.now_s())
     is_last = process.rank == process.job.ranks[-1]
     run(
@@ -179,17 +139,41 @@ def _stage(process: NodeProcess, module: nn.Module, number: int) -> Run:
 
 
 def _collect(process: NodeProcess, number: int) -> None:
-    """Let the last stage have all layers, and score them; no equation counts this."""
-    last, free = process.job.ranks[-1], GlooLink(process.rank, None, Uplink(), unshaped)
+    """Let the last stage have all layers, score and keep them, and give them to the first stage.
+
+    No equation counts this.
+    """
+    first, last = process.job.ranks[0], process.job.ranks[-1]
+    free = GlooLink(process.rank, None, Uplink(), unshaped)
     process.meeting.wait()
-    if process.rank != last:
-        own = [one for layer in process.own(process.rank).values() for one in layer.parameters()]
-        free.send(flatten(own), last)
-        free.finish()
-        return
-    for rank in process.job.ranks[:-1]:
-        parameters = [one for layer in process.own(rank).values() for one in layer.parameters()]
-        assign(parameters, free.receive(num_elements(parameters), rank))
+    if process.has_stage:
+        process.begins(SEND, number)
+    state = process.state()
+    own = packed(state)
+    sizes = told_by_all(len(own))
+    if process.rank == last:
+        for rank in process.job.ranks[:-1]:
+            state |= unpacked(free.receive(sizes[rank], rank))
+        process.take(state)
+        _score(process, number)
+        _keep(process, state, number)
+    elif process.has_stage:
+        free.send(own, last)
+    whole = packed(state) if process.rank == last else torch.empty(0)
+    size = told_by_all(len(whole))[last]
+    if process.rank == last != first:
+        free.send(whole, first)
+    elif process.rank == first != last:
+        _keep(process, unpacked(free.receive(size, last)), number)
+    free.finish()
+
+
+def _keep(process: NodeProcess, state: Mapping[str, Tensor], number: int) -> None:
+    process.begins(CHECKPOINT, number)
+    keep(state, (number,), process.job.folder, process.seat)
+
+
+def _score(process: NodeProcess, number: int) -> None:
     found = evaluate(nn.Sequential(*process.layers.values()), process.job.images(TEST))
     figures = {"loss": finite(found.loss), "accuracy": found.accuracy}
     process.note("scored", batch=number, **figures)

@@ -84,12 +84,13 @@ class StageProcess:
         }
 
     def restore_optimizers(self, state: Mapping[str, Tensor], modules: Mapping[str, nn.Module]) -> None:
-        """Make the optimizers that had this state, of modules by name."""
+        """Make the optimizers that had this state, of those modules that are given by name."""
         found: dict[str, dict[int, dict[str, Tensor]]] = {}
         for path, value in state.items():
             if path.startswith(_OPTIMIZER):
                 name, index, key = path.removeprefix(_OPTIMIZER).rsplit("/", 2)
-                found.setdefault(name, {}).setdefault(int(index), {})[key] = value
+                if name in modules:
+                    found.setdefault(name, {}).setdefault(int(index), {})[key] = value
         for name, entries in found.items():
             optimizer = self.optimizer(modules[name])
             assert optimizer is not None
