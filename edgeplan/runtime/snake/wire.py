@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.wire import wire_entry
+from edgeplan.runtime.snake.course import BEGINNING, Position
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
 
@@ -15,8 +16,18 @@ ROUND_BYTES = 4096
 """Largest sum of headers and barriers of a node in a round; far below any node's data."""
 
 
-def rounds_counted(node: NodeProcess) -> AbstractContextManager[None]:
-    """Count what every node sends in the meantime; rank 0 keeps it."""
+def rounds_counted(node: NodeProcess, position: Position) -> AbstractContextManager[None]:
+    """Count what every node sends in the rounds, if they are made from first to last.
+
+    Parameters
+    ----------
+    node
+        This process; rank 0 keeps the count.
+    position
+        The next visit.
+    """
+    if position != BEGINNING:
+        return nullcontext()
 
     def tell(sent: list[int]) -> None:
         node.events.append({"event": "wired", "sent_bytes": sent})

@@ -66,7 +66,7 @@ def _take_part(job: Job, rank: int) -> None:
     if job.settings.emulation != NONE:
         probe_links(node)
     _measure_memory(node)
-    with rounds_counted(node):
+    with rounds_counted(node, position):
         for round_number in range(position.round, job.settings.rounds + 1):
             serial_round(node, round_number, position.stage if round_number == position.round else 0)
     if rank == len(job.visits) - 1:
