@@ -205,6 +205,9 @@ def test_devices_made_by_the_kernel_train_the_same_parameters(canonical: Finishe
     assert (emulation["mode"], len(emulation["links"]), len(emulation["speeds"])) == (KERNEL, 3, 3)
     assert emulation["slower"] >= 1.0
     assert all(link["achieved_latency_s"] > link["configured_latency_s"] for link in emulation["links"])
+    assert [entry["node"] for entry in run.report["wire"]] == list(run.job.names)
+    for entry in run.report["wire"]:
+        assert 0 <= entry["wire_bytes"] - entry["parameter_bytes"] <= entry["header_bytes"]
     assert_close(run.parameters(), canonical.parameters(), rtol=0, atol=0)
 
 
