@@ -28,12 +28,6 @@ from edgeplan.runtime.sparse.execution.report.comparison import run_report
 
 
 @pytest.fixture(scope="module")
-def canonical(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """Canonical collectives as messages, and dense data parallelism after it."""
-    return finished(tmp_path_factory.mktemp("canonical"), problem(), canonical_plan(), PLAIN)
-
-
-@pytest.fixture(scope="module")
 def free(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """The same updates with one free collective, by torch.distributed."""
     given = problem(collectives="free")

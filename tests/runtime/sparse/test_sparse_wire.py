@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, problem
+from sparse_runs import FinishedRun
 from tiny_workloads import tiny_workload
 
 pytest.importorskip("torch")
@@ -18,12 +18,6 @@ from edgeplan.runtime.sparse.execution.report.comparison import run_report
 from edgeplan.runtime.sparse.execution.wire import is_counted
 
 LOST = Leg(Position(1, 1), (LostDevice("device-1", "was killed by signal 9", "compute, round 1"),))
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    settings = replace(PLAIN, rounds=2, local_steps=1, baseline="none")
-    return finished(tmp_path_factory.mktemp("plain"), problem(), canonical_plan(), settings)
 
 
 def told(run: FinishedRun, sent_bytes: list[int]) -> dict[str, Any]:
@@ -40,32 +34,32 @@ def explained(run: FinishedRun) -> list[int]:
     return [entry["parameter_bytes"] + entry["header_bytes"] for entry in entries]
 
 
-def test_where_no_kernel_makes_the_devices_nothing_is_counted(plain: FinishedRun) -> None:
-    assert plain.report["wire"] == []
+def test_where_no_kernel_makes_the_devices_nothing_is_counted(canonical: FinishedRun) -> None:
+    assert canonical.report["wire"] == []
 
 
-def test_updates_are_those_of_the_rounds_and_the_data_those_of_the_device(plain: FinishedRun) -> None:
-    entries = told(plain, explained(plain))["wire"]
-    for entry, device in zip(entries, plain.report["devices"], strict=True):
+def test_updates_are_those_of_the_rounds_and_the_data_those_of_the_device(canonical: FinishedRun) -> None:
+    entries = told(canonical, explained(canonical))["wire"]
+    for entry, device in zip(entries, canonical.report["devices"], strict=True):
         assert entry["node"] == device["id"]
-        assert entry["parameter_bytes"] == 2 * device["measured"]["sent_bytes_per_round"]
+        assert entry["parameter_bytes"] == 3 * device["measured"]["sent_bytes_per_round"]
     per_image = 8 * 8 + 1
     assert sum(entry["data_bytes"] for entry in entries) == per_image * (1797 - 359 - 719)
 
 
-def test_updates_and_headers_are_no_leak_and_one_byte_more_is(plain: FinishedRun) -> None:
-    sent = explained(plain)
-    assert told(plain, sent)["passed"]
-    report = told(plain, [sent[0], sent[1] + 1, sent[2]])
+def test_updates_and_headers_are_no_leak_and_one_byte_more_is(canonical: FinishedRun) -> None:
+    sent = explained(canonical)
+    assert told(canonical, sent)["passed"]
+    report = told(canonical, [sent[0], sent[1] + 1, sent[2]])
     headers = report["wire"][1]["header_bytes"]
     what = f"{headers + 1} bytes left it that are no parameters, {headers} at most are headers"
     assert (report["passed"], report["failures"]) == (False, [f"device-1: {what}"])
 
 
-def test_only_all_rounds_of_all_devices_with_counted_updates_are_counted(plain: FinishedRun) -> None:
-    assert is_counted(plain.job, BEGINNING)
-    assert not is_counted(plain.job, Position(0, 1))
-    assert not is_counted(plain.job, Position(1, 0))
-    assert not is_counted(replace(plain.job, legs=(Leg(), LOST)), BEGINNING)
-    uncounted = replace(plain.job.settings, collectives=GLOO)
-    assert not is_counted(replace(plain.job, settings=uncounted), BEGINNING)
+def test_only_all_rounds_of_all_devices_with_counted_updates_are_counted(canonical: FinishedRun) -> None:
+    assert is_counted(canonical.job, BEGINNING)
+    assert not is_counted(canonical.job, Position(0, 1))
+    assert not is_counted(canonical.job, Position(1, 0))
+    assert not is_counted(replace(canonical.job, legs=(Leg(), LOST)), BEGINNING)
+    uncounted = replace(canonical.job.settings, collectives=GLOO)
+    assert not is_counted(replace(canonical.job, settings=uncounted), BEGINNING)
