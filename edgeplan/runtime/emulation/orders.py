@@ -43,7 +43,7 @@ def relink(links: Links, folder: Path, *, timeout_s: float) -> None:
 
 
 def sent_bytes(folder: Path, *, timeout_s: float) -> list[int]:
-    """Return the bytes of payload that each node has sent since the network is up.
+    """Return the bytes of streams that each node has sent since the network is up, each of them once.
 
     Parameters
     ----------

@@ -29,6 +29,7 @@ from pathlib import Path
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.namespaces import inside
 from edgeplan.runtime.emulation.orders import Orders
+from edgeplan.runtime.emulation.streams import ETHERNET, HEADER, Streams, payload_of
 
 DEVICE = "data0"
 READY = b"ready\n"
@@ -37,9 +38,7 @@ _TUN = "/dev/net/tun"
 _SET_DEVICE, _SET_OFFLOAD = 0x400454CA, 0x400454D0  # TUNSETIFF, TUNSETOFFLOAD
 _TAP = 0x0002 | 0x1000 | 0x4000  # IFF_TAP, IFF_NO_PI, IFF_VNET_HDR
 _SEGMENTS = 0x01 | 0x02  # TUN_F_CSUM, TUN_F_TSO4
-_HEADER = struct.Struct("=BBHHHH")  # virtio_net_hdr
-_ETHERNET = 14
-_LARGEST = _HEADER.size + _ETHERNET + (1 << 16)
+_LARGEST = HEADER.size + ETHERNET + (1 << 16)
 _AT_ONCE = 64
 _MAC = struct.Struct("!6s6s")
 _PREFIX = b"\x02\x00\x00\x00"
@@ -54,16 +53,6 @@ def mac_of(node: int) -> str:
     '02:00:00:00:01:02'
     """
     return (_PREFIX + node.to_bytes(2, "big")).hex(":")
-
-
-def payload_of(frame: bytes) -> int:
-    """Bytes of TCP payload in a frame that a TAP device gave, however many segments it has; 0 for others."""
-    start = _HEADER.size + _ETHERNET
-    if len(frame) < start + 40 or frame[_HEADER.size + 12 : start] != b"\x08\x00" or frame[start + 9] != 6:
-        return 0
-    internet = 4 * (frame[start] & 15)
-    total = int.from_bytes(frame[start + 2 : start + 4], "big")
-    return max(0, total - internet - 4 * (frame[start + internet + 12] >> 4))
 
 
 @dataclass(frozen=True)
@@ -154,6 +143,7 @@ class Switch:
         self._due: list[tuple[float, int, Sent, bytes, bool]] = []
         self._number = 0
         self._sent_bytes = [0] * len(devices)
+        self._streams = Streams()
 
     def run(self, until: int, orders: Orders) -> None:
         """Move frames, over other links when told, until a handle can be read from or is closed."""
@@ -191,11 +181,11 @@ class Switch:
                 frame = os.read(device, _LARGEST)
             except BlockingIOError:
                 return
-            address = frame[_HEADER.size : _HEADER.size + 6]
+            address = frame[HEADER.size : HEADER.size + 6]
             target = int.from_bytes(address[4:], "big")
             if address[:4] == _PREFIX and target < len(self._devices):
                 num_bytes = payload_of(frame)
-                self._sent_bytes[source] += num_bytes
+                self._sent_bytes[source] += self._streams.fresh(frame)
                 sent = self._schedule.sent(source, target, num_bytes, now_s=time.monotonic())
                 waits = self._schedule.waits(source, target)
                 self._keep(sent.enter_s if waits else sent.last_s, sent, frame, waits=waits)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 from edgeplan.errors import RunError
 from edgeplan.models.federated.transfers import downloads_s, uploads_s
 from edgeplan.runtime.emulation.modes import KERNEL, NONE, PROCESS
-from edgeplan.runtime.emulation.orders import sent_bytes
+from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.federated import occasions
 from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.federated.conversation import Answer, Conversation, converse
@@ -68,13 +69,10 @@ class ServerProcess:
         """Lead the run from beginning to end, and return what was seen."""
         self._connect()
         self._start_up()
-        before = self._sent_bytes()
-        for index in range(self.job.rounds_made, self.job.num_rounds):
-            self._round(index)
-            self._keep(index)
-        sent = [late - early for early, late in zip(before, self._sent_bytes(), strict=True)]
-        if sent:
-            self.note("wired", self.job.server_rank, sent_bytes=sent)
+        with self._rounds_counted():
+            for index in range(self.job.rounds_made, self.job.num_rounds):
+                self._round(index)
+                self._keep(index)
         for event in self._told():
             self.events.append(event)
         self._note_losses(self.job.num_rounds + 1, AFTER)
@@ -116,11 +114,14 @@ class ServerProcess:
                 self._lose(rank, 0, START_UP, error)
         self._note_losses(0, START_UP)
 
-    def _sent_bytes(self) -> list[int]:
-        """Ask the switch what each node has sent so far; nothing where there is none."""
-        if self.job.settings.emulation != KERNEL:
-            return []
-        return sent_bytes(self.job.folder, timeout_s=self.job.timeout_s)
+    def _rounds_counted(self) -> AbstractContextManager[None]:
+        """Count what every node sends in the meantime: between rounds nobody sends anything."""
+
+        def tell(sent: list[int]) -> None:
+            self.note("wired", self.job.server_rank, sent_bytes=sent)
+
+        job = self.job
+        return wire_counted(job.folder, emulation=job.settings.emulation, timeout_s=job.timeout_s, tell=tell)
 
     def _round(self, index: int) -> None:
         ranks = [rank for rank in self.job.ranks(index) if rank in self.roll_call.here]

@@ -1,7 +1,8 @@
 """What left each node during the rounds, counted on the wire: parameters, and nothing that could be its data.
 
-The switch of the kernel's emulation sees every byte. What a node has sent beyond the planned parameters is
-headers and what keeps processes together, for which each executor has a bound.
+The switch of the kernel's emulation counts what streams between nodes carry, of which each executor knows the
+planned parameters, and bounds what else keeps processes together. Not counted are the headers of frames,
+heartbeats, which are datagrams, and the meetings at the supervisor's store, on links of their own.
 """
 
 from __future__ import annotations

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from edgeplan.runtime.emulation.modes import KERNEL
-from edgeplan.runtime.emulation.orders import sent_bytes
+from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.report.events import Events
 from edgeplan.runtime.report.wire import wire_entry
+from edgeplan.runtime.snake.course import BEGINNING, Position
 from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.job import Job
 
@@ -17,26 +16,29 @@ ROUND_BYTES = 4096
 """Largest sum of headers and barriers of a node in a round; far below any node's data."""
 
 
-@contextmanager
-def wire_counted(node: NodeProcess) -> Iterator[None]:
-    """Count what every node sends in the meantime; rank 0 keeps it."""
-    if node.job.settings.emulation != KERNEL:
-        yield
-        return
-    before = _counts(node)
-    yield
-    after = _counts(node)
-    if node.rank == 0:
-        sent = [late - early for early, late in zip(before, after, strict=True)]
+def rounds_counted(node: NodeProcess, position: Position) -> AbstractContextManager[None]:
+    """Count what every node sends in the rounds, if they are made from first to last.
+
+    Parameters
+    ----------
+    node
+        This process; rank 0 keeps the count.
+    position
+        The next visit.
+    """
+    if position != BEGINNING:
+        return nullcontext()
+
+    def tell(sent: list[int]) -> None:
         node.events.append({"event": "wired", "sent_bytes": sent})
 
-
-def _counts(node: NodeProcess) -> Sequence[int]:
-    """Let rank 0 ask the switch while nobody sends anything."""
-    node.meet()
-    counts = sent_bytes(node.job.folder, timeout_s=node.job.timeout_s) if node.rank == 0 else []
-    node.meet()
-    return counts
+    return wire_counted(
+        node.job.folder,
+        emulation=node.job.settings.emulation,
+        timeout_s=node.job.timeout_s,
+        tell=tell if node.rank == 0 else None,
+        meet=node.meet,
+    )
 
 
 def wire_entries(job: Job, events: Events) -> list[dict[str, Any]]:

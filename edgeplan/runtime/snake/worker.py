@@ -44,7 +44,7 @@ from edgeplan.runtime.snake.probing import probe_links
 from edgeplan.runtime.snake.report.comparison import run_report
 from edgeplan.runtime.snake.report.spans import trace_of
 from edgeplan.runtime.snake.serial_rounds import serial_round
-from edgeplan.runtime.snake.wire import wire_counted
+from edgeplan.runtime.snake.wire import rounds_counted
 
 
 def main(arguments: list[str]) -> None:
@@ -66,7 +66,7 @@ def _take_part(job: Job, rank: int) -> None:
     if job.settings.emulation != NONE:
         probe_links(node)
     _measure_memory(node)
-    with wire_counted(node):
+    with rounds_counted(node, position):
         for round_number in range(position.round, job.settings.rounds + 1):
             serial_round(node, round_number, position.stage if round_number == position.round else 0)
     if rank == len(job.visits) - 1:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgeplan.models.network import Link, Network, Node
 from edgeplan.runtime.emulation.links import Links, Shape
-from edgeplan.runtime.emulation.switch import Schedule, payload_of
+from edgeplan.runtime.emulation.switch import Schedule
 
 IDS = ["a", "b", "c"]
 
@@ -87,16 +87,6 @@ def test_a_slow_sender_does_not_keep_another_s_frames_from_a_downlink_that_is_fr
 def test_a_pair_with_a_link_of_its_own_shares_it_with_nobody() -> None:
     links = Links((8e3, 8e3), (8e3, 8e3), (0.0, 0.0), {(0, 1): Shape(0.5, 16e3)})
     assert arrivals_s(links, [(0, 1, 1000), (1, 0, 1000)]) == [1.0, 1.0]
-
-
-def test_only_payload_counts() -> None:
-    ethernet = bytes(12) + b"\x08\x00"
-    internet = bytes([0x45, 0]) + (52 + 1448).to_bytes(2, "big") + bytes(5) + bytes([6]) + bytes(10)
-    transport = bytes(12) + bytes([0x80]) + bytes(19)
-    assert payload_of(bytes(10) + ethernet + internet + transport + bytes(1448)) == 1448
-    datagram = internet[:9] + bytes([17]) + internet[10:]
-    assert payload_of(bytes(10) + ethernet + datagram + transport + bytes(1448)) == 0
-    assert payload_of(bytes(10)) == 0
 
 
 def test_both_directions_of_a_half_duplex_pair_use_its_band_in_turn() -> None:

@@ -30,8 +30,10 @@ from edgeplan.runtime.profiling import build
 from edgeplan.runtime.snake import Job, RunSettings, prepare, resume, run
 from edgeplan.runtime.snake.catching_up import Standing
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, visits_made
+from edgeplan.runtime.snake.device.node import NodeProcess
 from edgeplan.runtime.snake.recovery import planned_for
 from edgeplan.runtime.snake.slowing import slowed
+from edgeplan.runtime.snake.wire import rounds_counted
 
 NODES = ("node-0", "node-1", "node-2")
 PHASES = (START_UP, RECEIVE, COMPUTE, CHECKPOINT, SEND)
@@ -156,6 +158,14 @@ def test_a_run_that_was_interrupted_resumes_where_it_stood(tmp_path: Path) -> No
     assert _parameters(tmp_path) == _replayed(job)
     with pytest.raises(UsageError, match="has come to its end"):
         resume(tmp_path)
+
+
+def test_a_run_that_is_resumed_in_its_middle_counts_nothing_on_the_wire(by_peers: Finished) -> None:
+    job = replace(by_peers.job, settings=replace(by_peers.job.settings, emulation=KERNEL))
+    node = NodeProcess.of(job, 0)
+    with rounds_counted(node, Position(1, 1)):
+        pass
+    assert all(event["event"] != "wired" for event in node.events)
 
 
 def test_without_a_plan_for_the_nodes_left_the_run_ends_and_says_so(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.models.sparse_update.examples import two_layers_two_boards
 from edgeplan.models.sparse_update.network import CollectiveCosts
 from edgeplan.runtime.emulation.links import Shape
+from edgeplan.runtime.sparse.execution.exchange.tally import Tally
+from edgeplan.runtime.sparse.execution.exchange.ways import begun
 
 LATENCY_S, BIT_PER_S = 0.5, 64.0
 MEMBERS = (4, 0, 3, 1, 6, 2, 5)
@@ -78,6 +80,18 @@ def test_the_bytes_sent_are_those_of_the_problem(kind: str, g: int, size: int) -
         else costs.broadcast(names[0], names[1:], 4 * size)
     )
     assert sum(link.uplink.sent_bytes for link in links) == cost.bytes_moved
+
+
+@pytest.mark.parametrize("g", [2, 3, 7])
+@pytest.mark.parametrize("kind", ["all_reduce", "flat", "tree"])
+def test_messages_are_told_without_sending_any(kind: str, g: int) -> None:
+    members = MEMBERS[:g]
+    _, links = played(kind, members, 84)
+    tallies = [Tally() for _ in members]
+    for rank, tally in zip(members, tallies, strict=True):
+        begun(tally, kind, 0, members, rank, flat=kind != "tree")(torch.empty(0))
+    assert [tally.sent for tally in tallies] == [link.num_messages for link in links]
+    assert sum(tally.received for tally in tallies) == sum(tally.sent for tally in tallies)
 
 
 @pytest.mark.parametrize("g", [2, 3, 4, 7])

@@ -92,6 +92,7 @@ def test_a_device_that_loses_its_link_is_left_out(tmp_path: Path) -> None:
     links = run.report["emulation"]["links"]
     ends = [("device-0", "device-2"), ("device-2", "device-0")]
     assert [(link["source"], link["target"]) for link in links] == ends
+    assert run.report["wire"] == []
     assert_as_in_one_process(run, run.parameters())
 
 

@@ -28,12 +28,6 @@ from edgeplan.runtime.sparse.execution.report.comparison import run_report
 
 
 @pytest.fixture(scope="module")
-def canonical(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
-    """Canonical collectives as messages, and dense data parallelism after it."""
-    return finished(tmp_path_factory.mktemp("canonical"), problem(), canonical_plan(), PLAIN)
-
-
-@pytest.fixture(scope="module")
 def free(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """The same updates with one free collective, by torch.distributed."""
     given = problem(collectives="free")
@@ -205,6 +199,9 @@ def test_devices_made_by_the_kernel_train_the_same_parameters(canonical: Finishe
     assert (emulation["mode"], len(emulation["links"]), len(emulation["speeds"])) == (KERNEL, 3, 3)
     assert emulation["slower"] >= 1.0
     assert all(link["achieved_latency_s"] > link["configured_latency_s"] for link in emulation["links"])
+    assert [entry["node"] for entry in run.report["wire"]] == list(run.job.names)
+    for entry in run.report["wire"]:
+        assert 0 <= entry["wire_bytes"] - entry["parameter_bytes"] <= entry["header_bytes"]
     assert_close(run.parameters(), canonical.parameters(), rtol=0, atol=0)
 
 

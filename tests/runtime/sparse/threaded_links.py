@@ -15,13 +15,8 @@ from torch import Tensor
 
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.sparse.execution.exchange.link import Uplink
-from edgeplan.runtime.sparse.execution.exchange.messages import (
-    Ready,
-    flat_broadcast,
-    ring_all_reduce,
-    tree_broadcast,
-)
-from edgeplan.runtime.sparse.execution.exchange.ways import ALL_REDUCE
+from edgeplan.runtime.sparse.execution.exchange.messages import Ready
+from edgeplan.runtime.sparse.execution.exchange.ways import begun
 
 PATIENCE_S = 30.0
 UNSHAPED = Shape(0.0, float("inf"))
@@ -83,9 +78,7 @@ class ThreadWay:
     def expect(self, kind: str, count: int, members: Sequence[int]) -> Ready:
         if len(members) == 1:
             return lambda _buffer: None
-        spread = flat_broadcast if self.flat else tree_broadcast
-        begin = ring_all_reduce if kind == ALL_REDUCE else spread
-        return begin(self.link, count, members, self.link.rank)
+        return begun(self.link, kind, count, members, self.link.rank, flat=self.flat)
 
 
 def on_every(ranks: Sequence[int], part: Callable[[int], None]) -> None:

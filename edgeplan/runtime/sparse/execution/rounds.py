@@ -21,6 +21,7 @@ from edgeplan.runtime.sparse.execution.device.replica import Replica
 from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, joined
 from edgeplan.runtime.sparse.execution.job import parameters_path
 from edgeplan.runtime.sparse.execution.phases import PLAN, Phase, largest_update
+from edgeplan.runtime.sparse.execution.wire import rounds_counted
 
 REHEARSALS = 3
 
@@ -64,13 +65,14 @@ def _run_phase(device: DeviceProcess, position: Position) -> None:
         replica.restore(recall(position, device.job.folder, device.index))
         device.check_equal(replica.fingerprint(), f"{phase.name}, round {position.round}, as it was kept")
     _score(device, phase, replica, position.round)
-    for number in range(position.round + 1, rounds + 1):
-        _train(device, phase, replica, number)
-        _aggregate(device, phase, aggregation, replica, number)
-        device.begins(CHECKPOINT, phase, number)
-        keep(replica.state(), Position(position.phase, number), device.job.folder, device.index)
-        device.check_equal(replica.fingerprint(), f"{phase.name}, round {number}")
-        _score(device, phase, replica, number)
+    with rounds_counted(device, position):
+        for number in range(position.round + 1, rounds + 1):
+            _train(device, phase, replica, number)
+            _aggregate(device, phase, aggregation, replica, number)
+            device.begins(CHECKPOINT, phase, number)
+            keep(replica.state(), Position(position.phase, number), device.job.folder, device.index)
+            device.check_equal(replica.fingerprint(), f"{phase.name}, round {number}")
+            _score(device, phase, replica, number)
     if phase.name == PLAN and device.rank == 0:
         state = {name: tensor.clone() for name, tensor in replica.network.state_dict().items()}
         torch.save(state, parameters_path(device.job.folder))

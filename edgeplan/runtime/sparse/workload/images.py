@@ -34,6 +34,11 @@ class Pictures:
     images: Images
     size: int
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of images and labels as they are kept."""
+        return self.images.pixels.nbytes + self.images.labels.nbytes
+
     def batch(self, indices: NDArray[np.int64]) -> Batch:
         """Return some images, B x 3 x size x size between 0 and 1, and their labels."""
         some = self.images.take(indices)

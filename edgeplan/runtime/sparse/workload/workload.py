@@ -115,6 +115,10 @@ class Workload:
             raise UsageError(f"device {device}: must be one of {self.settings.num_devices}, from 0")
         return self._shares[device].drawn(self.settings.seed, device, step, batch_size)
 
+    def data_bytes(self, device: int) -> int:
+        """Return the bytes of all images and labels of a device, as they are in its memory."""
+        return self._shares[device].num_bytes
+
     def any_batch(self, step: int, batch_size: int) -> Batch:
         """Return images and labels of a step on the images of all devices."""
         return self._purposes.task.drawn(self.settings.seed, EVERYBODY, step, batch_size)

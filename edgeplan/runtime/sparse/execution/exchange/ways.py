@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from edgeplan.runtime.processes.exchange import ALL, exchanging
-from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink
+from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Link, ShapeOf, Uplink
 from edgeplan.runtime.sparse.execution.exchange.messages import (
     Ready,
     flat_broadcast,
@@ -84,7 +84,7 @@ class Emulated:
         self._groups = groups
         self._uplink = Uplink()
         self._shape_of = shape_of
-        self._spread = flat_broadcast if flat else tree_broadcast
+        self._flat = flat
 
     @property
     def sent_bytes(self) -> int | None:
@@ -96,8 +96,26 @@ class Emulated:
         if len(members) == 1:
             return _nothing
         link = GlooLink(self._rank, self._groups.of(members), self._uplink, self._shape_of)
-        begin = ring_all_reduce if kind == ALL_REDUCE else self._spread
-        return begin(link, count, members, self._rank)
+        return begun(link, kind, count, members, self._rank, flat=self._flat)
+
+
+def begun(link: Link, kind: str, count: int, members: Sequence[int], rank: int, *, flat: bool) -> Ready:
+    """Expect the messages of a collective of several members on a link, and return what runs it.
+
+    Parameters
+    ----------
+    link
+        Carries them.
+    kind, count, members
+        As for `Way.expect`.
+    rank
+        This member.
+    flat
+        Whether the root of a broadcast sends every copy itself.
+    """
+    if kind == ALL_REDUCE:
+        return ring_all_reduce(link, count, members, rank)
+    return (flat_broadcast if flat else tree_broadcast)(link, count, members, rank)
 
 
 class Gloo:

@@ -10,6 +10,7 @@ from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.deviations import missed
+from edgeplan.runtime.report.wire import leaks
 from edgeplan.runtime.sparse.execution.device.calibration import flops_of
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.phases import largest_update
@@ -17,6 +18,7 @@ from edgeplan.runtime.sparse.execution.report.incidents import losses
 from edgeplan.runtime.sparse.execution.report.notes import notes_on
 from edgeplan.runtime.sparse.execution.report.phase_figures import JsonObject, PhaseFigures
 from edgeplan.runtime.sparse.execution.report.seen import Seen
+from edgeplan.runtime.sparse.execution.wire import wire_entries
 from edgeplan.runtime.sparse.layers import TracedLayer
 
 
@@ -38,10 +40,11 @@ def run_report(
     """
     seen = Seen(events)
     plan, *others = (PhaseFigures(job, index, layers, seen) for index in range(len(job.phases)))
-    deviations = plan.deviations()
+    deviations, wire = plan.deviations(), wire_entries(job, seen)
     failures = [
         *_over_limit(plan),
         *(failure for one in (plan, *others) for failure in one.failures()),
+        *leaks(wire),
         *missed(deviations, job.settings.tolerances),
     ]
     return {
@@ -57,6 +60,7 @@ def run_report(
         "machine": _machine(job, seen, torch_version),
         "emulation": _emulation(job, seen),
         "notes": notes_on(job, plan.rounds),
+        "wire": wire,
         "nodes": [_node(job, seen, rank) for rank in range(len(job.names))],
         "lost": losses(job),
         **plan.to_document(),
