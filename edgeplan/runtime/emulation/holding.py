@@ -2,7 +2,7 @@
 
 A share is not quite a speed: work that is interrupted finds colder caches, and takes more of the processor.
 So the quota follows from the processor time that the work takes under it, and is tried again until it bears
-out: a processor that others share is now slower, now faster. The speed that it has in the first trial is the
+out: a processor that others share is now slower, now faster. The speed that it had in the last trial is the
 usual one from then on. The time on the wall is then what is measured, and depends on other load besides.
 """
 
@@ -72,8 +72,8 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
         spent, trials = time_step(pace), trials + 1
         needed = spent.processor_s / wanted_s
         if abs(needed / pace.share - 1) <= _NEAR or trials == _MOST_TRIALS:
-            return Holding(pace, wanted_s, spent.wall_s)
-        pace = Held(group, needed, pace.usual_s or pace.seen_s)
+            return Holding(pace.tried(pace.share), wanted_s, spent.wall_s)
+        pace = pace.tried(needed)
     return Holding(MACHINE, wanted_s, free.wall_s)
 
 

@@ -112,10 +112,18 @@ class Held(Pace):
         """Return processor seconds of what was kept last as if the processor had had its usual speed."""
         return processor_s * self._work.usual_share
 
-    @property
-    def seen_s(self) -> float | None:
-        """Mean seconds of the piece of work that is always the same; None where it was not done."""
-        return self._work.seen_s
+    def tried(self, share: float) -> Held:
+        """Return the pace with another share, where the speed of what was kept last is the usual one.
+
+        Parameters
+        ----------
+        share
+            Of a processor, at the speed that was the usual one until now.
+        """
+        seen_s = self._work.seen_s
+        if seen_s is None:
+            return Held(self.group, share)
+        return Held(self.group, share * seen_s / (self.usual_s or seen_s), seen_s)
 
     def _wait(self) -> None:
         time.sleep(max(0.0, self._work.done_s / self.share - self._work.wall_s))

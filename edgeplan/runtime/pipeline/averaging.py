@@ -37,9 +37,8 @@ def _at_server(process: ParticipantProcess, slot: PlannedSlot) -> None:
     free, first = process.free_link(), process.servers[0]
     own = [*process.chain.encoder_parameters(), *process.chain.decoder.parameters()]
     if process.rank != first:
-        free.send(flatten(own), first)
+        process.give(slot, free, flatten(own), first)
         assign(own, free.receive(num_elements(own), first))
-        free.finish()
         return
     vectors = [
         flatten(own) if cluster.server == first else free.receive(num_elements(own), cluster.server)
@@ -48,8 +47,7 @@ def _at_server(process: ParticipantProcess, slot: PlannedSlot) -> None:
     mean = weighted_mean(vectors, [cluster.samples for cluster in slot.clusters])
     assign(own, mean)
     for other in process.servers[1:]:
-        free.send(mean, other)
-    free.finish()
+        process.give(slot, free, mean, other)
     score(process, slot.number)
 
 

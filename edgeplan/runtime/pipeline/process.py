@@ -21,6 +21,7 @@ from edgeplan.runtime.pipeline.samples import Batch, Text
 from edgeplan.runtime.pipeline.slots import PlannedCluster, PlannedSlot
 from edgeplan.runtime.pipeline.stages.airtime import Airtime
 from edgeplan.runtime.pipeline.stages.chain import Chain
+from edgeplan.runtime.pipeline.stages.events import UNCOUNTED
 from edgeplan.runtime.pipeline.stages.paces import Paces
 from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
 from edgeplan.runtime.processes.exchange import ALL, exchanging
@@ -156,7 +157,7 @@ class ParticipantProcess(StageProcess):
         """Send what no equation counts."""
         link.send(values, target)
         link.finish()
-        self.note("uncounted", slot=slot.number, bytes=values.nbytes)
+        self.note(UNCOUNTED, slot=slot.number, bytes=values.nbytes, target=target)
 
     def free_link(self) -> GlooLink:
         """Return links that take no time of the instance's."""

@@ -20,6 +20,7 @@ from edgeplan.runtime.pipeline.slots import FLOAT32_BYTES, PlannedCluster, Plann
 from edgeplan.runtime.pipeline.stages.airtime import Airtime
 from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
 from edgeplan.runtime.pipeline.stages.rehearsal import rehearse
+from edgeplan.runtime.pipeline.wire import slot_counted
 from edgeplan.runtime.processes.rehearsal import CHECKPOINT
 
 
@@ -34,9 +35,10 @@ def run_slot(process: ParticipantProcess, slot: PlannedSlot) -> None:
             for source, target, stage in one.hops:
                 count, place = stage.hop_bytes // FLOAT32_BYTES, {"slot": slot.number}
                 rehearse(process, (source, target), count, partial(process.link_to, slot), place)
-        play_part(process, slot)
-        process.meeting.wait()
-    average(process, slot)
+        with slot_counted(process, slot):
+            play_part(process, slot)
+            process.meeting.wait()
+            average(process, slot)
     process.begins(CHECKPOINT, slot)
     keep(process.state(), (slot.number,), process.job.folder, process.seat)
     process.meeting.wait()  # who is beyond it knows that all have kept the slot

@@ -105,7 +105,8 @@ def test_without_a_usual_speed_the_processor_is_taken_as_it_is(machine: Machine,
     pace = Held(ControlGroup(tmp_path), 0.25)
     assert visit(machine, pace, [1.4] * 10) == pytest.approx(1.4 * 10 * (0.004 + USUAL_S) / 0.25)
     assert pace.at_usual_speed(1.4) == 1.4
-    assert pace.seen_s == pytest.approx(1.4 * USUAL_S)
+    assert pace.tried(0.3).usual_s == pytest.approx(1.4 * USUAL_S)
+    assert pace.tried(0.3).share == 0.3
 
 
 def test_the_quota_has_room_for_a_slow_processor_and_ends_with_the_visit(
@@ -133,7 +134,7 @@ def _working(machine: Machine) -> Iterator[int]:
         yield step
 
 
-def test_the_speed_of_the_first_trial_is_the_usual_one(machine: Machine, tmp_path: Path) -> None:
+def test_the_speed_of_the_last_trial_is_the_usual_one(machine: Machine, tmp_path: Path) -> None:
     slowness = iter([1.2, 0.9, 1.3, 1.0])
 
     def time_visit(pace: Pace) -> Spent:
@@ -144,7 +145,8 @@ def test_the_speed_of_the_first_trial_is_the_usual_one(machine: Machine, tmp_pat
     holding = held(ControlGroup(tmp_path), time_visit, free=Spent(0.004, 0.004), wanted_s=0.02)
     assert holding.step_s == pytest.approx(0.02)
     assert isinstance(holding.pace, Held)
-    assert holding.pace.usual_s == pytest.approx(1.2 * USUAL_S)
+    assert holding.pace.usual_s == pytest.approx(0.9 * USUAL_S)
+    assert holding.share == pytest.approx(0.9 * (0.004 + USUAL_S) / 0.02)
     assert visit(machine, holding.pace, [0.7] * 10) == pytest.approx(10 * 0.02)
 
 

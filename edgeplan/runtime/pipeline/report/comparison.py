@@ -14,8 +14,10 @@ from edgeplan.runtime.pipeline.report.incidents import losses
 from edgeplan.runtime.pipeline.report.notes import notes_on
 from edgeplan.runtime.pipeline.report.slot_figures import JsonObject, SlotFigures
 from edgeplan.runtime.pipeline.slots import flops_of
+from edgeplan.runtime.pipeline.wire import wire_entries
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.deviations import deviation_of, missed
+from edgeplan.runtime.report.wire import leaks
 
 
 def run_report(job: Job, events: Iterable[Event], *, torch_version: str) -> JsonObject:
@@ -37,6 +39,8 @@ def run_report(job: Job, events: Iterable[Event], *, torch_version: str) -> Json
     totals = _totals(rounds, events)
     deviations = _deviations(stages, rounds)
     failures = [failure for slot in slots for failure in slot.failures()]
+    wire = wire_entries(job, slots)
+    failures += leaks(wire)
     failures += missed(deviations, job.settings.tolerances)
     return {
         "format": "edgeplan/1",
@@ -61,6 +65,7 @@ def run_report(job: Job, events: Iterable[Event], *, torch_version: str) -> Json
         "rounds": rounds,
         "totals": totals,
         "deviations": deviations,
+        "wire": wire,
         "baseline": None,
     }
 

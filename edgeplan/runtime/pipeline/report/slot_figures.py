@@ -23,6 +23,7 @@ from edgeplan.runtime.pipeline.stages.events import (
     GRADIENT,
     RECEIVED,
     SENT,
+    UNCOUNTED,
     UPLOAD,
 )
 from edgeplan.runtime.processes.records import Event
@@ -100,7 +101,7 @@ class SlotFigures:
             "time_s": max(entry["measured"]["latency_s"] for entry in self.clusters),
             "predicted_time_s": self.slot.latency_s,
             "bytes_moved": sum(hop["received_bytes"] for hop in self.hops),
-            "uncounted_bytes": sum(event["bytes"] for event in self.seen("uncounted")),
+            "uncounted_bytes": sum(event["bytes"] for event in self.seen(UNCOUNTED)),
             "loss": score["loss"],
             "accuracy": score["accuracy"],
             "encoders_equal": len(prints) == 1,

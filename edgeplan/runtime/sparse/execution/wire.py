@@ -14,7 +14,7 @@ from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.report.wire import wire_entry
 from edgeplan.runtime.sparse.execution.course import BEGINNING, Position
 from edgeplan.runtime.sparse.execution.device.process import DIGEST_BYTES, DeviceProcess
-from edgeplan.runtime.sparse.execution.exchange.link import STAMP_ELEMENTS
+from edgeplan.runtime.sparse.execution.exchange.link import EXPECTING_BYTES, GLOO_BYTES, SENDING_BYTES
 from edgeplan.runtime.sparse.execution.exchange.tally import tally_of
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
 from edgeplan.runtime.sparse.execution.job import Job
@@ -22,10 +22,6 @@ from edgeplan.runtime.sparse.execution.phases import PHASES, PLAN
 from edgeplan.runtime.sparse.execution.report.seen import Seen
 
 WIRED = "wired"
-GLOO_BYTES = 48
-STAMP_BYTES = 4 * STAMP_ELEMENTS
-SENDING_BYTES, EXPECTING_BYTES = 2 * GLOO_BYTES, GLOO_BYTES
-"""What gloo sends for a message besides what is in it: at its source, and at its target."""
 
 
 def rounds_counted(device: DeviceProcess, position: Position) -> AbstractContextManager[None]:
@@ -91,7 +87,7 @@ def _update_bytes(job: Job, seen: Seen, rank: int) -> int:
 def _header_bytes(job: Job, rank: int) -> int:
     """Return what belongs to messages of updates and to the checks of the replicas, one a round."""
     tally = tally_of(job.phases[PHASES.index(PLAN)].cost, rank)
-    updates = (SENDING_BYTES + STAMP_BYTES) * tally.sent + EXPECTING_BYTES * tally.received
+    updates = SENDING_BYTES * tally.sent + EXPECTING_BYTES * tally.received
     return job.settings.rounds * (updates + check_bytes(len(job.names)))
 
 
@@ -104,4 +100,4 @@ def check_bytes(num_devices: int) -> int:
     (640, 0)
     """
     halves = 2 * (num_devices - 1)
-    return halves * (SENDING_BYTES + DIGEST_BYTES // 2 + EXPECTING_BYTES)
+    return halves * (3 * GLOO_BYTES + DIGEST_BYTES // 2)

@@ -25,6 +25,9 @@ from edgeplan.runtime.processes.exchange import exchanging
 
 STAMP_ELEMENTS = 2
 """Float32 elements that have the bytes of a float64."""
+GLOO_BYTES = 48
+SENDING_BYTES, EXPECTING_BYTES = 2 * GLOO_BYTES + 4 * STAMP_ELEMENTS, GLOO_BYTES
+"""What travels for a message besides its values: from its source, and from its target."""
 
 ShapeOf = Callable[[int, int], Shape]
 """Latency and rate from a rank to another."""
