@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from edgeplan.runtime.emulation.quotas import ControlGroup
 from edgeplan.runtime.emulation.usual_speed import Work
-from edgeplan.runtime.processes.stopwatch import Stopwatch
+from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 
 SLICE_S = 0.005  # of the processor, between two pauses of work that is steadied
 HEADROOM = 1.5  # of its quota: a processor that is slow just now has to give more
 _MOST = 0.97  # of a processor
 
 StepT = TypeVar("StepT")
+FoundT = TypeVar("FoundT")
 
 
 class Pace:
@@ -63,9 +64,9 @@ class Stretched(Pace):
 class Held(Pace):
     """Held by the kernel to a share of a processor, while it trains: a plan has no time for anything else.
 
-    A processor that others share is now slower, now faster. Where the work has steps, they are steadied: a
-    piece of work that is always the same is timed between them, and the node is given as much of the
-    processor as makes up for it, within a quota that leaves room for that.
+    A processor that others share is now slower, now faster. So a piece of work that is always the same is
+    timed after the node's work, and between its steps where it is told of them. The node is given as much of
+    the processor as makes up for it: the quota leaves room for that, and what is left of the time is slept.
 
     Parameters
     ----------
@@ -83,8 +84,8 @@ class Held(Pace):
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Train inside with the quota, and wait for the rest of the last pause."""
-        self.group.set_share(self.share)
+        """Train inside with the quota, and wait until the node would be done."""
+        self.group.set_share(min(_MOST, HEADROOM * self.share))
         self._work, self._is_kept = Work(self.usual_s), True
         try:
             yield
@@ -99,7 +100,6 @@ class Held(Pace):
         if not self._is_kept:
             yield from steps
             return
-        self.group.set_share(min(_MOST, HEADROOM * self.share))
         waited_s = 0.0
         for step in steps:
             yield step
@@ -127,3 +127,18 @@ class Held(Pace):
 
     def _wait(self) -> None:
         time.sleep(max(0.0, self._work.done_s / self.share - self._work.wall_s))
+
+
+def timed(pace: Pace, work: Callable[[], FoundT]) -> tuple[FoundT, Spent]:
+    """Do some work at a pace, and return what it found, and its time: that of the processor at usual speed.
+
+    Examples
+    --------
+    >>> timed(MACHINE, lambda: 7)
+    (7, Spent(wall_s=..., processor_s=...))
+    """
+    stopwatch = Stopwatch()
+    with pace.kept():
+        found = work()
+    spent = stopwatch.read()
+    return found, Spent(spent.wall_s, pace.at_usual_speed(spent.processor_s))

@@ -15,10 +15,10 @@ import time
 from collections.abc import Sequence
 
 from edgeplan.models.layer_assignment import LayerAssignment
-from edgeplan.runtime.emulation.pace import MACHINE, Pace
+from edgeplan.runtime.emulation.pace import MACHINE, Pace, timed
 from edgeplan.runtime.learning.training import Batch, Stepping, train
 from edgeplan.runtime.learning.workload import Workload, optimizer_for
-from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
+from edgeplan.runtime.processes.stopwatch import Spent
 
 TIMED_VISITS = 3
 MOST_VISITS = 9  # timed with a quota, where they are short
@@ -42,14 +42,14 @@ def time_full_step(
     """
     trial, steps = workload.copy(), batches[:MOST_STEPS]
 
+    def train_once() -> None:
+        optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
+        stepping(trial.module, optimizer, pace.steadied(steps))
+
     def visit() -> Spent:
         time.sleep(PAUSE_S)
-        stopwatch = Stopwatch()
-        with pace.kept():
-            optimizer = optimizer_for(trial.train_only(trial.layers), optimizer_bytes, learning_rate)
-            stepping(trial.module, optimizer, pace.steadied(steps))
-        spent = stopwatch.read()
-        return Spent(spent.wall_s, pace.at_usual_speed(spent.processor_s))
+        _, spent = timed(pace, train_once)
+        return spent
 
     num_visits = _num_visits(pace, visit().wall_s)
     spent = [visit() for _ in range(num_visits)]

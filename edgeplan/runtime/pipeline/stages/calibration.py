@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import statistics
 from dataclasses import astuple, dataclass
+from functools import partial
 
 import torch
 import torch.distributed as dist
@@ -20,10 +21,10 @@ from torch import Tensor, nn
 
 from edgeplan.runtime.emulation.holding import held
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
-from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched
+from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched, timed
 from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
-from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
+from edgeplan.runtime.processes.stopwatch import Spent
 
 UNTIMED, TIMED = 2, 20
 MOST_S = 8.0  # that a device computes while its pace is found
@@ -46,7 +47,7 @@ class Trial:
     wanted_s: float
 
 
-def time_passes(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, timed: int = TIMED) -> Spent:
+def time_passes(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, times: int = TIMED) -> Spent:
     """Time a micro-batch through a copy of a module: medians, after some to warm up.
 
     Parameters
@@ -57,22 +58,19 @@ def time_passes(module: nn.Module, given: Tensor, pace: Pace = MACHINE, *, timed
         The micro-batch.
     pace
         At which each pass is computed.
-    timed
+    times
         How often.
     """
     trial, spent = copy.deepcopy(module).train(), []
     with torch.no_grad():
         back = torch.randn_like(trial(given))
-    for _ in range(UNTIMED + timed):
-        stopwatch = Stopwatch()
-        with pace.kept():
-            output = trial(given)
-        with pace.kept():
-            output.backward(back)
-        spent.append(stopwatch.read())
+    for _ in range(UNTIMED + times):
+        output, forward = timed(pace, partial(trial, given))
+        _, backward = timed(pace, partial(output.backward, back))
+        spent.append((forward, backward))
     return Spent(
-        statistics.median(one.wall_s for one in spent[UNTIMED:]),
-        statistics.median(one.processor_s for one in spent[UNTIMED:]),
+        statistics.median(sum(one.wall_s for one in both) for both in spent[UNTIMED:]),
+        statistics.median(sum(one.processor_s for one in both) for both in spent[UNTIMED:]),
     )
 
 
@@ -104,10 +102,10 @@ def calibrate(process: StageProcess, mode: str, whole: nn.Module, given: Tensor,
 
 def _find_pace(process: StageProcess, mode: str, own: Trial) -> None:
     wanted_s = process.slower * own.wanted_s
-    timed = max(1, min(TIMED, round(MOST_S / wanted_s)))
+    times = max(1, min(TIMED, round(MOST_S / wanted_s)))
 
     def timed_at(pace: Pace) -> Spent:
-        return time_passes(own.module, own.given, pace, timed=timed)
+        return time_passes(own.module, own.given, pace, times=times)
 
     free = time_passes(own.module, own.given)
     if mode == KERNEL:
