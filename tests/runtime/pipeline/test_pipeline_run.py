@@ -165,6 +165,32 @@ def test_rates_change_from_slot_to_slot(filled: FinishedRun) -> None:
     assert not list(filled.job.folder.glob("switch-links.json"))
 
 
+def test_every_byte_that_left_a_participant_is_one_of_its_messages(filled: FinishedRun) -> None:
+    entries = filled.report["wire"]
+    if filled.report["emulation"]["mode"] != KERNEL:
+        assert entries == []
+        return
+    assert [one["round"] for one in entries] == [1] * 4 + [2] * 4
+    for one in entries:
+        assert one["wire_bytes"] == one["parameter_bytes"] + one["header_bytes"]
+    assert [one["data_bytes"] for one in entries if one["node"] == "c0"] == [
+        samples * 64 * 8 for samples in (6, 8)
+    ]
+
+
+def test_a_byte_that_is_in_no_message_fails_the_run(averaged: FinishedRun) -> None:
+    ranks = range(len(averaged.job.cast))
+    events = [event for rank in ranks for event in read_json(events_path(averaged.job.folder, rank))]
+    counted = {"event": "wired", "rank": 0, "slot": 1, "sent_bytes": [0] * len(ranks)}
+    entries = run_report(averaged.job, [*events, counted], torch_version="0")["wire"]
+    explained = [one["parameter_bytes"] + one["header_bytes"] for one in entries]
+    for more, passed in ((0, True), (1, False)):
+        sent = {"sent_bytes": [explained[0] + more, *explained[1:]]}
+        report = run_report(averaged.job, [*events, counted | sent], torch_version="0")
+        assert report["passed"] == passed
+    assert report["failures"][0].startswith("c0: ")
+
+
 def test_the_report_is_the_file_and_plain_json(averaged: FinishedRun) -> None:
     assert json.loads((averaged.job.folder / "run.json").read_text()) == averaged.report
     assert averaged.report["instance_sha256"] == averaged.job.problem.instance_sha256

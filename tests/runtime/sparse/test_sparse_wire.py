@@ -12,12 +12,13 @@ from tiny_workloads import tiny_workload
 pytest.importorskip("torch")
 
 from edgeplan.runtime.processes.records import events_path, read_json
-from edgeplan.runtime.sparse.execution.course import BEGINNING, Leg, LostDevice, Position
+from edgeplan.runtime.processes.supervision import LostNode
+from edgeplan.runtime.sparse.execution.course import BEGINNING, Leg, Position
 from edgeplan.runtime.sparse.execution.exchange.ways import GLOO
 from edgeplan.runtime.sparse.execution.report.comparison import run_report
 from edgeplan.runtime.sparse.execution.wire import is_counted
 
-LOST = Leg(Position(1, 1), (LostDevice("device-1", "was killed by signal 9", "compute, round 1"),))
+LOST = Leg(Position(1, 1), (LostNode("device-1", "was killed by signal 9", "compute, round 1"),))
 
 
 def told(run: FinishedRun, sent_bytes: list[int]) -> dict[str, Any]:
