@@ -1,12 +1,12 @@
 """Everybody fails in every phase of a round: is the run finished, done work kept, are the parameters right?
 
-    python -m benchmarks.failures [--of rounds slots batches] [--kinds kill hang unlink] [--patience S]
-        [--only PATTERN] [--out FOLDER]
+    python -m benchmarks.failures [--of rounds slots batches updates] [--kinds kill hang unlink]
+        [--patience S] [--only PATTERN] [--out FOLDER]
 
 Of rounds: nodes of the serial schedule, by peers and by a server (`benchmarks.failing_rounds`). Of slots:
 control units, devices and server of a segment schedule (`benchmarks.failing_slots`). Of batches: nodes of a
-pipeline (`benchmarks.failing_batches`). `hang` and `unlink` are noticed by silence. The runs are named
-what-kind-phase-node; all of them take some hours.
+pipeline (`benchmarks.failing_batches`). Of updates: devices of sparse updates (`benchmarks.failing_updates`).
+`hang` and `unlink` are noticed by silence. The runs are named what-kind-phase-node; all of them take hours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import failing_batches, failing_rounds, failing_slots
+from benchmarks import failing_batches, failing_rounds, failing_slots, failing_updates
 from benchmarks.failure_trials import Outcome, Trial
 from benchmarks.provenance import provenance
 from edgeplan.runtime.processes.rehearsal import HANG, KILL, UNLINK
@@ -31,6 +31,7 @@ TRIALS = {
     "rounds": failing_rounds.trials,
     "slots": failing_slots.trials,
     "batches": failing_batches.trials,
+    "updates": failing_updates.trials,
 }
 
 Found = tuple[Trial, Outcome, float]

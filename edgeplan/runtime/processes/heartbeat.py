@@ -46,6 +46,7 @@ class Heart:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
             self._address = (host, int(port))
+            self._beat()  # who hangs from now on was heard
             threading.Thread(target=self._beat_on, daemon=True).start()
 
     def does(self, doing: str) -> None:

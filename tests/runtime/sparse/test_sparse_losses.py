@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kernel_emulation import require_kernel
-from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, in_one_process, problem, tiny_starts
+from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, problem, tiny_starts
 from tiny_workloads import tiny_workload
 
 pytest.importorskip("torch")
@@ -21,6 +21,7 @@ from rich.console import Console
 from torch import Tensor
 from torch.testing import assert_close
 
+from benchmarks.replayed_updates import replayed
 from edgeplan.errors import RunError
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.processes.journal import Journal
@@ -65,7 +66,7 @@ def lost_rounds(report: Mapping[str, Any]) -> dict[str, int]:
 
 
 def assert_as_in_one_process(run: FinishedRun, parameters: dict[str, Tensor]) -> None:
-    for replica in in_one_process(run.job, lost_rounds(run.report)):
+    for replica in replayed(run.job, lost_rounds(run.report)):
         assert_close(parameters, replica, rtol=0, atol=0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from kernel_emulation import require_kernel
-from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, free_plan, in_one_process, problem
+from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, free_plan, problem
 from tiny_workloads import tiny_workload
 
 pytest.importorskip("torch")
@@ -19,6 +19,7 @@ import torch
 from rich.console import Console
 from torch.testing import assert_close
 
+from benchmarks.replayed_updates import replayed
 from edgeplan.api import simulate
 from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.processes.records import events_path, read_json
@@ -36,7 +37,7 @@ def free(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
 
 
 def test_the_parameters_are_those_of_the_same_rounds_in_one_process(canonical: FinishedRun) -> None:
-    for replica in in_one_process(canonical.job):
+    for replica in replayed(canonical.job):
         assert_close(canonical.parameters(), replica, rtol=0, atol=0)
     start = tiny_workload().start().state_dict()
     assert any(not torch.equal(tensor, start[name]) for name, tensor in canonical.parameters().items())
