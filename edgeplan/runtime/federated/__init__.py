@@ -21,7 +21,6 @@ from edgeplan.models.layer_assignment import LayerAssignment
 
 require("torch", purpose="edgeplan run")
 
-from edgeplan.runtime.emulation.modes import placed  # noqa: E402
 from edgeplan.runtime.federated.job import Job as Job  # noqa: E402
 from edgeplan.runtime.federated.job import prepare as prepare  # noqa: E402
 from edgeplan.runtime.federated.job import resumed  # noqa: E402
@@ -29,6 +28,7 @@ from edgeplan.runtime.federated.report.table import render as render  # noqa: E4
 from edgeplan.runtime.federated.settings import RunSettings as RunSettings  # noqa: E402
 from edgeplan.runtime.federated.slowing import slowed  # noqa: E402
 from edgeplan.runtime.processes.locking import alone_in  # noqa: E402
+from edgeplan.runtime.processes.starting_again import start  # noqa: E402
 from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
 from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 
@@ -73,7 +73,7 @@ def run(
         When the server failed, or no client was left.
     """
     with alone_in(out):
-        return _supervised(slowed(prepare(problem, schedule, settings, out=out)), on_progress)
+        return start(slowed(prepare(problem, schedule, settings, out=out)), on_progress)
 
 
 def resume(out: Path, *, on_progress: Progress | None = None) -> dict[str, Any]:
@@ -96,9 +96,4 @@ def resume(out: Path, *, on_progress: Progress | None = None) -> dict[str, Any]:
         When what was kept is damaged, the server failed, or no client was left.
     """
     with alone_in(out):
-        return _supervised(resumed(out), on_progress)
-
-
-def _supervised(job: Job, on_progress: Progress | None) -> dict[str, Any]:
-    with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-        return supervise(job.crew, on_progress, place)
+        return start(resumed(out), on_progress)

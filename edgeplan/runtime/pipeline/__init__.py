@@ -26,13 +26,13 @@ require("torch", purpose="edgeplan run")
 from edgeplan.runtime.pipeline.job import Job as Job  # noqa: E402
 from edgeplan.runtime.pipeline.job import prepare as prepare  # noqa: E402
 from edgeplan.runtime.pipeline.recovery import Planner as Planner  # noqa: E402
-from edgeplan.runtime.pipeline.recovery import Tell as Tell  # noqa: E402
 from edgeplan.runtime.pipeline.recovery import carry_through as carry_through  # noqa: E402
 from edgeplan.runtime.pipeline.report.table import render as render  # noqa: E402
 from edgeplan.runtime.pipeline.settings import RunSettings as RunSettings  # noqa: E402
 from edgeplan.runtime.pipeline.slowing import slowed  # noqa: E402
 from edgeplan.runtime.processes.locking import alone_in  # noqa: E402
 from edgeplan.runtime.processes.records import unfinished_job  # noqa: E402
+from edgeplan.runtime.processes.starting_again import Tell as Tell  # noqa: E402
 from edgeplan.runtime.processes.supervision import Progress as Progress  # noqa: E402
 from edgeplan.runtime.processes.supervision import supervise as supervise  # noqa: E402
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from edgeplan.errors import InvalidInputError, RunError
 from edgeplan.models.segment_scheduling import SegmentPlan, SegmentScheduling
-from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.keeping import forget, newest_of_all, positions_kept
 from edgeplan.runtime.pipeline.course import Leg, holds_until
 from edgeplan.runtime.pipeline.job import Job, SlotsLeg
@@ -25,12 +24,11 @@ from edgeplan.runtime.pipeline.slowing import slowed
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
 from edgeplan.runtime.processes.rehearsal import faults_left
-from edgeplan.runtime.processes.starting_again import started_again
-from edgeplan.runtime.processes.supervision import NodesLostError, Progress, supervise
+from edgeplan.runtime.processes.starting_again import Tell, carried_through
+from edgeplan.runtime.processes.supervision import NodesLostError, Progress
 
 Planner = Callable[[SegmentScheduling, SegmentPlan], SegmentPlan | None]
 """Finds a plan of an instance from an old plan; None where there is none."""
-Tell = Callable[[str], None]
 
 
 def carry_through(
@@ -58,19 +56,15 @@ def carry_through(
         When a process failed by itself, or there is no plan for who is left.
     """
 
-    def start(job: Job) -> dict[str, Any]:
-        with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-            return supervise(job.crew, on_progress, place)
-
     def without(job: Job, error: NodesLostError) -> Job:
-        if planner is None:
-            raise error
-        job = without_lost(job, error, planner)
-        if on_incident is not None:
-            on_incident(incident_line(job, len(job.legs) - 1))
-        return slowed(job)
+        assert planner is not None
+        return slowed(without_lost(job, error, planner))
 
-    return started_again(job, start, without)
+    def incident_of(job: Job) -> str:
+        return incident_line(job, len(job.legs) - 1)
+
+    goes_on = None if planner is None else without
+    return carried_through(job, goes_on, incident_of, on_progress, on_incident)
 
 
 def without_lost(job: Job, error: NodesLostError, planner: Planner) -> Job:

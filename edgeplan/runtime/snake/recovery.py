@@ -15,20 +15,18 @@ from typing import Any
 from edgeplan.errors import InvalidInputError, RunError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.layer_assignment.remainder import without_nodes
-from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.checkpoints import forget, place_kept
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
 from edgeplan.runtime.processes.rehearsal import faults_left
-from edgeplan.runtime.processes.starting_again import started_again
-from edgeplan.runtime.processes.supervision import Lost, NodesLostError, Progress, supervise
+from edgeplan.runtime.processes.starting_again import Tell, carried_through
+from edgeplan.runtime.processes.supervision import Lost, NodesLostError, Progress
 from edgeplan.runtime.snake.course import BEGINNING, Leg, Position, holds_before
 from edgeplan.runtime.snake.job import Job
 from edgeplan.runtime.snake.report.incidents import incident_line
 
 Planner = Callable[[LayerAssignment, Plan], Plan | None]
 """Finds a plan of an instance from an old plan; None where there is none."""
-Tell = Callable[[str], None]
 
 
 def carry_through(
@@ -56,19 +54,15 @@ def carry_through(
         When a process failed by itself, or there is no plan for the nodes left.
     """
 
-    def start(job: Job) -> dict[str, Any]:
-        with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-            return supervise(job.crew, on_progress, place)
-
     def without(job: Job, error: NodesLostError) -> Job:
-        if planner is None:
-            raise error
-        job = _without(job, error, planner)
-        if on_incident is not None:
-            on_incident(incident_line(job.incidents[-1]))
-        return job
+        assert planner is not None
+        return _without(job, error, planner)
 
-    return started_again(job, start, without)
+    def incident_of(job: Job) -> str:
+        return incident_line(job.incidents[-1])
+
+    goes_on = None if planner is None else without
+    return carried_through(job, goes_on, incident_of, on_progress, on_incident)
 
 
 def _without(job: Job, error: NodesLostError, planner: Planner) -> Job:

@@ -18,11 +18,11 @@ from edgeplan.runtime.pipeline.batches.job import BatchJob as BatchJob
 from edgeplan.runtime.pipeline.batches.job import prepare as prepare
 from edgeplan.runtime.pipeline.batches.job import slowed
 from edgeplan.runtime.pipeline.batches.recovery import Planner as Planner
-from edgeplan.runtime.pipeline.batches.recovery import Tell as Tell
 from edgeplan.runtime.pipeline.batches.recovery import carry_through as carry_through
 from edgeplan.runtime.pipeline.batches.table import render as render
 from edgeplan.runtime.processes.locking import alone_in
 from edgeplan.runtime.processes.records import unfinished_job
+from edgeplan.runtime.processes.starting_again import Tell as Tell
 from edgeplan.runtime.processes.supervision import Progress as Progress
 from edgeplan.runtime.processes.supervision import supervise as supervise
 from edgeplan.runtime.snake.settings import RunSettings as RunSettings

@@ -15,7 +15,6 @@ from typing import Any
 from edgeplan.errors import InvalidInputError, RunError
 from edgeplan.models.layer_assignment import LayerAssignment, Plan
 from edgeplan.models.layer_assignment.remainder import without_nodes
-from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.keeping import forget, positions_kept
 from edgeplan.runtime.pipeline.batches.job import BatchJob, slowed
 from edgeplan.runtime.pipeline.batches.report import incident_line
@@ -23,12 +22,11 @@ from edgeplan.runtime.pipeline.course import Leg, batch_holds_until
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
 from edgeplan.runtime.processes.rehearsal import faults_left
-from edgeplan.runtime.processes.starting_again import started_again
-from edgeplan.runtime.processes.supervision import NodesLostError, Progress, supervise
+from edgeplan.runtime.processes.starting_again import Tell, carried_through
+from edgeplan.runtime.processes.supervision import NodesLostError, Progress
 
 Planner = Callable[[LayerAssignment, Plan], Plan | None]
 """Finds a plan of an instance from an old plan; None where there is none."""
-Tell = Callable[[str], None]
 
 
 def carry_through(
@@ -56,19 +54,15 @@ def carry_through(
         When a process failed by itself, or the nodes left cannot go on.
     """
 
-    def start(job: BatchJob) -> dict[str, Any]:
-        with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-            return supervise(job.crew, on_progress, place)
-
     def without(job: BatchJob, error: NodesLostError) -> BatchJob:
-        if planner is None:
-            raise error
-        job = without_lost(job, error, planner)
-        if on_incident is not None:
-            on_incident(incident_line(job, len(job.legs) - 1))
-        return slowed(job)
+        assert planner is not None
+        return slowed(without_lost(job, error, planner))
 
-    return started_again(job, start, without)
+    def incident_of(job: BatchJob) -> str:
+        return incident_line(job, len(job.legs) - 1)
+
+    goes_on = None if planner is None else without
+    return carried_through(job, goes_on, incident_of, on_progress, on_incident)
 
 
 def without_lost(job: BatchJob, error: NodesLostError, planner: Planner) -> BatchJob:

@@ -25,11 +25,11 @@ from typing import Any
 from edgeplan.models.sparse_update import SparsePlan, SparseUpdate
 from edgeplan.runtime.processes.locking import alone_in
 from edgeplan.runtime.processes.records import unfinished_job
+from edgeplan.runtime.processes.starting_again import Tell as Tell
 from edgeplan.runtime.processes.supervision import Progress as Progress
 from edgeplan.runtime.processes.supervision import supervise as supervise
 from edgeplan.runtime.sparse.execution.job import Job as Job
 from edgeplan.runtime.sparse.execution.job import prepare as prepare
-from edgeplan.runtime.sparse.execution.recovery import Tell as Tell
 from edgeplan.runtime.sparse.execution.recovery import carry_through as carry_through
 from edgeplan.runtime.sparse.execution.report.table import render as render
 from edgeplan.runtime.sparse.execution.settings import RunSettings as RunSettings

@@ -6,26 +6,24 @@ that was under way is made anew, by the devices left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from edgeplan.errors import RunError
-from edgeplan.runtime.emulation.modes import placed
 from edgeplan.runtime.learning.keeping import forget, newest_of_all, positions_kept
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import failure_path, journal_path
-from edgeplan.runtime.processes.starting_again import started_again
-from edgeplan.runtime.processes.supervision import NodesLostError, Progress, supervise
+from edgeplan.runtime.processes.starting_again import Tell, carried_through
+from edgeplan.runtime.processes.supervision import NodesLostError, Progress
 from edgeplan.runtime.sparse.execution.course import BEGINNING, Leg, Position, holds_until
 from edgeplan.runtime.sparse.execution.job import Job
 from edgeplan.runtime.sparse.execution.report.incidents import incident_line
 
-Tell = Callable[[str], None]
-
 
 def carry_through(
-    job: Job, on_progress: Progress | None = None, on_incident: Tell | None = None
+    job: Job,
+    on_progress: Progress | None = None,
+    on_incident: Tell | None = None,
 ) -> dict[str, Any]:
     """Run a prepared job to its report, through what befalls its devices.
 
@@ -44,17 +42,10 @@ def carry_through(
         When a process failed by itself, or no device is left.
     """
 
-    def start(job: Job) -> dict[str, Any]:
-        with placed(job.settings.emulation, job.links.slower(job.slower), job.folder) as place:
-            return supervise(job.crew, on_progress, place)
+    def incident_of(job: Job) -> str:
+        return incident_line(job, len(job.legs) - 1)
 
-    def without(job: Job, error: NodesLostError) -> Job:
-        job = without_lost(job, error)
-        if on_incident is not None:
-            on_incident(incident_line(job, len(job.legs) - 1))
-        return job
-
-    return started_again(job, start, without)
+    return carried_through(job, without_lost, incident_of, on_progress, on_incident)
 
 
 def without_lost(job: Job, error: NodesLostError) -> Job:
