@@ -10,9 +10,9 @@ from edgeplan.errors import RunError
 from edgeplan.runtime.processes.supervision import Crew, NodesLostError, supervise
 
 
-def crew(folder: Path, *, goes_on: bool = True) -> Crew:
+def crew(folder: Path, program: str = "leaving", *, goes_on: bool = True) -> Crew:
     names = ("node needing", "node cut off")
-    return Crew("leaving", folder / "job.json", names, threads=1, goes_on=goes_on, patience_s=3.0)
+    return Crew(program, folder / "job.json", names, threads=1, goes_on=goes_on, patience_s=3.0)
 
 
 @pytest.mark.parametrize("leaving", ["one", "both"])
@@ -33,3 +33,9 @@ def test_where_the_run_cannot_go_on_a_process_that_leaves_ends_it(
     monkeypatch.setenv("LEAVING", "one")
     with pytest.raises(RunError, match=r"node cut off \(rank 1\) ended with exit code 75"):
         supervise(crew(tmp_path, goes_on=False))
+
+
+def test_a_process_that_failed_by_itself_and_hangs_has_failed_and_is_not_lost(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"(?s)^node cut off \(rank 1\) failed:.*KeyError: 'head'$") as told:
+        supervise(crew(tmp_path, "failing"))
+    assert not isinstance(told.value, NodesLostError)
