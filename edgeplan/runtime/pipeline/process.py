@@ -33,6 +33,7 @@ from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, un
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
 
 DECODER = "decoder"
+AIRTIME = "airtime"
 _NETWORK = "network"
 
 
@@ -178,7 +179,7 @@ class ParticipantProcess(StageProcess):
     def airtime_path(self, other: int) -> Path:
         """Where the band to another participant is kept."""
         ends = sorted((self.rank, other))
-        return self.job.folder / f"airtime-{ends[0]}-{ends[1]}"
+        return self.job.folder / f"{AIRTIME}-{ends[0]}-{ends[1]}"
 
 
 def strike_if_asked(job: Job, rank: int, what: str, number: int) -> None:

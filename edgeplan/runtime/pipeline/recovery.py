@@ -18,6 +18,7 @@ from edgeplan.runtime.learning.keeping import forget, newest_of_all, positions_k
 from edgeplan.runtime.pipeline.course import Leg, holds_until
 from edgeplan.runtime.pipeline.job import Job, SlotsLeg
 from edgeplan.runtime.pipeline.participants import SERVER
+from edgeplan.runtime.pipeline.process import AIRTIME
 from edgeplan.runtime.pipeline.remainder import remainder, rest_of
 from edgeplan.runtime.pipeline.report.incidents import incident_line
 from edgeplan.runtime.pipeline.slowing import slowed
@@ -124,6 +125,8 @@ def _forget_what_was_not_done(job: Job, gone: Set[str], done: int) -> None:
     """Let be lost what the lost ones have kept, and what belongs to a slot that is made anew."""
     for rank in range(len(job.cast)):
         failure_path(job.folder, rank).unlink(missing_ok=True)
+    for band in job.folder.glob(f"{AIRTIME}-*"):
+        band.unlink()
     for seat, one in enumerate(job.everybody):
         forget(job.folder, seat, beyond=() if one.name in gone else (done,))
         Journal(journal_path(job.folder, seat), holds_until(done))
