@@ -19,12 +19,10 @@ from edgeplan.runtime.pipeline.slots import PlannedSlot
 from edgeplan.runtime.pipeline.stages.events import RECEIVED, SENT, UNCOUNTED
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.wire import wire_entry
-from edgeplan.runtime.sparse.execution.exchange.link import EXPECTING_BYTES, GLOO_BYTES, SENDING_BYTES
+from edgeplan.runtime.sparse.execution.exchange.link import EXPECTING_BYTES, SENDING_BYTES
 
 WIRED = "wired"
 CODE_BYTES = 8  # of a character, as it is in a batch
-INTRODUCTION_BYTES = 3 * GLOO_BYTES + 4
-"""PyTorch's stages begin by sending each neighbour one number."""
 
 
 def slot_counted(process: ParticipantProcess, slot: PlannedSlot) -> AbstractContextManager[None]:
@@ -70,11 +68,9 @@ def _sent(figures: SlotFigures, rank: int) -> list[Event]:
 
 
 def _header_bytes(figures: SlotFigures, rank: int) -> int:
-    """Return what gloo adds to the messages of a participant, and what its stage exchanges besides."""
+    """Return what gloo adds to the messages that a participant sends and expects."""
     expected = len(figures.seen(RECEIVED, rank=rank)) + len(figures.seen(UNCOUNTED, target=rank))
-    hops = [ends for cluster in figures.slot.clusters for *ends, _ in cluster.hops]
-    introduced = INTRODUCTION_BYTES * sum(rank in ends for ends in hops)
-    return introduced + SENDING_BYTES * len(_sent(figures, rank)) + EXPECTING_BYTES * expected
+    return SENDING_BYTES * len(_sent(figures, rank)) + EXPECTING_BYTES * expected
 
 
 def _data_bytes(figures: SlotFigures, rank: int) -> int:

@@ -3,7 +3,7 @@
 PyTorch's schedules ask a stage for the transfers before and after each pass, and wait for them. Here the
 stage makes them itself when asked, and has none left for the schedule. What comes in was expected before
 the slot began, and what goes out is on its way at once, so that no stage waits for its neighbour to be ready:
-the equations know no such wait.
+the equations know no such wait. Nor do stages ask each other whether shapes are known, as PyTorch's do first.
 """
 
 from __future__ import annotations
@@ -103,6 +103,16 @@ class LinkedStage(PipelineStage):
         self.stage_index_to_group_rank = {index: in_group.index(rank) for index, rank in enumerate(ranks)}
         self._before, self._after, self._paces = before, after, paces
         self._note, self._now_s = note, now_s
+
+    def _warmup_forward_vote(self, has_backward: bool, received_acc: Tensor | None = None) -> Tensor:
+        """Ask nobody: all stages know what goes in and out, and a lost neighbour would never answer."""
+        del has_backward, received_acc
+        return torch.ones(1, dtype=torch.int32)
+
+    def _warmup_backward_result(self, received_result: Tensor | None = None) -> Tensor:
+        """Tell what all stages would have."""
+        del received_result
+        return torch.ones(1, dtype=torch.int32)
 
     def get_fwd_recv_ops(self, fwd_chunk_id: int) -> list[dist.P2POp]:
         """Wait for the activation of a micro-batch."""
