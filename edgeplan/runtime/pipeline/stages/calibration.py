@@ -24,6 +24,7 @@ from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.emulation.pace import MACHINE, Pace, Stretched, timed
 from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.pipeline.stages.stage_process import StageProcess
+from edgeplan.runtime.processes.exchange import ALL, exchanging
 from edgeplan.runtime.processes.stopwatch import Spent
 
 UNTIMED, TIMED = 2, 20
@@ -91,7 +92,8 @@ def calibrate(process: StageProcess, mode: str, whole: nn.Module, given: Tensor,
     figures = torch.zeros(2, dtype=torch.float64)
     if process.rank == 0:
         figures = torch.tensor(astuple(time_passes(whole, given)), dtype=torch.float64)
-    dist.broadcast(figures, src=0)
+    with exchanging(ALL):
+        dist.broadcast(figures, src=0)
     wall_s, processor_s = figures.tolist()
     process.note("calibrated", wall_s=wall_s, processor_s=processor_s)
     process.meeting.wait()
