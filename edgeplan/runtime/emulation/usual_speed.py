@@ -14,7 +14,6 @@ from torch.nn import functional
 from edgeplan.runtime.processes.stopwatch import Stopwatch
 
 LEAST_S = 0.002  # of work between two timings of the reference, which takes a tenth of that
-_WORK_PER_TIMING, _MOST_TIMINGS = 4 * LEAST_S, 8  # at once, where much was done since the last ones
 
 
 class Work:
@@ -52,15 +51,12 @@ class Work:
 
     def measure(self) -> None:
         """Count what was done, by the reference before it and after it; very little waits."""
-        uncounted_s = self._uncounted_s
-        if uncounted_s >= LEAST_S:
-            timings = max(1, min(_MOST_TIMINGS, round(uncounted_s / _WORK_PER_TIMING)))
-            self._seen_s.append(statistics.fmean(reference_s() for _ in range(timings)))
+        if self._uncounted_s >= LEAST_S:
+            self._seen_s.append(reference_s())
             self._count()
 
     def end(self) -> None:
         """Count the rest."""
-        self.measure()
         self._count()
 
     @property
