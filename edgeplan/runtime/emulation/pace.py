@@ -64,9 +64,9 @@ class Stretched(Pace):
 class Held(Pace):
     """Held by the kernel to a share of a processor, while it trains: a plan has no time for anything else.
 
-    A processor that others share is now slower, now faster. So a piece of work that is always the same is
-    timed after the node's work, and between its steps where it is told of them. The node is given as much of
-    the processor as makes up for it: the quota leaves room for that, and what is left of the time is slept.
+    A processor that others share is now slower, now faster. Where the work has steps, they are steadied: a
+    piece of work that is always the same is timed between them, and the node is given as much of the
+    processor as makes up for it, within a quota that leaves room for that.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Held(Pace):
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Train inside with the quota, and wait until the node would be done."""
-        self.group.set_share(min(_MOST, HEADROOM * self.share))
+        self.group.set_share(self.share)
         self._work, self._is_kept = Work(self.usual_s), True
         try:
             yield
@@ -100,6 +100,7 @@ class Held(Pace):
         if not self._is_kept:
             yield from steps
             return
+        self.group.set_share(min(_MOST, HEADROOM * self.share))
         waited_s = 0.0
         for step in steps:
             yield step

@@ -14,7 +14,6 @@ from torch.nn import functional
 from edgeplan.runtime.processes.stopwatch import Stopwatch
 
 LEAST_S = 0.002  # of work between two timings of the reference, which takes a tenth of that
-_WORK_PER_TIMING, _MOST_TIMINGS = 4 * LEAST_S, 8  # at once, where much was done since the last ones
 
 
 class Work:
@@ -51,25 +50,13 @@ class Work:
         return self.done_s / self.processor_s if self.processor_s else 1.0
 
     def measure(self) -> None:
-        """Count what was done, by the reference before it and after it; very little waits.
-
-        The reference is run once before it is timed, so that its caches do not depend on the step before: a
-        pace is found with whole steps, and kept in steps of a part.
-        """
+        """Count what was done, by the reference before it and after it; very little waits."""
         if self._uncounted_s >= LEAST_S:
-            reference_s()
             self._seen_s.append(reference_s())
             self._count()
 
     def end(self) -> None:
-        """Count the rest; where nothing was measured, by references in the caches as the work has left them.
-
-        Work that is not told of its steps is the same when its pace is found.
-        """
-        uncounted_s = self._uncounted_s
-        if uncounted_s >= LEAST_S:
-            timings = max(1, min(_MOST_TIMINGS, round(uncounted_s / _WORK_PER_TIMING)))
-            self._seen_s.append(statistics.fmean(reference_s() for _ in range(timings)))
+        """Count the rest."""
         self._count()
 
     @property
@@ -88,9 +75,10 @@ _IMAGES, _WEIGHTS = torch.ones(4, 16, 8, 8), torch.ones(32, 16, 3, 3)
 
 
 def reference_s() -> float:
-    """Processor seconds of the reference just now."""
-    stopwatch = Stopwatch()
+    """Processor seconds of the reference just now, with its data in the caches: whatever ran before it."""
     with torch.no_grad():
+        functional.conv2d(_IMAGES, _WEIGHTS, padding=1)
+        stopwatch = Stopwatch()
         for _ in range(2):
             functional.conv2d(_IMAGES, _WEIGHTS, padding=1)
-    return stopwatch.read().processor_s
+        return stopwatch.read().processor_s

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from functools import partial
 
 from edgeplan.models.sparse_update import SparseUpdateInstance
 from edgeplan.models.sparse_update.plan import DevicePlan
 from edgeplan.models.sparse_update.plan_cost import device_cost
-from edgeplan.runtime.emulation.pace import MACHINE, Pace, timed
+from edgeplan.runtime.emulation.pace import MACHINE, Pace
 from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.device.replica import Replica
@@ -37,16 +36,16 @@ def timed_step(replica: Replica, batch: Batch) -> tuple[float, Spent]:
 def time_steps(
     material: Material, trained: DevicePlan, batches: Sequence[Batch], pace: Pace = MACHINE
 ) -> Spent:
-    """Time a step at a pace, after some to warm up: the median, each with the pauses of the pace."""
+    """Time a step at a pace, after some to warm up: the mean on the wall, the median of the processor."""
     replica = Replica(material, trained)
-    spent = [
-        timed(pace, partial(replica.train, batches[step % len(batches)]))[1]
-        for step in range(UNTIMED_STEPS + TIMED_STEPS)
-    ][UNTIMED_STEPS:]
-    return Spent(
-        statistics.median(step.wall_s for step in spent),
-        statistics.median(step.processor_s for step in spent),
-    )
+    for step in range(UNTIMED_STEPS):
+        timed_step(replica, batches[step % len(batches)])
+    stopwatch = Stopwatch()
+    with pace.kept():
+        steps = range(UNTIMED_STEPS, UNTIMED_STEPS + TIMED_STEPS)
+        spent = [timed_step(replica, batches[step % len(batches)])[1] for step in steps]
+    wall_s = stopwatch.read().wall_s / TIMED_STEPS  # with the pauses of the pace
+    return Spent(wall_s, statistics.median(step.processor_s for step in spent))
 
 
 def calibration_batches(material: Material, rank: int) -> list[Batch]:
