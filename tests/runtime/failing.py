@@ -1,4 +1,7 @@
-"""Two processes: rank 1 notes a failure of its own, and then hangs on its way out; rank 0 needs it."""
+"""Two processes: rank 1 notes a failure of its own, and then hangs on its way out; rank 0 needs it, or ends.
+
+``FAILING`` is set where it ends.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,9 @@ def main(folder: Path) -> None:
         sys.stderr.flush()
         write_json(failure_path(folder, rank), {"moment_s": time.monotonic(), "told": None})
         os.kill(os.getpid(), signal.SIGSTOP)
+    if "FAILING" in os.environ:
+        time.sleep(5)  # longer than a silence may be
+        return
     with exchanging(1):
         time.sleep(1000)
 

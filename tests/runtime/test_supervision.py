@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,11 @@ def test_a_process_that_failed_by_itself_and_hangs_has_failed_and_is_not_lost(tm
     with pytest.raises(RunError, match=r"(?s)^node cut off \(rank 1\) failed:.*KeyError: 'head'$") as told:
         supervise(crew(tmp_path, "failing"))
     assert not isinstance(told.value, NodesLostError)
+
+
+def test_one_that_may_be_lost_is_lost_also_when_it_failed_and_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAILING", "alone")
+    (tmp_path / "run.json").write_text("{}")
+    assert supervise(replace(crew(tmp_path, "failing"), may_be_lost=frozenset({1}))) == {}

@@ -236,7 +236,7 @@ class _Watch:
             if process.poll() is None and self.listener.is_silent(rank):
                 process.kill()
                 process.wait()
-                if failure_path(self.crew.folder, rank).is_file():
+                if rank in self._needed and failure_path(self.crew.folder, rank).is_file():
                     self.stuck.add(rank)
                 else:
                     self._lose(rank, f"was silent for {self.crew.patience_s:g} s")
