@@ -64,6 +64,20 @@ class Leg(Generic[ProblemT, PlanT]):
         )
 
 
+def losses(legs: Sequence[Leg[Any, Any]], last: int) -> list[dict[str, Any]]:
+    """Return who was lost, in which slot or batch, and how; in none where it was after the last one."""
+    return [
+        {
+            "node": one.node,
+            "round": leg.since + 1 if leg.since < last else None,
+            "reason": one.how,
+            "doing": one.doing,
+        }
+        for leg in legs
+        for one in leg.lost
+    ]
+
+
 def leg_of(sinces: Sequence[int], slot: int) -> int:
     """Return the index of the leg in which a slot was made.
 

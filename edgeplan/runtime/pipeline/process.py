@@ -29,6 +29,7 @@ from edgeplan.runtime.processes.heartbeat import START_UP, Heart
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.rehearsal import strike_if_asked
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
 
@@ -62,7 +63,7 @@ class ParticipantProcess(StageProcess):
     def of(cls, job: Job, rank: int) -> ParticipantProcess:
         """Build the network, and make the process groups of all slots."""
         heart = Heart(rank)
-        strike_if_asked(job, rank, START_UP, 1)
+        strike_if_asked(job.settings.faults, job.cast[rank].name, 1, START_UP)
         pipelines = [cluster.pipeline for slot in job.slots for cluster in slot.clusters]
         with exchanging(ALL):
             groups = Groups(pipelines, job.timeout_s)
@@ -106,7 +107,7 @@ class ParticipantProcess(StageProcess):
     def begins(self, what: str, slot: PlannedSlot) -> None:
         """Begin a phase of a slot; a fault that was asked for strikes here."""
         self.heart.does(f"{what}, slot {slot.number}")
-        strike_if_asked(self.job, self.rank, what, slot.number)
+        strike_if_asked(self.job.settings.faults, self.participant.name, slot.number, what)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that this process goes on from: its part of the network, and its optimizers' state."""
@@ -180,10 +181,3 @@ class ParticipantProcess(StageProcess):
         """Where the band to another participant is kept."""
         ends = sorted((self.rank, other))
         return self.job.folder / f"{AIRTIME}-{ends[0]}-{ends[1]}"
-
-
-def strike_if_asked(job: Job, rank: int, what: str, number: int) -> None:
-    """Let a fault that was asked for befall this process."""
-    for fault in job.settings.faults:
-        if fault.strikes(job.cast[rank].name, number, what):
-            fault.strike()

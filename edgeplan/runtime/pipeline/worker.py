@@ -6,7 +6,6 @@ Ranks are the clusters' participants in document order: a control unit, its devi
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,8 @@ from edgeplan.runtime.pipeline.slot_rounds import run_slot
 from edgeplan.runtime.pipeline.stages.calibration import Trial, calibrate
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import Event, events_path, journal_path, report_path, write_json
+from edgeplan.runtime.processes.journal import written_by
+from edgeplan.runtime.processes.records import events_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.report.trace import trace_path
 
@@ -59,17 +58,11 @@ def _take_part(process: ParticipantProcess) -> None:
     write_json(events_path(job.folder, process.seat), list(process.events))
     told = gathered(process.events, process.rank)
     if told is not None:
-        events = [*told, *_of_the_absent(job)]
+        absent = (seat for seat, one in enumerate(job.everybody) if one not in job.cast)
+        events = [*told, *written_by(job.folder, absent)]
         report = run_report(job, events, torch_version=torch.__version__)
         write_json(trace_path(job.folder), trace_of(job, events))
         write_json(report_path(job.folder), report)
-
-
-def _of_the_absent(job: Job) -> Iterator[Event]:
-    """Yield what those who take no part any more have written down, where their files are here."""
-    for seat, one in enumerate(job.everybody):
-        if one not in job.cast:
-            yield from Journal(journal_path(job.folder, seat))
 
 
 def _trial(process: ParticipantProcess, given: Tensor) -> Trial | None:

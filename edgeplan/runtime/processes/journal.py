@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from edgeplan.runtime.processes.records import Event
+from edgeplan.runtime.processes.records import Event, journal_path
 
 
 class Journal:
@@ -44,6 +44,12 @@ class Journal:
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events)
+
+
+def written_by(folder: Path, seats: Iterable[int]) -> Iterator[Event]:
+    """Yield what the nodes of some seats have written down, where their files are here."""
+    for seat in seats:
+        yield from Journal(journal_path(folder, seat))
 
 
 def _line(event: Event) -> str:

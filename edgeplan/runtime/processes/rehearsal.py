@@ -87,6 +87,23 @@ def _fault_of(text: str) -> Fault:
     )
 
 
+def strike_if_asked(faults: Sequence[Fault], node: str, round_number: int, phase: str) -> None:
+    """Let a fault that was asked for befall this process, which stands for a node.
+
+    Parameters
+    ----------
+    faults
+        What is to happen.
+    node
+        Its id.
+    round_number, phase
+        What it begins.
+    """
+    for fault in faults:
+        if fault.strikes(node, round_number, phase):
+            fault.strike()
+
+
 def faults_left(faults: Sequence[Fault], lost: Collection[str]) -> tuple[Fault, ...]:
     """Return the faults that can still strike: what is started again is not struck a second time.
 

@@ -18,6 +18,7 @@ from edgeplan.runtime.processes.heartbeat import START_UP, Heart
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.rehearsal import strike_if_asked
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, Uplink, unshaped
 from edgeplan.runtime.sparse.execution.exchange.ways import Groups
 
@@ -52,7 +53,7 @@ class NodeProcess(StageProcess):
     def of(cls, job: BatchJob, rank: int) -> NodeProcess:
         """Build the network and read the images."""
         heart = Heart(rank)
-        strike_if_asked(job, rank, START_UP, 1)
+        strike_if_asked(job.settings.faults, job.members[rank], 1, START_UP)
         with exchanging(ALL):
             groups = Groups([job.ranks], job.timeout_s)
         return cls(
@@ -87,7 +88,7 @@ class NodeProcess(StageProcess):
     def begins(self, what: str, number: int) -> None:
         """Begin a phase of a batch; a fault that was asked for strikes here."""
         self.heart.does(f"{what}, batch {number}")
-        strike_if_asked(self.job, self.rank, what, number)
+        strike_if_asked(self.job.settings.faults, self.job.members[self.rank], number, what)
 
     def state(self) -> dict[str, Tensor]:
         """Return this node's layers, and the state of their optimizers."""
@@ -133,10 +134,3 @@ class NodeProcess(StageProcess):
             seed=settings.seed, node=0, visit=number - 1, batch_size=training.batch_size, steps=1
         )
         return batch
-
-
-def strike_if_asked(job: BatchJob, rank: int, what: str, number: int) -> None:
-    """Let a fault that was asked for befall this process."""
-    for fault in job.settings.faults:
-        if fault.strikes(job.members[rank], number, what):
-            fault.strike()

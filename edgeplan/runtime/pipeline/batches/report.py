@@ -17,6 +17,7 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.pipeline.batches.job import BatchJob, flops_of
+from edgeplan.runtime.pipeline.course import losses
 from edgeplan.runtime.pipeline.stages.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.deviations import deviation_of, missed
@@ -95,20 +96,6 @@ def incident_line(job: BatchJob, leg: int) -> str:
     return f"{lost}; on from batch {then.since + 1} by {' > '.join(job.in_leg(leg).nodes)}"
 
 
-def losses(job: BatchJob) -> list[JsonObject]:
-    """Return who was lost, in which batch, and how; no batch where it was after the last one."""
-    return [
-        {
-            "node": one.node,
-            "round": leg.since + 1 if leg.since < job.settings.rounds else None,
-            "reason": one.how,
-            "doing": one.doing,
-        }
-        for leg in job.legs
-        for one in leg.lost
-    ]
-
-
 def _on_losses(job: BatchJob) -> Iterator[str]:
     for leg in range(1, len(job.legs)):
         yield incident_line(job, leg)
@@ -157,7 +144,7 @@ def run_report(job: BatchJob, events: Iterable[Event], *, torch_version: str) ->
         },
         "emulation": _emulation(job, Seen(event for event in events if event["leg"] == len(job.legs) - 1)),
         "notes": [*_on_losses(job), *_notes(job)],
-        "lost": losses(job),
+        "lost": losses(job.legs, job.settings.rounds),
         "nodes": [
             {"node": job.members[event["rank"]], "rank": event["rank"]}
             | {"process_peak_bytes": event["process_peak_bytes"]}

@@ -6,7 +6,7 @@ Ranks are the stages in pipeline order.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -31,12 +31,10 @@ from edgeplan.runtime.pipeline.stages.pipelining import Run, expecting_stage, ne
 from edgeplan.runtime.pipeline.stages.rehearsal import rehearse
 from edgeplan.runtime.processes.gathering import gathered, told_by_all
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.journal import Journal
+from edgeplan.runtime.processes.journal import written_by
 from edgeplan.runtime.processes.records import (
-    Event,
     events_path,
     finite,
-    journal_path,
     progress_path,
     report_path,
     write_json,
@@ -86,16 +84,10 @@ def _take_part(process: NodeProcess) -> None:
     write_json(events_path(job.folder, process.seat), list(process.events))
     told = gathered(process.events, process.rank)
     if told is not None:
-        events = [*told, *_of_the_absent(job)]
+        absent = set(range(job.num_seats)) - {*job.seats}
+        events = [*told, *written_by(job.folder, sorted(absent))]
         write_json(trace_path(job.folder), trace_of(job, events))
         write_json(report_path(job.folder), run_report(job, events, torch_version=torch.__version__))
-
-
-def _of_the_absent(job: BatchJob) -> Iterator[Event]:
-    """Yield what nodes that take no part any more have written down, where their files are here."""
-    for seat in range(job.num_seats):
-        if seat not in job.seats:
-            yield from Journal(journal_path(job.folder, seat))
 
 
 def _train(process: NodeProcess, module: nn.Module, number: int) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
+from edgeplan.runtime.pipeline.course import losses
 from edgeplan.runtime.pipeline.job import Job
-from edgeplan.runtime.pipeline.report.incidents import losses
 from edgeplan.runtime.pipeline.report.notes import notes_on
 from edgeplan.runtime.pipeline.report.slot_figures import JsonObject, SlotFigures
 from edgeplan.runtime.pipeline.slots import flops_of
@@ -54,7 +54,7 @@ def run_report(job: Job, events: Iterable[Event], *, torch_version: str) -> Json
         "machine": _machine(job, events, torch_version),
         "emulation": _emulation(job, slots, events),
         "notes": notes_on(job, rounds),
-        "lost": losses(job),
+        "lost": losses(job.legs, job.num_slots),
         "nodes": [
             {"node": job.cast[event["rank"]].name, "role": job.cast[event["rank"]].role}
             | {"rank": event["rank"], "process_peak_bytes": event["process_peak_bytes"]}

@@ -1,9 +1,8 @@
-"""What befell participants of a run, in words and as plain JSON values."""
+"""What befell participants of a run, in words."""
 
 from __future__ import annotations
 
 from edgeplan.runtime.pipeline.job import Job
-from edgeplan.runtime.pipeline.report.slot_figures import JsonObject
 
 
 def incident_line(job: Job, leg: int) -> str:
@@ -25,17 +24,3 @@ def incident_line(job: Job, leg: int) -> str:
         for cluster in then.slots[0].clusters
     )
     return f"{lost}; on from slot {then.slots[0].number} by {', '.join(pipelines)}"
-
-
-def losses(job: Job) -> list[JsonObject]:
-    """Return who was lost, in which slot, and how; no slot where it was after the last one."""
-    return [
-        {
-            "node": one.node,
-            "round": leg.since + 1 if leg.since < job.num_slots else None,
-            "reason": one.how,
-            "doing": one.doing,
-        }
-        for leg in job.legs
-        for one in leg.lost
-    ]

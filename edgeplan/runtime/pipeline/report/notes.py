@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
+from edgeplan.runtime.pipeline.course import losses
 from edgeplan.runtime.pipeline.job import Job
-from edgeplan.runtime.pipeline.report.incidents import incident_line, losses
+from edgeplan.runtime.pipeline.report.incidents import incident_line
 from edgeplan.runtime.pipeline.report.slot_figures import JsonObject
 
 
@@ -24,7 +25,7 @@ def notes_on(job: Job, rounds: Sequence[JsonObject]) -> list[str]:
 def _on_losses(job: Job) -> Iterator[str]:
     for leg in range(1, len(job.legs)):
         yield incident_line(job, leg)
-    if any(one["round"] is not None for one in losses(job)):
+    if any(one["round"] is not None for one in losses(job.legs, job.num_slots)):
         yield (
             "the slot in which someone was lost was made anew. Each slot is set beside "
             "the prediction of the plan that made it"

@@ -39,7 +39,7 @@ from edgeplan.runtime.processes.records import (
     progress_path,
     write_json,
 )
-from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE
+from edgeplan.runtime.processes.rehearsal import CHECKPOINT, COMPUTE, strike_if_asked
 from edgeplan.runtime.processes.stopwatch import Spent
 from edgeplan.runtime.snake.course import Position
 from edgeplan.runtime.snake.device.clock import RoundClock
@@ -96,9 +96,7 @@ class NodeProcess:
     def begins(self, phase: str, round_number: int) -> None:
         """Begin a phase of a round; a fault that was asked for strikes here."""
         self.heart.does(phase if phase == START_UP else f"{phase}, round {round_number}")
-        for fault in self.job.settings.faults:
-            if fault.strikes(self.job.node_of(self.rank), round_number, phase):
-                fault.strike()
+        strike_if_asked(self.job.settings.faults, self.job.node_of(self.rank), round_number, phase)
 
     def meet(self) -> None:
         """Wait for all processes."""

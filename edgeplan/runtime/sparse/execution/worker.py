@@ -6,7 +6,6 @@ Its rank is the index of its device among those that are left.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -15,8 +14,8 @@ from edgeplan.errors import UsageError
 from edgeplan.runtime.emulation.modes import NONE
 from edgeplan.runtime.processes.gathering import gathered
 from edgeplan.runtime.processes.joining import taking_part
-from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import Event, events_path, journal_path, report_path, write_json
+from edgeplan.runtime.processes.journal import written_by
+from edgeplan.runtime.processes.records import events_path, report_path, write_json
 from edgeplan.runtime.processes.status import process_peak_bytes
 from edgeplan.runtime.report.trace import trace_path
 from edgeplan.runtime.sparse.execution.catching_up import catch_up
@@ -52,16 +51,10 @@ def _take_part(device: DeviceProcess) -> None:
     write_json(events_path(folder, device.index), list(device.events))
     told = gathered(device.events, device.rank)
     if told is not None:
-        events = [*told, *_of_the_lost(device.job)]
+        events = [*told, *written_by(folder, map(device.job.index_of, sorted(device.job.away)))]
         report = run_report(device.job, device.material.layers, events, torch_version=torch.__version__)
         write_json(trace_path(folder), trace_of(device.job, Seen(events)))
         write_json(report_path(folder), report)
-
-
-def _of_the_lost(job: Job) -> Iterator[Event]:
-    """Yield what devices that are gone have written down, where their files are here."""
-    for name in sorted(job.away):
-        yield from Journal(journal_path(job.folder, job.index_of(name)))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from edgeplan.runtime.processes.heartbeat import START_UP, Heart
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.meeting import Meeting
 from edgeplan.runtime.processes.records import journal_path
+from edgeplan.runtime.processes.rehearsal import strike_if_asked
 from edgeplan.runtime.sparse.execution.device.material import Material
 from edgeplan.runtime.sparse.execution.exchange.aggregation import Aggregation, ranks_of
 from edgeplan.runtime.sparse.execution.exchange.link import GlooLink, ShapeOf, Uplink, unshaped
@@ -64,7 +65,7 @@ class DeviceProcess:
     def of(cls, job: Job, rank: int) -> DeviceProcess:
         """Read the start, and make the process groups of all collectives."""
         heart = Heart(rank)
-        strike_if_asked(job, rank, START_UP, 1)
+        strike_if_asked(job.settings.faults, job.present[rank], 1, START_UP)
         instance = job.instance
         member_sets = [ranks_of(p.cost, one) for p in job.phases for one in p.cost.collectives]
         with exchanging(ALL):
@@ -90,7 +91,7 @@ class DeviceProcess:
     def begins(self, what: str, phase: Phase, number: int) -> None:
         """Begin a part of a round; a fault that was asked for strikes here."""
         self.heart.does(f"{what}, round {number}{'' if phase.name == PLAN else f' of {phase.name}'}")
-        strike_if_asked(self.job, self.rank, what, number)
+        strike_if_asked(self.job.settings.faults, self.name, number, what)
 
     def budget(self, phase: Phase) -> MemoryBudget:
         """What the device's training may take; a baseline runs whatever it takes."""
@@ -137,13 +138,6 @@ class DeviceProcess:
         with exchanging(ALL):
             dist.all_gather(told, own)
         refuse_different([bytes(digest.tolist()) for digest in told], self.job.present, place)
-
-
-def strike_if_asked(job: Job, rank: int, what: str, number: int) -> None:
-    """Let a fault that was asked for befall this process."""
-    for fault in job.settings.faults:
-        if fault.strikes(job.present[rank], number, what):
-            fault.strike()
 
 
 def shapes_of(job: Job) -> ShapeOf:
