@@ -1,7 +1,7 @@
-"""How a part of the search is split in two: by what a class updates, or by a group.
+"""How a part of the search is split in two: by a group, or by what a class updates.
 
-What classes do in part on average splits best, the more so the more it brings. Where all of that is whole,
-groups are left that are open in part.
+A group that is open in part splits best: it is paid for in part, and the more it costs, the more a half is
+worth less. Where groups are open or closed, what classes do in part on average, the more it brings, is decided.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from edgeplan.solvers.sparse_update.prices.prices import Prices
 from edgeplan.solvers.sparse_update.prices.pruning import with_closed
 from edgeplan.solvers.sparse_update.prices.update_rows import steps
 
-_IN_PART = 0.02
+_IN_PART, _HARDLY = 0.02, 1e-3
 
 
 def halves(part: Part, found: Descended) -> Iterator[tuple[Part, Prices]]:
     """Yield two parts that have all plans of a part, with prices; none where nothing is left to decide."""
-    split = _open_slices(part)
-    in_part = np.minimum(found.updated, 1 - found.updated)
-    score = np.where(split & (in_part > _IN_PART), in_part * _weight(part.scope.cluster), -1.0)
-    if score.max(initial=-1.0) > 0:
-        yield from _by_slice(part, found.prices, score)
-        return
-    taken = np.where(
-        part.opened | part.groups.closed, -1.0, np.minimum(found.taken, 1 - found.taken) * part.groups.fixed
-    )
-    if taken.max(initial=-1.0) > 1e-3 * part.groups.fixed.max(initial=0.0):
+    fixed = part.groups.fixed
+    settled = part.opened | part.groups.closed
+    taken = np.where(settled, -1.0, np.minimum(found.taken, 1 - found.taken) * fixed)
+    open_slices = _open_slices(part)
+    updated = np.where(open_slices, np.minimum(found.updated, 1 - found.updated), -1.0)
+    score = np.where(updated > _IN_PART, updated * _weight(part.scope.cluster), -1.0)
+    most, dearest = taken.max(initial=-1.0), fixed.max(initial=0.0)
+    if most > _IN_PART * dearest:
         yield from _by_group(part, found, taken)
-    elif split.any():
-        yield from _by_slice(part, found.prices, np.where(split, in_part, -1.0))
+    elif score.max(initial=-1.0) > 0:
+        yield from _by_slice(part, found.prices, score)
+    elif most > _HARDLY * dearest:
+        yield from _by_group(part, found, taken)
+    elif open_slices.any():
+        yield from _by_slice(part, found.prices, updated)
 
 
 def _open_slices(part: Part) -> Array:
