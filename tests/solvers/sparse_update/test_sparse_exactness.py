@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from edgeplan.solvers.sparse_update.lagrangian import Lagrangian
 from edgeplan.solvers.sparse_update.separate import Separate
 from edgeplan.solvers.sparse_update.tree.at_size import AtSize
 from edgeplan.solvers.sparse_update.tree.improvement import Improvement
+from edgeplan.solvers.sparse_update.tree.tree import Tree
 
 SIZES = ((3, 3), (4, 2), (2, 4))  # layers and devices
 
@@ -102,6 +104,39 @@ def test_of_one_device_the_knapsack_and_cp_sat_agree(seeds: range) -> None:
         assert by_knapsack.status is by_cp_sat.status
         if by_knapsack.objective is not None:
             assert by_knapsack.objective == pytest.approx(by_cp_sat.objective, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", [17, 60])
+def test_a_search_that_splits_by_groups_may_be_stopped_at_any_moment(seed: int) -> None:
+    problem = SparseUpdate.from_document(random_document(seed, 8, 5))
+    asked = 0
+
+    def never() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    best, bound = searched(problem, never)
+    assert best == pytest.approx(bound, rel=1e-6)
+    for moment in range(0, asked, 1 + asked // 30):
+        left = iter(range(moment))
+        below, above = searched(problem, lambda left=left: next(left, None) is None)
+        assert below <= best + 1e-6 * abs(best), moment
+        assert above >= bound - 1e-6 * abs(bound), moment
+
+
+def searched(problem: SparseUpdate, until: Callable[[], bool]) -> tuple[float, float]:
+    """Search until told to stop; return the best plan's objective and the bound."""
+    improvement, bounds = Improvement.of(Cluster.of(problem, apart=False)), [math.inf]
+
+    def judged(choices: Choices) -> float | None:
+        check = problem.check(improvement.collectives.plan(choices))
+        return check.objective if check.feasible else None
+
+    tree = Tree(improvement, judged, bounds.append, until)
+    if tree.begin(60.0):
+        tree.search()
+    return (tree.best if tree.has_plan else -math.inf), min(bounds)
 
 
 @pytest.mark.parametrize("free", [False, True])

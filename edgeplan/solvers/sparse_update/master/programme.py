@@ -99,7 +99,8 @@ class Programme:
         toll[slices, groups] = np.maximum(0.0, -solved.ineqlin.marginals)
         prices = Prices(share / self._count[:, None], toll)
         level = multiplier[-self._num_slices :]
-        return Solution(-solved.fun, prices, self._updated(solved.x), self._opened(solved.x), level)
+        paid = float((self.part.opened @ self._groups.fixed).sum())
+        return Solution(-solved.fun - paid, prices, self._updated(solved.x), self._opened(solved.x), level)
 
     def _updated(self, values: Array) -> Array:
         classes, _, updated = self.columns

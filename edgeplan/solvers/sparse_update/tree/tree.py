@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from edgeplan.solvers.sparse_update.aggregation.aggregation import Aggregation
@@ -187,11 +187,11 @@ class Tree(Method):
             heapq.heappush(self._open, (-found.bound, next(self._number), part, found))
 
     def _split(self, part: Part, found: Descended) -> None:
-        parts = list(halves(part, found))
+        parts = list(halves(part, found, found.bound - self.best))
         if not parts:
             self._finish(part, found)
-        for half, prices in parts:
-            self._put(half, self._lower(half, replace(found, prices=prices), _ROUNDS))
+        for half, inherited in parts:
+            self._put(half, self._lower(half, inherited, _ROUNDS))
 
     def _finish(self, part: Part, found: Descended) -> None:
         """All classes have one choice left, which is judged; free collectives may be better than found."""
