@@ -1,11 +1,12 @@
 """Everybody fails in every phase of a round: is the run finished, done work kept, are the parameters right?
 
-    python -m benchmarks.failures [--of rounds slots batches updates] [--kinds kill hang unlink]
+    python -m benchmarks.failures [--of rounds slots batches updates clients] [--kinds kill hang unlink]
         [--patience S] [--only PATTERN] [--out FOLDER]
 
 Of rounds: nodes of the serial schedule, by peers and by a server (`benchmarks.failing_rounds`). Of slots:
 control units, devices and server of a segment schedule (`benchmarks.failing_slots`). Of batches: nodes of a
 pipeline (`benchmarks.failing_batches`). Of updates: devices of sparse updates (`benchmarks.failing_updates`).
+Of clients: those of federated averaging, and the server (`benchmarks.failing_clients`).
 `hang` and `unlink` are noticed by silence. The runs are named what-kind-phase-node; all of them take hours.
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import failing_batches, failing_rounds, failing_slots, failing_updates
+from benchmarks import failing_batches, failing_clients, failing_rounds, failing_slots, failing_updates
 from benchmarks.failure_trials import Outcome, Trial
 from benchmarks.provenance import provenance
 from edgeplan.runtime.processes.rehearsal import HANG, KILL, UNLINK
@@ -32,6 +33,7 @@ TRIALS = {
     "slots": failing_slots.trials,
     "batches": failing_batches.trials,
     "updates": failing_updates.trials,
+    "clients": failing_clients.trials,
 }
 
 Found = tuple[Trial, Outcome, float]

@@ -18,7 +18,6 @@ from edgeplan.models.sparse_update import SparseUpdate
 from edgeplan.runtime.processes.records import read_json, unfinished_job
 
 _OF_UPDATES = frozenset({"local_steps", "collectives"})
-_OF_LOSSES = frozenset({"spares", "patience_s", "faults"})
 _OF_PRIVACY = frozenset({"noise", "clip", "delta", "noise_seed"})
 _OF_VISITS = frozenset({"distill", "distill_above", "temperature", "schedule", "memory_limit"})
 
@@ -94,8 +93,8 @@ def execution_of(
         unused = {"baseline", "data", "alpha", "spares"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
         return Execution("pipeline", problem.name, unused, given, goes_on=True, plans_anew=True)
     if isinstance(plan, FederatedSchedule):
-        unused = {"rounds", "baseline"} | _OF_UPDATES | _OF_VISITS | _OF_LOSSES
-        return Execution("federated", "a schedule of federated averaging", unused, given)
+        unused = {"rounds", "baseline", "spares"} | _OF_UPDATES | _OF_VISITS
+        return Execution("federated", "a schedule of federated averaging", unused, given, goes_on=True)
     assert isinstance(problem, LayerAssignment)
     if problem.is_pipeline:
         unused = {"alpha", "spares"} | _OF_UPDATES | _OF_VISITS | _OF_PRIVACY
@@ -116,8 +115,9 @@ def resumed_execution(folder: Path) -> Execution:
     document = read_json(unfinished_job(folder))
     if "legs" in document:
         return Execution("snake", "layer_assignment", frozenset(), (folder,), goes_on=True, plans_anew=True)
-    if "ended_in" in document:
-        return Execution("federated", "a schedule of federated averaging", frozenset(), (folder,))
+    if "endings" in document:
+        subject = "a schedule of federated averaging"
+        return Execution("federated", subject, frozenset(), (folder,), goes_on=True)
     if "course" in document:
         return Execution("sparse.execution", "sparse_update", frozenset(), (folder,), goes_on=True)
     if "slots_by" in document:

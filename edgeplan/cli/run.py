@@ -172,8 +172,7 @@ Patience = Annotated[
     float | None,
     typer.Option(
         min=0.5,
-        help="Not for schedules: seconds without a heartbeat after which a node is taken for lost; 10 by "
-        "default.",
+        help="Seconds without a heartbeat after which a node is taken for lost; 10 by default.",
     ),
 ]
 Faults = Annotated[
@@ -181,10 +180,10 @@ Faults = Annotated[
     typer.Option(
         "--fault",
         metavar="NODE:ROUND:PHASE:KIND",
-        help="Not for schedules: rehearse a failure, such as pi-1:2:compute:kill. Phases: start-up, receive, "
-        "compute, checkpoint, send; of sparse_update start-up, compute, aggregate, checkpoint; of "
-        "segment_scheduling as many of all these as the participant has. Kinds: kill, hang, and with "
-        "emulation kernel unlink. May be repeated.",
+        help="Rehearse a failure, such as pi-1:2:compute:kill. Phases: start-up, receive, compute, "
+        "checkpoint, send; of sparse_update start-up, compute, aggregate, checkpoint; of segment_scheduling "
+        "and of schedules as many of all these as the participant has. Kinds: kill, hang, and with emulation "
+        "kernel unlink. May be repeated.",
     ),
 ]
 Resume = Annotated[
@@ -256,7 +255,8 @@ def run(
     A node of layer_assignment that dies, hangs or loses its link is replaced: the rest of the round is
     planned anew for the nodes left, and goes on from the last finished visit. So are the batches of a
     pipeline and the slots of segment_scheduling, from the last finished one. Federated averaging and
-    sparse_update go on without who is lost. --resume goes on with a run that was killed itself.
+    sparse_update go on without who is lost; a server is started again. --resume goes on with a run that was
+    killed itself.
 
     Exit code 6: bytes, collectives, memory, averages or untouched parameters are not as predicted, or a
     figure is farther from its prediction than --assert allows.

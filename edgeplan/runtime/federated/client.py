@@ -16,11 +16,13 @@ from edgeplan.runtime.emulation.quotas import own_group
 from edgeplan.runtime.federated import occasions
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.pair import Arriving, Pair, packed
+from edgeplan.runtime.federated.presence import Presence
 from edgeplan.runtime.federated.probing import probe_from_client
 from edgeplan.runtime.federated.roll_call import Attendance
 from edgeplan.runtime.federated.trainee import Trainee
 from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.learning.workload import assign, fingerprint, flatten, num_elements
+from edgeplan.runtime.processes.rehearsal import COMPUTE, RECEIVE, SEND
 from edgeplan.runtime.processes.status import process_peak_bytes
 
 
@@ -29,19 +31,21 @@ class ClientProcess:
 
     Parameters
     ----------
-    job, rank
-        The run, and which client this is.
+    job
+        The run.
+    presence
+        Which client this is, and what it does.
     store
         At which all meet.
     """
 
-    def __init__(self, job: Job, rank: int, store: Store) -> None:
-        self.job, self.rank = job, rank
-        self.trainee = Trainee.of(job, rank)
-        self.attendance = Attendance(store, rank)
+    def __init__(self, job: Job, presence: Presence, store: Store) -> None:
+        self.job, self.presence, self.rank = job, presence, presence.rank
+        self.trainee = Trainee.of(job, self.rank)
+        self.attendance = Attendance(store, self.rank)
         self.pace: Pace = MACHINE
         self.attendance.meet(occasions.CONNECT)
-        self.pair = Pair(store, rank, is_server=False, timeout_s=job.patience_s)
+        self.pair = Pair(store, self.rank, is_server=False, timeout_s=job.client_timeout_s)
 
     def take_part(self) -> None:
         """Play this client's part from beginning to end."""
@@ -96,12 +100,14 @@ class ClientProcess:
 
     def _play(self, index: int, part: Client, arriving: Arriving, *, following: bool) -> Arriving:
         """Take part in a round; return the message of the next one that it takes part in."""
+        self.presence.begins(RECEIVE, index + 1)
         (origin_s, arrival_s, *_), received = arriving.wait()
         time.sleep(max(0.0, arrival_s - time.monotonic()))
         received_s = time.monotonic()
         parameters = self.trainee.workload.parameters(self.trainee.workload.layers)
         assign(parameters, received)
         missed = self._wait_for_window(part, origin_s)
+        self.presence.begins(COMPUTE, index + 1)
         start_s = time.monotonic()
         with self.pace.kept():
             loss = self.trainee.train(part, index, self.pace)
@@ -109,6 +115,7 @@ class ClientProcess:
         update = flatten(parameters)
         if following:
             arriving = self._expect()
+        self.presence.begins(SEND, index + 1)
         self.pair.send(packed([received_s, start_s, trained_s, loss, missed], update))
         told = {
             "received_bytes": received.nbytes,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from edgeplan.runtime.federated.pair import Arriving, Pair, packed, pieces_of
+
+_POLL_S = 0.1
+_ON_ITS_WAY_S = 2.0  # how long what a client sent may still arrive when its process has ended
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class _Exchange:
         self._sending: list[object] = []
         self._arriving: Arriving | None = None
         self._failed: RuntimeError | None = None
+        self._when = "before it had received"
 
     def expect(self) -> None:
         try:
@@ -85,24 +91,38 @@ class _Exchange:
 
     def answer(self) -> Answer | Loss:
         """Wait for the update."""
-        when = "before it had received"
         try:
             if self._failed is not None:
                 raise self._failed
             for work in self._sending:
                 work.wait()  # type: ignore[attr-defined]
-            when = "before its update"
+            self._when = "before its update"
             assert self._arriving is not None
             (received_s, start_s, trained_s, loss, missed, _), update = self._arriving.wait()
         except RuntimeError as error:
-            if self._arriving is not None and self._arriving.num_pieces:
-                when = "while it sent its update"
-            return Loss(when, error)
+            return self.loss(error)
         return Answer(received_s, start_s, trained_s, time.monotonic(), loss, bool(missed), update)
 
+    def loss(self, error: RuntimeError) -> Loss:
+        """Say when the client was lost."""
+        begun = self._arriving is not None and self._arriving.num_pieces
+        return Loss("while it sent its update" if begun else self._when, error)
 
-def converse(pairs: Mapping[int, Pair], talk: Conversation) -> Iterator[tuple[int, Answer | Loss]]:
-    """Send parameters to clients, a piece to each in turn, and yield what becomes of each as it comes."""
+
+def converse(
+    pairs: Mapping[int, Pair], talk: Conversation, has_ended: Callable[[int], bool]
+) -> Iterator[tuple[int, Answer | Loss]]:
+    """Send parameters to clients, a piece to each in turn, and yield what becomes of each as it comes.
+
+    Parameters
+    ----------
+    pairs
+        The ways to the clients, by rank.
+    talk
+        What they are sent.
+    has_ended
+        Whether a client's process has come to its end: where its link is cut, its way does not say so.
+    """
     exchanges = {rank: _Exchange(pair, talk, rank) for rank, pair in pairs.items()}
     for exchange in exchanges.values():
         exchange.expect()
@@ -116,5 +136,16 @@ def converse(pairs: Mapping[int, Pair], talk: Conversation) -> Iterator[tuple[in
 
     for rank, exchange in exchanges.items():
         threading.Thread(target=listen, args=(rank, exchange), daemon=True).start()
-    for _ in exchanges:
-        yield answers.get()
+    waiting, ended_s = set(exchanges), dict.fromkeys(exchanges, math.inf)
+    while waiting:
+        with suppress(queue.Empty):
+            rank, answer = answers.get(timeout=_POLL_S)
+            if rank in waiting:
+                waiting.remove(rank)
+                yield rank, answer
+        for rank in sorted(waiting):
+            if has_ended(rank):
+                ended_s[rank] = min(ended_s[rank], time.monotonic())
+            if time.monotonic() - ended_s[rank] > _ON_ITS_WAY_S:
+                waiting.remove(rank)
+                yield rank, exchanges[rank].loss(RuntimeError("its process ended"))

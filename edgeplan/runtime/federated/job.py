@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,22 +16,12 @@ from edgeplan.runtime.data.shards import read_shard, split_by_label, write_sampl
 from edgeplan.runtime.emulation.links import Links
 from edgeplan.runtime.emulation.modes import NONE, chosen_mode
 from edgeplan.runtime.federated.settings import RunSettings
-from edgeplan.runtime.federated.validation import check_batches, check_settings
-from edgeplan.runtime.learning.checkpoints import place_kept
+from edgeplan.runtime.federated.validation import check_batches, check_rehearsal, check_settings
 from edgeplan.runtime.learning.privacy.validation import check_private
 from edgeplan.runtime.learning.training import Shard
 from edgeplan.runtime.learning.validation import check_training, input_size, network_of
 from edgeplan.runtime.learning.workload import Workload
-from edgeplan.runtime.processes.journal import Journal
-from edgeplan.runtime.processes.records import (
-    Event,
-    forget_earlier_run,
-    job_path,
-    journal_path,
-    read_json,
-    unfinished_job,
-    write_json,
-)
+from edgeplan.runtime.processes.records import Event, forget_earlier_run, job_path, read_json, write_json
 from edgeplan.runtime.processes.supervision import Crew
 
 PROGRAM = "edgeplan.runtime.federated.worker"
@@ -40,6 +30,23 @@ LOST = "lost"
 OF_ROUNDS = frozenset({"took_part", "told", "scored", LOST})
 LEAST_TIMEOUT_S = 600.0
 TIMEOUT_ROUNDS = 20.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where an earlier start of the run came to its end.
+
+    Parameters
+    ----------
+    rounds_made
+        Rounds that the server had kept by then.
+    how, doing
+        How the server was lost, and what it did when it was last heard; None: it was not.
+    """
+
+    rounds_made: int
+    how: str | None = None
+    doing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ class Job:
         Channels, height and width that images are brought to; None keeps them.
     label_counts
         For each client its training samples by label.
-    ended_in
-        Rounds in which earlier starts of the run were ended, counted from 0.
+    endings
+        Of earlier starts of the run.
     away
         Clients that were lost in those.
     """
@@ -70,7 +77,7 @@ class Job:
     white: int | None
     upscaled_to: tuple[int, ...] | None
     label_counts: tuple[tuple[int, ...], ...]
-    ended_in: tuple[int, ...] = ()
+    endings: tuple[Ending, ...] = ()
     away: tuple[str, ...] = ()
 
     @property
@@ -98,7 +105,14 @@ class Job:
         """The processes: one a client, and one for the server."""
         roles = [f"node {name}" for name in self.names]
         clients = frozenset(range(self.server_rank))
-        return Crew(PROGRAM, self.path, tuple(roles), self.settings.threads, may_be_lost=clients)
+        return Crew(
+            PROGRAM,
+            self.path,
+            tuple(roles),
+            self.settings.threads,
+            patience_s=self.settings.patience_s,
+            may_be_lost=clients,
+        )
 
     @property
     def num_rounds(self) -> int:
@@ -108,7 +122,7 @@ class Job:
     @property
     def rounds_made(self) -> int:
         """Rounds that earlier starts of the run have made."""
-        return self.ended_in[-1] if self.ended_in else 0
+        return self.endings[-1].rounds_made if self.endings else 0
 
     @property
     def slower(self) -> float:
@@ -156,7 +170,7 @@ class Job:
         return self.settings.timeout_s or max(LEAST_TIMEOUT_S, TIMEOUT_ROUNDS * self.slower * longest_s)
 
     @property
-    def patience_s(self) -> float:
+    def client_timeout_s(self) -> float:
         """Longest wait of a client for the server: it may sit out all rounds but one."""
         return self.timeout_s * (self.num_rounds + 1)
 
@@ -183,7 +197,7 @@ class Job:
                 "white": self.white,
                 "upscaled_to": self.upscaled_to,
                 "label_counts": self.label_counts,
-                "ended_in": self.ended_in,
+                "endings": [asdict(one) for one in self.endings],
                 "away": self.away,
             },
         )
@@ -201,28 +215,9 @@ class Job:
             white=document["white"],
             upscaled_to=None if upscaled_to is None else tuple(upscaled_to),
             label_counts=tuple(tuple(counts) for counts in document["label_counts"]),
-            ended_in=tuple(document["ended_in"]),
+            endings=tuple(Ending(**one) for one in document["endings"]),
             away=tuple(document["away"]),
         )
-
-
-def resumed(folder: Path) -> Job:
-    """Return the job of a run that has not come to its end, to go on after the last round that was kept.
-
-    Raises
-    ------
-    UsageError
-        When there is none in the folder.
-    RunError
-        When what the server has kept is damaged.
-    """
-    job = Job.read(unfinished_job(folder, "ended_in"))
-    (rounds_made,) = place_kept(job.folder, job.server_rank) or (0,)
-    seen = Journal(journal_path(job.folder, job.server_rank), holds_after(rounds_made))
-    away = {job.names[event["rank"]] for event in seen if event["event"] == LOST}
-    job = replace(job, ended_in=(*job.ended_in, rounds_made), away=tuple(sorted(away)))
-    job.write()
-    return job
 
 
 def holds_after(rounds_made: int) -> Callable[[Event], bool]:
@@ -252,6 +247,7 @@ def prepare(
     settings = replace(settings, emulation=chosen_mode(settings.emulation))
     stated = StatedSchedule.from_document(schedule.to_document(), problem)
     check_settings(settings)
+    check_rehearsal(stated, settings)
     check_training(problem)
     network = network_of(problem, settings.network, settings.seed)
     training, test = read_samples(settings.data, settings.seed)

@@ -99,6 +99,10 @@ class RollCall:
             self.here.remove(rank)
             self.lost[rank] = reason
 
+    def has_ended(self, rank: int) -> bool:
+        """Whether a client's process has come to its end."""
+        return bool(self._all.check([lost_key(rank)]))
+
     def awaiting(self, rank: int) -> Store:
         """Return the store at which to wait for a client no longer than it is there."""
         return _Awaiting(self._all, self, rank)
@@ -107,14 +111,14 @@ class RollCall:
         """Let the clients end, and learn what became of the others."""
         self._store.set(_OVER, "")
         for rank in self.lost:
-            if self._all.check([lost_key(rank)]):
+            if self.has_ended(rank):
                 self.lost[rank] = self._all.get(lost_key(rank)).decode()
 
     def wait_for(self, is_so: Callable[[], bool], rank: int) -> None:
         """Wait for something that a client brings about; go on without it when it is gone."""
         until_s = time.monotonic() + self._timeout_s
         while not is_so():
-            if self._all.check([lost_key(rank)]):
+            if self.has_ended(rank):
                 self.lose(rank, "its process ended")
                 return
             if time.monotonic() > until_s:

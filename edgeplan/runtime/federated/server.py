@@ -24,6 +24,7 @@ from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.federated.conversation import Answer, Conversation, converse
 from edgeplan.runtime.federated.job import LOST, TEST, Job, holds_after
 from edgeplan.runtime.federated.pair import Pair
+from edgeplan.runtime.federated.presence import Presence
 from edgeplan.runtime.federated.probing import probe_from_server
 from edgeplan.runtime.federated.roll_call import RollCall
 from edgeplan.runtime.learning.checkpoints import keep, recall
@@ -31,6 +32,7 @@ from edgeplan.runtime.learning.training import Shard, evaluate
 from edgeplan.runtime.learning.workload import assign, fingerprint, flatten
 from edgeplan.runtime.processes.journal import Journal
 from edgeplan.runtime.processes.records import Event, finite, journal_path, progress_path, write_json
+from edgeplan.runtime.processes.rehearsal import AGGREGATE, CHECKPOINT, RECEIVE, SEND
 from edgeplan.runtime.processes.status import process_peak_bytes
 
 START_UP, BETWEEN, AFTER = "start-up", "before it began", "after the last round"
@@ -46,12 +48,15 @@ class ServerProcess:
         The run.
     store
         At which all meet.
+    presence
+        What the process does.
     pairs
         The ways to the clients.
     """
 
     job: Job
     store: Store
+    presence: Presence
     pairs: dict[int, Pair] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -130,6 +135,7 @@ class ServerProcess:
         if ranks:
             answers = self._answers(index, ranks, everything)
         if answers and any(self.job.weight(rank, index) for rank in answers):
+            self.presence.begins(AGGREGATE, index + 1)
             weights = [self.job.weight(rank, index) for rank in answers]
             assign(self.parameters, weighted_mean([one.update for one in answers.values()], weights))
         if not self.roll_call.here:
@@ -145,14 +151,19 @@ class ServerProcess:
                     self.note("told", event["rank"], round=index + 1, **told)
         is_last = index + 1 == self.job.num_rounds
         self._note_losses(index + 2, AFTER if is_last else BETWEEN)
+        self.presence.begins(CHECKPOINT, index + 1)
         keep(self.workload, (index + 1,), self.job.folder, self.job.server_rank)
 
     def _answers(self, index: int, ranks: list[int], everything: Tensor) -> dict[int, Answer]:
         """Send parameters to clients, and wait for their updates; return those that are complete, by rank."""
+        self.presence.begins(SEND, index + 1)
         origin_s = time.monotonic()
         talk = Conversation(origin_s, everything, self._arrivals_s(ranks, everything.nbytes, origin_s))
-        answers = {}
-        for rank, answer in converse({rank: self.pairs[rank] for rank in ranks}, talk):
+        answers: dict[int, Answer] = {}
+        pairs = {rank: self.pairs[rank] for rank in ranks}
+        for heard, (rank, answer) in enumerate(converse(pairs, talk, self.roll_call.has_ended)):
+            if not heard:
+                self.presence.begins(RECEIVE, index + 1)
             if isinstance(answer, Answer):
                 answers[rank] = answer
             else:

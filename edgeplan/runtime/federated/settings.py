@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from edgeplan.runtime.emulation.modes import PROCESS
 from edgeplan.runtime.learning.privacy.mechanism import PrivacySettings
+from edgeplan.runtime.processes.rehearsal import Fault
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class RunSettings(PrivacySettings):
         Threads of one process.
     tolerances
         By `edgeplan.runtime.report.deviations.NAMES`, how far from its prediction a run may be and pass.
+    patience_s
+        Longest silence of a client, or of the server, before it is taken for lost, in seconds.
+    faults
+        What is to befall them, as a rehearsal.
     timeout_s
         How long the server waits for a client that says nothing before it goes on without it, in seconds;
         None follows from the schedule.
@@ -54,4 +59,6 @@ class RunSettings(PrivacySettings):
     slower: float | None = None
     threads: int = 1
     tolerances: dict[str, float] = field(default_factory=dict)
+    patience_s: float = 10.0
+    faults: tuple[Fault, ...] = ()
     timeout_s: float | None = None

@@ -7,8 +7,21 @@ from collections.abc import Iterator, Sequence
 from edgeplan.errors import InvalidInputError, UsageError
 from edgeplan.models.faults import Fault, in_document_order
 from edgeplan.models.federated import StatedSchedule
+from edgeplan.runtime.emulation.modes import KERNEL
 from edgeplan.runtime.federated.settings import RunSettings
 from edgeplan.runtime.learning.privacy.mechanism import check_privacy
+from edgeplan.runtime.processes.heartbeat import START_UP
+from edgeplan.runtime.processes.rehearsal import (
+    AGGREGATE,
+    CHECKPOINT,
+    COMPUTE,
+    RECEIVE,
+    SEND,
+    check_faults,
+)
+
+CLIENT_PHASES = (START_UP, RECEIVE, COMPUTE, SEND)
+SERVER_PHASES = (START_UP, SEND, RECEIVE, AGGREGATE, CHECKPOINT)
 
 
 def check_settings(settings: RunSettings) -> None:
@@ -21,11 +34,25 @@ def check_settings(settings: RunSettings) -> None:
     """
     if settings.threads < 1:
         raise UsageError(f"threads {settings.threads}: must be at least 1; use a larger value")
-    for name in ("alpha", "learning_rate", "slower", "timeout_s"):
+    for name in ("alpha", "learning_rate", "slower", "patience_s", "timeout_s"):
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise UsageError(f"{name} {value}: must be above 0; use a larger value")
     check_privacy(settings)
+
+
+def check_rehearsal(stated: StatedSchedule, settings: RunSettings) -> None:
+    """Refuse faults that could never strike.
+
+    Raises
+    ------
+    UsageError
+        With the first of them.
+    """
+    everybody = (*stated.clients, stated.server)
+    for fault in settings.faults:
+        phases = SERVER_PHASES if fault.node == stated.server else CLIENT_PHASES
+        check_faults([fault], everybody, phases, have_links=settings.emulation == KERNEL)
 
 
 def check_batches(stated: StatedSchedule, samples: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ import torch
 from edgeplan.errors import UsageError
 from edgeplan.runtime.federated.client import ClientProcess
 from edgeplan.runtime.federated.job import Job
+from edgeplan.runtime.federated.presence import Presence
 from edgeplan.runtime.federated.report.comparison import run_report
 from edgeplan.runtime.federated.report.spans import trace_of
 from edgeplan.runtime.federated.roll_call import Attendance, open_store
@@ -32,13 +33,14 @@ def main(arguments: list[str]) -> None:
     job = Job.read(Path(arguments[0]).resolve())
     with started(job.folder, threads=job.settings.threads) as rank:
         check_world_size(len(job.names))
-        store = open_store(job.patience_s)
+        presence = Presence.of(job, rank)
+        store = open_store(job.client_timeout_s)
         if rank == job.server_rank:
-            _report(ServerProcess(job, store))
+            _report(ServerProcess(job, store, presence))
         elif job.names[rank] in job.away:
             Attendance(store, rank).wait_for_end()
         else:
-            ClientProcess(job, rank, store).take_part()
+            ClientProcess(job, presence, store).take_part()
 
 
 def _report(server: ServerProcess) -> None:

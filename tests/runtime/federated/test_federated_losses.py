@@ -129,7 +129,7 @@ def test_a_client_that_says_nothing_is_lost_and_the_others_are_heard() -> None:
 
     threading.Thread(target=answer).start()
     talk = Conversation(0.0, parameters, {0: 0.0, 1: 0.0})
-    told = dict(converse({0: silent, 1: server}, talk))
+    told = dict(converse({0: silent, 1: server}, talk, lambda _rank: False))
     assert isinstance(told[0], Loss)
     assert isinstance(told[1], Answer)
     assert told[1].update.tolist() == (parameters + 1).tolist()

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.federated import Job, RunSettings, prepare, render, run
+from edgeplan.runtime.federated.job import Ending
 from edgeplan.runtime.federated.averaging import weighted_mean
 from edgeplan.runtime.federated.report.comparison import private_section
 from edgeplan.runtime.learning.privacy.accounting import ORDERS
@@ -89,7 +90,7 @@ def test_a_client_that_is_lost_is_taken_to_have_trained_in_the_round_of_its_loss
 
 
 def test_rounds_in_which_the_run_was_ended_count_twice(private: Finished) -> None:
-    told = private_section(replace(private.job, ended_in=(1, 1, 2)), [])
+    told = private_section(replace(private.job, endings=(Ending(1), Ending(1), Ending(2))), [])
     assert told is not None
     assert [node["steps"] for node in told["nodes"]] == [3, 2 + 1 + 2 * 1]
 

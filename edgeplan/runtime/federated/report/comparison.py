@@ -14,6 +14,7 @@ from edgeplan.models.federated import Client
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.federated.job import Job
 from edgeplan.runtime.federated.report.notes import notes_on
+from edgeplan.runtime.federated.report.restarts import restart_entries
 from edgeplan.runtime.federated.report.rounds import JsonObject, losses, round_entry
 from edgeplan.runtime.federated.report.wire import wire_entries
 from edgeplan.runtime.learning.calibration import full_step_flops
@@ -73,6 +74,7 @@ def run_report(job: Job, events: Events, *, buffers: Sequence[str], torch_versio
         "nodes": [_node_entry(job, events, rank) for rank in range(len(job.names))],
         "wire": wire,
         "lost": lost,
+        "restarts": list(restart_entries(job)),
         "clients": clients,
         "rounds": rounds,
         "totals": _totals(rounds),
@@ -94,7 +96,7 @@ def private_section(job: Job, lost: Sequence[JsonObject]) -> JsonObject | None:
     spenders = []
     for rank in range(job.server_rank):
         num_rounds = min(last.get(job.names[rank], job.num_rounds), job.num_rounds)
-        again = (index for index in job.ended_in if index < num_rounds)
+        again = (one.rounds_made for one in job.endings if one.rounds_made < num_rounds)
         parts = (job.part(rank, index) for index in (*range(num_rounds), *again))
         samples = job.num_samples(rank)
         taken = [

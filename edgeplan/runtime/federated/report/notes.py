@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.federated.job import Job
+from edgeplan.runtime.federated.report.restarts import restart_line
 from edgeplan.runtime.federated.report.rounds import JsonObject
 from edgeplan.runtime.learning.calibration import slowdown_of
 from edgeplan.runtime.report.emulated import HELD, STEADIED
@@ -38,7 +39,7 @@ def notes_on(
         Share of it that is there with any batch.
     """
     return [
-        *_on_earlier_start(job),
+        *(restart_line(job, ending) for ending in job.endings),
         *_on_losses(lost, len(rounds)),
         *_on_emulation(job, rounds, step_s),
         *_on_small_batches(job, fixed_share),
@@ -48,11 +49,6 @@ def notes_on(
         *_on_learning(rounds),
         *notes_on_privacy(job.settings.privacy),
     ]
-
-
-def _on_earlier_start(job: Job) -> Iterator[str]:
-    if job.rounds_made:
-        yield f"the run was ended after round {job.rounds_made}, and went on from what the server had kept"
 
 
 def _on_losses(lost: Sequence[JsonObject], num_rounds: int) -> Iterator[str]:
