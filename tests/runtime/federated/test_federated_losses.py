@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,15 @@ from federated_instances import problem, recomputed, schedule
 from torch.distributed import HashStore
 
 from edgeplan.errors import RunError, UsageError
-from edgeplan.runtime.federated import Job, RunSettings, prepare, resume, supervise
+from edgeplan.runtime.federated import Job, RunSettings, prepare, resume, run, supervise
 from edgeplan.runtime.federated.conversation import Answer, Conversation, Loss, converse
+from edgeplan.runtime.federated.job import Ending
 from edgeplan.runtime.federated.pair import Pair, packed
+from edgeplan.runtime.federated.recovery import started_again
 from edgeplan.runtime.federated.roll_call import RollCall
 from edgeplan.runtime.processes.records import lost_key
+from edgeplan.runtime.processes.rehearsal import faults_of
+from edgeplan.runtime.processes.supervision import Lost, NodesLostError
 
 CLIENTS = tuple(f"node-{k}" for k in range(7))
 EVERYONE: list[dict[str, object]] = [{"node": name, "local_steps": 1} for name in CLIENTS]
@@ -87,6 +92,54 @@ def test_a_run_that_was_ended_resumes_after_the_last_round_kept_without_who_was_
         resume(tmp_path)
 
 
+@pytest.mark.parametrize("fault", ["hub:2:aggregate:kill", "node-1:2:receive:hang"])
+def test_a_server_that_is_lost_is_started_again_and_a_client_that_hangs_is_left_out(
+    tmp_path: Path, fault: str
+) -> None:
+    told: list[str] = []
+    settings = replace(UNSHAPED, patience_s=4.0, faults=faults_of([fault]))
+    plan = schedule(*[EVERYONE[:3]] * 3)
+    report = run(problem(clients=CLIENTS[:3]), plan, settings, out=tmp_path, on_incident=told.append)
+    job = Job.read(tmp_path / "job.json")
+    assert report["passed"]
+    trained = np.load(tmp_path / "parameters.npy", allow_pickle=False)
+    assert trained.tolist() == recomputed(job, {one["node"]: one["round"] for one in report["lost"]})
+    if fault.startswith("hub"):
+        assert [one["after_round"] for one in report["restarts"]] == [1]
+        assert report["restarts"][0]["how"].startswith("was killed by signal 9")
+        assert told == report["notes"][:1]
+        assert told[0].startswith("hub was lost (was killed by signal 9")
+        assert report["lost"] == []
+    else:
+        assert [one["node"] for one in report["lost"]] == ["node-1"]
+        assert told == report["restarts"] == []
+
+
+def test_a_server_that_is_lost_twice_in_a_round_ends_the_run(tmp_path: Path) -> None:
+    job = prepare(problem(), schedule(EVERYONE[:1]), UNSHAPED, out=tmp_path)
+    lost = NodesLostError("the server was killed", {job.server_rank: Lost("was killed", "start-up")})
+    again = started_again(job, lost)
+    assert Job.read(job.path).endings == again.endings == (Ending(0, "was killed", "start-up"),)
+    with pytest.raises(RunError, match="lost twice before another round was made; see to it first"):
+        started_again(again, lost)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("pi-9:1:compute:kill", "'pi-9' takes no part in the run; name one of node-0, hub"),
+        ("hub:1:compute:kill", "hub has no phase compute; use start-up, send, receive, aggregate, checkpoint"),
+        ("node-0:1:aggregate:kill", "node-0 has no phase aggregate; use start-up, receive, compute, send"),
+        ("node-0:1:send:unlink", "unlink needs --emulation kernel, where nodes have links to lose"),
+    ],
+)
+def test_faults_that_could_never_strike_are_refused(tmp_path: Path, fault: str, message: str) -> None:
+    settings = replace(UNSHAPED, faults=faults_of([fault]))
+    with pytest.raises(UsageError, match=re.escape(message)):
+        prepare(problem(), schedule(EVERYONE[:1]), settings, out=tmp_path)
+    assert not (tmp_path / "job.json").exists()
+
+
 def test_a_run_without_any_client_left_fails_and_names_the_one_that_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +187,15 @@ def test_a_client_that_says_nothing_is_lost_and_the_others_are_heard() -> None:
     assert isinstance(told[1], Answer)
     assert told[1].update.tolist() == (parameters + 1).tolist()
     assert (told[1].received_s, told[1].trained_s, told[1].loss) == (1.0, 3.0, 0.5)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_client_whose_process_has_ended_behind_a_cut_link_is_not_waited_for() -> None:
+    silent, _kept = pair_of(0, timeout_s=600.0)
+    talk = Conversation(0.0, torch.arange(100.0), {0: 0.0})
+    told = dict(converse({0: silent}, talk, lambda _rank: True))
+    assert isinstance(told[0], Loss)
+    assert str(told[0].error) == "its process ended"
 
 
 @pytest.mark.usefixtures("loopback")
