@@ -1,4 +1,4 @@
-"""Clients and server that fail in rounds of federated averaging: three of digits' nodes, and one that averages.
+"""Clients and server that fail in rounds of federated averaging: three of digits' nodes, and a fourth.
 
 Three short rounds; a fault strikes in the second one (a start-up has no round). Judged are: the run finishes
 and passes; no round that the server had kept before the loss is made again; the final parameters equal, bit
@@ -103,6 +103,7 @@ def trials(kinds: Sequence[str]) -> Iterator[Trial]:
     strike = partial(struck, problem, schedule)
     phases = {part.node: CLIENT_PHASES for part in schedule.rounds[0].clients}
     phases[schedule.server] = SERVER_PHASES
-    for kind, phase, name in itertools.product(kinds, dict.fromkeys((*CLIENT_PHASES, *SERVER_PHASES)), phases):
+    in_order = dict.fromkeys((*CLIENT_PHASES, *SERVER_PHASES))
+    for kind, phase, name in itertools.product(kinds, in_order, phases):
         if phase in phases[name]:
             yield Trial(WHAT, Fault(name, STRIKES_IN, phase, kind), strike)

@@ -128,7 +128,7 @@ def test_a_server_that_is_lost_twice_in_a_round_ends_the_run(tmp_path: Path) -> 
     ("fault", "message"),
     [
         ("pi-9:1:compute:kill", "'pi-9' takes no part in the run; name one of node-0, hub"),
-        ("hub:1:compute:kill", "hub has no phase compute; use start-up, send, receive, aggregate, checkpoint"),
+        ("hub:1:compute:kill", "hub has no phase compute; use start-up, send, receive, aggregate"),
         ("node-0:1:aggregate:kill", "node-0 has no phase aggregate; use start-up, receive, compute, send"),
         ("node-0:1:send:unlink", "unlink needs --emulation kernel, where nodes have links to lose"),
     ],

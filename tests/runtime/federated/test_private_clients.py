@@ -19,8 +19,8 @@ from rich.console import Console
 
 from edgeplan.errors import UsageError
 from edgeplan.runtime.federated import Job, RunSettings, prepare, render, run
-from edgeplan.runtime.federated.job import Ending
 from edgeplan.runtime.federated.averaging import weighted_mean
+from edgeplan.runtime.federated.job import Ending
 from edgeplan.runtime.federated.report.comparison import private_section
 from edgeplan.runtime.learning.privacy.accounting import ORDERS
 from edgeplan.runtime.learning.privacy.mechanism import Privacy
