@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from edgeplan.runtime.federated.pair import Arriving, Pair, packed, pieces_of
+from edgeplan.runtime.federated.roll_call import ENDED, ON_ITS_WAY_S
 
 _POLL_S = 0.1
-_ON_ITS_WAY_S = 2.0  # how long what a client sent may still arrive when its process has ended
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,6 @@ def converse(
         for rank in sorted(waiting):
             if has_ended(rank):
                 ended_s[rank] = min(ended_s[rank], time.monotonic())
-            if time.monotonic() - ended_s[rank] > _ON_ITS_WAY_S:
+            if time.monotonic() - ended_s[rank] > ON_ITS_WAY_S:
                 waiting.remove(rank)
-                yield rank, exchanges[rank].loss(RuntimeError("its process ended"))
+                yield rank, exchanges[rank].loss(RuntimeError(ENDED))

@@ -6,19 +6,27 @@ The server leads: it waits for every client that is left, and goes on without th
 from __future__ import annotations
 
 import json
+import math
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 
 from edgeplan.runtime.processes.records import lost_key
 
 POLL_S = 0.005
+ON_ITS_WAY_S = 2.0
+"""How long what a client has sent may still arrive when its process has ended."""
+ENDED = "its process ended"
 _OVER = "over"
+
+Result = TypeVar("Result")
 
 
 def open_store(timeout_s: float) -> TCPStore:
@@ -103,6 +111,33 @@ class RollCall:
         """Whether a client's process has come to its end."""
         return bool(self._all.check([lost_key(rank)]))
 
+    def with_client(self, rank: int, work: Callable[[], Result]) -> Result:
+        """Return what some work with a client comes to.
+
+        Raises
+        ------
+        RuntimeError
+            When the client's process ends meanwhile: behind a cut link nothing else says so. And all that the
+            work raises.
+        """
+        found: Future[Result] = Future()
+
+        def try_it() -> None:
+            try:
+                found.set_result(work())
+            except BaseException as error:
+                found.set_exception(error)
+
+        threading.Thread(target=try_it, daemon=True).start()
+        until_s = math.inf
+        while not found.done() and time.monotonic() < until_s:
+            time.sleep(POLL_S)
+            if self.has_ended(rank):
+                until_s = min(until_s, time.monotonic() + ON_ITS_WAY_S)
+        if not found.done():
+            raise RuntimeError(ENDED)
+        return found.result()
+
     def awaiting(self, rank: int) -> Store:
         """Return the store at which to wait for a client no longer than it is there."""
         return _Awaiting(self._all, self, rank)
@@ -119,7 +154,7 @@ class RollCall:
         until_s = time.monotonic() + self._timeout_s
         while not is_so():
             if self.has_ended(rank):
-                self.lose(rank, "its process ended")
+                self.lose(rank, ENDED)
                 return
             if time.monotonic() > until_s:
                 self.lose(rank, f"said nothing for {self._timeout_s:g} s")

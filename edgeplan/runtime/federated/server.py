@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -101,10 +102,13 @@ class ServerProcess:
         self.roll_call.meet(occasions.CONNECT)
         for rank in list(self.roll_call.here):
             try:
-                store = self.roll_call.awaiting(rank)
-                self.pairs[rank] = Pair(store, rank, is_server=True, timeout_s=self.job.timeout_s)
+                self.pairs[rank] = self.roll_call.with_client(rank, partial(self._way_to, rank))
             except RuntimeError as error:
                 self._lose(rank, 0, START_UP, error)
+
+    def _way_to(self, rank: int) -> Pair:
+        store = self.roll_call.awaiting(rank)
+        return Pair(store, rank, is_server=True, timeout_s=self.job.timeout_s)
 
     def _start_up(self) -> None:
         """Let all clients find their pace at once, then try their links one after another."""
@@ -113,7 +117,8 @@ class ServerProcess:
             self.roll_call.meet(occasion)
         for rank in list(self.roll_call.here) if mode != NONE else ():
             try:
-                achieved = probe_from_server(self.job, rank, self.pairs[rank])
+                probing = partial(probe_from_server, self.job, rank, self.pairs[rank])
+                achieved = self.roll_call.with_client(rank, probing)
                 self.note("probed", rank, way="up", **achieved)
             except RuntimeError as error:
                 self._lose(rank, 0, START_UP, error)

@@ -17,42 +17,17 @@ from edgeplan.runtime.emulation.links import Shape
 from edgeplan.runtime.emulation.modes import KERNEL, NONE
 from edgeplan.runtime.emulation.probing import exactness, speed_entry
 from edgeplan.runtime.pipeline.batches.job import BatchJob, flops_of
+from edgeplan.runtime.pipeline.batches.seen import Seen
+from edgeplan.runtime.pipeline.batches.wire import wire_entries
 from edgeplan.runtime.pipeline.course import losses
 from edgeplan.runtime.pipeline.stages.events import ACTIVATION, BACKWARD, FORWARD, GRADIENT, RECEIVED, SENT
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.deviations import deviation_of, missed
 from edgeplan.runtime.report.emulated import HELD
 from edgeplan.runtime.report.trace import Span, trace_document
+from edgeplan.runtime.report.wire import leaks
 
 JsonObject = dict[str, Any]
-
-
-class Seen:
-    """Events of all processes."""
-
-    def __init__(self, events: Iterable[Event]) -> None:
-        self._events = list(events)
-
-    def all(self, kind: str, **members: Any) -> list[Event]:
-        """Return the events of this kind with these members, in order."""
-        return [
-            event
-            for event in self._events
-            if event["event"] == kind and all(event[name] == value for name, value in members.items())
-        ]
-
-    def one(self, kind: str, **members: Any) -> Event:
-        """Return the only such event."""
-        (event,) = self.all(kind, **members)
-        return event
-
-    def begin_s(self, number: int) -> float:
-        """When a batch began: the last process that was there."""
-        return float(max(event["moment_s"] for event in self.all("begun", batch=number)))
-
-    def bytes(self, kind: str, what: str, rank: int, number: int) -> int:
-        """Bytes of a batch at one end of a hop."""
-        return sum(event["bytes"] for event in self.all(kind, what=what, rank=rank, batch=number))
 
 
 @dataclass(frozen=True)
@@ -127,7 +102,10 @@ def run_report(job: BatchJob, events: Iterable[Event], *, torch_version: str) ->
         for rank in leg.job.ranks
     ]
     deviations = _deviations(stages, rounds)
-    failures = [*_failures(rounds), *missed(deviations, job.settings.tolerances)]
+    wire = [
+        entry for leg in legs for number in leg.numbers for entry in wire_entries(leg.job, leg.seen, number)
+    ]
+    failures = [*_failures(rounds), *leaks(wire), *missed(deviations, job.settings.tolerances)]
     return {
         "format": "edgeplan/1",
         "kind": "run",
@@ -150,6 +128,7 @@ def run_report(job: BatchJob, events: Iterable[Event], *, torch_version: str) ->
             | {"process_peak_bytes": event["process_peak_bytes"]}
             for event in seen.all("ended")
         ],
+        "wire": wire,
         "stages": stages,
         "rounds": rounds,
         "totals": {

@@ -23,6 +23,7 @@ from edgeplan.runtime.pipeline.batches.catching_up import catch_up, packed, unpa
 from edgeplan.runtime.pipeline.batches.job import TEST, BatchJob
 from edgeplan.runtime.pipeline.batches.process import NodeProcess
 from edgeplan.runtime.pipeline.batches.report import run_report, trace_of
+from edgeplan.runtime.pipeline.batches.wire import batch_counted
 from edgeplan.runtime.pipeline.job import parameters_path
 from edgeplan.runtime.pipeline.stages.calibration import Trial, calibrate
 from edgeplan.runtime.pipeline.stages.memory import peak_of_stage
@@ -75,7 +76,8 @@ def _take_part(process: NodeProcess) -> None:
         count = job.hop_bytes(rank) // FLOAT32_BYTES
         rehearse(process, (rank, rank + 1), count, lambda _other: process.link(), {})
     for number in range(done + 1, job.settings.rounds + 1):
-        _train(process, module, number)
+        with batch_counted(process, number):
+            _train(process, module, number)
         _collect(process, number)
     if process.rank == job.ranks[-1]:
         flat = flatten([one for layer in process.layers.values() for one in layer.parameters()])
