@@ -125,7 +125,7 @@ class RollCall:
         def try_it() -> None:
             try:
                 found.set_result(work())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - it is raised where the work is waited for
                 found.set_exception(error)
 
         threading.Thread(target=try_it, daemon=True).start()

@@ -142,6 +142,11 @@ def test_a_node_that_loses_its_link_is_replaced(undisturbed: FinishedRun, tmp_pa
     run = rehearsed(tmp_path, "node-2:2:send:unlink", planner=replanned, emulation=KERNEL, slower=1.0)
     assert [one["node"] for one in run.report["lost"]] == ["node-2"]
     assert np.array_equal(parameters(run), parameters(undisturbed))
+    assert {entry["round"] for entry in run.report["wire"]} == {
+        entry["round"] for entry in run.report["rounds"]
+    }
+    for entry in run.report["wire"]:
+        assert entry["wire_bytes"] == entry["parameter_bytes"] + entry["header_bytes"]
 
 
 def job_of(folder: Path) -> BatchJob:

@@ -98,6 +98,19 @@ def test_a_byte_off_fails_the_batch(finished: FinishedRun) -> None:
     assert not report["passed"]
 
 
+def test_a_byte_on_the_wire_that_no_message_explains_fails_the_run(finished: FinishedRun) -> None:
+    assert finished.report["wire"] == []  # nobody counts where processes wait
+    events = [event for rank in (0, 1) for event in read_json(events_path(finished.job.folder, rank))]
+    counted = {"event": "wired", "rank": 0, "leg": 0, "batch": 1}
+    report = run_report(finished.job, [*events, counted | {"sent_bytes": [0, 0]}], torch_version="0")
+    assert report["passed"]
+    explained = [entry["parameter_bytes"] + entry["header_bytes"] for entry in report["wire"]]
+    explained[1] += 1
+    report = run_report(finished.job, [*events, counted | {"sent_bytes": explained}], torch_version="0")
+    (failure,) = report["failures"]
+    assert failure.startswith("node-1: ")
+
+
 def test_the_trace_has_every_pass(finished: FinishedRun) -> None:
     spans = [one for one in read_json(finished.job.folder / "trace.json")["traceEvents"] if one["ph"] == "X"]
     names = [one["name"] for one in spans]
