@@ -111,6 +111,22 @@ class RollCall:
         """Whether a client's process has come to its end."""
         return bool(self._all.check([lost_key(rank)]))
 
+    def settle(self, rank: int, patience_s: float) -> None:
+        """Wait until a client has ended with which no exchange is possible, or this process is ended.
+
+        Either has lost its link, and the supervisor ends the one that is silent.
+
+        Parameters
+        ----------
+        rank
+            Of the client.
+        patience_s
+            Longest silence of a process that is there.
+        """
+        until_s = time.monotonic() + patience_s + ON_ITS_WAY_S
+        while not self.has_ended(rank) and time.monotonic() < until_s:
+            time.sleep(POLL_S)
+
     def with_client(self, rank: int, work: Callable[[], Result]) -> Result:
         """Return what some work with a client comes to.
 

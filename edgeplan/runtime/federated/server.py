@@ -229,6 +229,7 @@ class ServerProcess:
         write_json(progress_path(self.job.folder), progress)
 
     def _lose(self, rank: int, number: int, when: str, error: RuntimeError) -> None:
+        self.roll_call.settle(rank, self.job.settings.patience_s)
         reason = str(error).splitlines()[0]
         self.roll_call.lose(rank, f"no exchange with it: {reason}")
         self._note_loss(rank, number, when)
