@@ -67,14 +67,15 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
     wanted_s
         Seconds that it should take.
     """
+    if free.processor_s >= wanted_s:
+        return Holding(MACHINE, wanted_s, free.wall_s)
     pace, trials = Held(group, free.processor_s / wanted_s), 0
-    while pace.share < 1:
+    while True:
         spent, trials = time_step(pace), trials + 1
         needed = spent.processor_s / wanted_s
         if abs(needed / pace.share - 1) <= _NEAR or trials == _MOST_TRIALS:
             return Holding(pace.tried(pace.share), wanted_s, spent.wall_s)
         pace = pace.tried(needed)
-    return Holding(MACHINE, wanted_s, free.wall_s)
 
 
 def slower_for(shares: Sequence[float]) -> float:

@@ -119,12 +119,13 @@ class Held(Pace):
         Parameters
         ----------
         share
-            Of a processor, at the speed that was the usual one until now.
+            Of a processor, at the speed that was the usual one until now; a moment in which it was far from
+            that asks for more than there is.
         """
         seen_s = self._work.seen_s
         if seen_s is None:
-            return Held(self.group, share)
-        return Held(self.group, share * seen_s / (self.usual_s or seen_s), seen_s)
+            return Held(self.group, min(_MOST, share))
+        return Held(self.group, min(_MOST, share * seen_s / (self.usual_s or seen_s)), seen_s)
 
     def _wait(self) -> None:
         time.sleep(max(0.0, self._work.done_s / self.share - self._work.wall_s))

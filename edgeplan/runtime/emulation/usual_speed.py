@@ -28,10 +28,9 @@ class Work:
     def __init__(self, usual_s: float | None) -> None:
         self._usual_s = usual_s
         self._seen_s: list[float] = []
+        self._references = 0.0  # as much as so many of them
         self.processor_s = 0.0
         """Processor seconds that are counted."""
-        self.done_s = 0.0
-        """These seconds, had the processor had its usual speed."""
         self._stopwatch = Stopwatch()
 
     @property
@@ -41,8 +40,15 @@ class Work:
 
     @property
     def seen_s(self) -> float | None:
-        """Mean seconds of the reference; None where it was not timed."""
-        return statistics.fmean(self._seen_s) if self._seen_s else None
+        """Seconds of the reference at which the work is what it took; None where it was not timed."""
+        return self.processor_s / self._references if self._references else None
+
+    @property
+    def done_s(self) -> float:
+        """What is counted, had the processor had its usual speed."""
+        if self._usual_s is None or not self._references:
+            return self.processor_s
+        return self._usual_s * self._references
 
     @property
     def usual_share(self) -> float:
@@ -66,9 +72,8 @@ class Work:
     def _count(self) -> None:
         uncounted_s = self._uncounted_s
         self.processor_s += uncounted_s
-        if self._usual_s is not None and self._seen_s:
-            uncounted_s *= self._usual_s / statistics.fmean(self._seen_s[-2:])
-        self.done_s += uncounted_s
+        if self._seen_s:
+            self._references += uncounted_s / statistics.fmean(self._seen_s[-2:])
 
 
 _IMAGES, _WEIGHTS = torch.ones(4, 16, 8, 8), torch.ones(32, 16, 3, 3)

@@ -139,6 +139,18 @@ def test_a_node_faster_than_this_machine_is_not_held(tmp_path: Path) -> None:
     assert holding.to_document(2.0) == {"share": None, "wanted_s": 0.025, "step_s": 0.05}
 
 
+def test_a_moment_in_which_more_was_needed_than_there_is_leaves_no_node_free(tmp_path: Path) -> None:
+    times = iter([0.9, 0.1, 0.1])
+
+    def time_step(pace: Pace) -> Spent:
+        assert isinstance(pace, Held)
+        processor_s = next(times)
+        return Spent(processor_s / pace.share, processor_s)
+
+    holding = held(ControlGroup(tmp_path), time_step, free=Spent(0.1, 0.1), wanted_s=0.4)
+    assert holding.share == pytest.approx(0.25)
+
+
 def test_a_run_is_slowed_until_its_devices_fit_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     assert slower_for([0.5, 0.5]) == 1.0
