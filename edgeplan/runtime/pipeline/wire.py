@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.networks import CHARACTERS
 from edgeplan.runtime.pipeline.job import Job
 from edgeplan.runtime.pipeline.participants import CONTROL
@@ -17,27 +16,18 @@ from edgeplan.runtime.pipeline.process import ParticipantProcess
 from edgeplan.runtime.pipeline.report.slot_figures import SlotFigures
 from edgeplan.runtime.pipeline.slots import PlannedSlot
 from edgeplan.runtime.pipeline.stages.events import RECEIVED, SENT, UNCOUNTED
+from edgeplan.runtime.pipeline.stages.wire import WIRED, counted
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.report.wire import wire_entry
-from edgeplan.runtime.sparse.execution.exchange.link import EXPECTING_BYTES, SENDING_BYTES
+from edgeplan.runtime.sparse.execution.exchange.link import header_bytes
 
-WIRED = "wired"
 CODE_BYTES = 8  # of a character, as it is in a batch
 
 
 def slot_counted(process: ParticipantProcess, slot: PlannedSlot) -> AbstractContextManager[None]:
-    """Count what every participant sends in a slot; rank 0 keeps the count."""
-
-    def tell(sent: list[int]) -> None:
-        process.note(WIRED, slot=slot.number, sent_bytes=sent)
-
-    return wire_counted(
-        process.job.folder,
-        emulation=process.job.settings.emulation,
-        timeout_s=process.job.timeout_s,
-        tell=tell if process.rank == 0 else None,
-        meet=process.meeting.wait,
-    )
+    """Count what every participant sends in a slot."""
+    job = process.job
+    return counted(process, job.folder, job.settings.emulation, job.timeout_s, slot=slot.number)
 
 
 def wire_entries(job: Job, slots: list[SlotFigures]) -> list[dict[str, Any]]:
@@ -70,7 +60,7 @@ def _sent(figures: SlotFigures, rank: int) -> list[Event]:
 def _header_bytes(figures: SlotFigures, rank: int) -> int:
     """Return what gloo adds to the messages that a participant sends and expects."""
     expected = len(figures.seen(RECEIVED, rank=rank)) + len(figures.seen(UNCOUNTED, target=rank))
-    return SENDING_BYTES * len(_sent(figures, rank)) + EXPECTING_BYTES * expected
+    return header_bytes(len(_sent(figures, rank)), expected)
 
 
 def _data_bytes(figures: SlotFigures, rank: int) -> int:

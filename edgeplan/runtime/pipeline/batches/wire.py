@@ -10,30 +10,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.pipeline.batches.job import BatchJob
 from edgeplan.runtime.pipeline.batches.process import NodeProcess
 from edgeplan.runtime.pipeline.batches.seen import Seen
 from edgeplan.runtime.pipeline.stages.events import RECEIVED, SENT
+from edgeplan.runtime.pipeline.stages.wire import WIRED, counted
 from edgeplan.runtime.report.wire import wire_entry
-from edgeplan.runtime.sparse.execution.exchange.link import EXPECTING_BYTES, SENDING_BYTES
-
-WIRED = "wired"
+from edgeplan.runtime.sparse.execution.exchange.link import header_bytes
 
 
 def batch_counted(process: NodeProcess, number: int) -> AbstractContextManager[None]:
-    """Count what every node sends in a batch; rank 0 keeps the count."""
-
-    def tell(sent: list[int]) -> None:
-        process.note(WIRED, batch=number, sent_bytes=sent)
-
-    return wire_counted(
-        process.job.folder,
-        emulation=process.job.settings.emulation,
-        timeout_s=process.job.timeout_s,
-        tell=tell if process.rank == 0 else None,
-        meet=process.meeting.wait,
-    )
+    """Count what every node sends in a batch."""
+    job = process.job
+    return counted(process, job.folder, job.settings.emulation, job.timeout_s, batch=number)
 
 
 def wire_entries(job: BatchJob, seen: Seen, number: int) -> Iterator[dict[str, Any]]:
@@ -54,6 +43,6 @@ def wire_entries(job: BatchJob, seen: Seen, number: int) -> Iterator[dict[str, A
                 job.members[rank],
                 wire_bytes=wire,
                 parameter_bytes=sum(one["bytes"] for one in sent),
-                header_bytes=SENDING_BYTES * len(sent) + EXPECTING_BYTES * expected,
+                header_bytes=header_bytes(len(sent), expected),
                 data_bytes=0 if rank else job.num_micro_batches * job.micro_batch().nbytes,
             )

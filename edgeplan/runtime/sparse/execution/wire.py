@@ -14,7 +14,7 @@ from edgeplan.runtime.emulation.wire import wire_counted
 from edgeplan.runtime.report.wire import wire_entry
 from edgeplan.runtime.sparse.execution.course import BEGINNING, Position
 from edgeplan.runtime.sparse.execution.device.process import DIGEST_BYTES, DeviceProcess
-from edgeplan.runtime.sparse.execution.exchange.link import EXPECTING_BYTES, GLOO_BYTES, SENDING_BYTES
+from edgeplan.runtime.sparse.execution.exchange.link import GLOO_BYTES, header_bytes
 from edgeplan.runtime.sparse.execution.exchange.tally import tally_of
 from edgeplan.runtime.sparse.execution.exchange.ways import EMULATED
 from edgeplan.runtime.sparse.execution.job import Job
@@ -87,7 +87,7 @@ def _update_bytes(job: Job, seen: Seen, rank: int) -> int:
 def _header_bytes(job: Job, rank: int) -> int:
     """Return what belongs to messages of updates and to the checks of the replicas, one a round."""
     tally = tally_of(job.phases[PHASES.index(PLAN)].cost, rank)
-    updates = SENDING_BYTES * tally.sent + EXPECTING_BYTES * tally.received
+    updates = header_bytes(tally.sent, tally.received)
     return job.settings.rounds * (updates + check_bytes(len(job.names)))
 
 

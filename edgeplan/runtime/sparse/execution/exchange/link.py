@@ -26,11 +26,15 @@ from edgeplan.runtime.processes.exchange import exchanging
 STAMP_ELEMENTS = 2
 """Float32 elements that have the bytes of a float64."""
 GLOO_BYTES = 48
-SENDING_BYTES, EXPECTING_BYTES = 2 * GLOO_BYTES + 4 * STAMP_ELEMENTS, GLOO_BYTES
-"""What travels for a message besides its values: from its source, and from its target."""
+_SENDING_BYTES, _EXPECTING_BYTES = 2 * GLOO_BYTES + 4 * STAMP_ELEMENTS, GLOO_BYTES
 
 ShapeOf = Callable[[int, int], Shape]
 """Latency and rate from a rank to another."""
+
+
+def header_bytes(sent: int, expected: int) -> int:
+    """Return what leaves a process for messages that it sends and expects, besides their values."""
+    return _SENDING_BYTES * sent + _EXPECTING_BYTES * expected
 
 
 def of_moment(moment_s: float) -> Tensor:
