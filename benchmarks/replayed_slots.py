@@ -77,5 +77,7 @@ def _executed_slots(job: Job) -> Iterator[SlotPlan]:
 def _optimizer(job: Job, module: nn.Module) -> torch.optim.Optimizer:
     kind = job.problem.instance.training.optimizer_bytes
     if kind == 8:
-        return torch.optim.Adam(module.parameters(), lr=0.001)
-    return torch.optim.SGD(module.parameters(), lr=0.02 if kind else 0.05, momentum=0.9 if kind else 0.0)
+        return torch.optim.Adam(module.parameters(), lr=0.001, fused=True)
+    return torch.optim.SGD(
+        module.parameters(), lr=0.02 if kind else 0.05, momentum=0.9 if kind else 0.0, fused=True
+    )

@@ -48,7 +48,8 @@ def visit_peak(
         By layer, what it saves of a batch that an earlier layer saves too, or that is the batch itself; None
         counts all that (4) counts.
     update_bytes_per_parameter
-        What the optimizer has at hand while it updates a layer, such as 8 for Adam in 32 bits.
+        What is at hand while a layer is updated, such as 8 for the two temporaries of an Adam in 32 bits
+        that is not fused, or the noise of a private step.
     sum_bytes_per_parameter
         Kept of each trained parameter all along the step, beside what (4) counts; 0 where gradients of
         samples are not added up one by one.

@@ -14,8 +14,6 @@ from edgeplan.runtime.profiling import build, cut
 MOMENTUM = 0.9
 DEFAULT_LEARNING_RATE = {0: 0.05, 4: 0.02, 8: 0.001}
 OPTIMIZER_NAME = {0: "SGD", 4: "SGD with momentum", 8: "Adam"}
-UPDATE_BYTES = {0: 0, 4: 0, 8: 8}
-"""What an optimizer has at hand a parameter of what it updates: Adam a root and what it is divided by."""
 
 
 class Workload:
@@ -70,14 +68,18 @@ def optimizer_for(
     learning_rate: float | None,
     rate_share: float = 1.0,
 ) -> torch.optim.Optimizer | None:
-    """Return the optimizer whose state takes `optimizer_bytes` a parameter; None with nothing to train."""
+    """Return the optimizer whose state takes `optimizer_bytes` a parameter; None with nothing to train.
+
+    It updates in one pass over memory, and has nothing at hand beside its state.
+    """
     if not parameters:
         return None
     rate = DEFAULT_LEARNING_RATE[int(optimizer_bytes)] if learning_rate is None else learning_rate
     rate *= rate_share
     if optimizer_bytes == 8:
-        return torch.optim.Adam(parameters, lr=rate)
-    return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM if optimizer_bytes == 4 else 0.0)
+        return torch.optim.Adam(parameters, lr=rate, fused=True)
+    momentum = MOMENTUM if optimizer_bytes == 4 else 0.0
+    return torch.optim.SGD(parameters, lr=rate, momentum=momentum, fused=True)
 
 
 def flatten(parameters: Sequence[Tensor]) -> Tensor:

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from edgeplan.models.layer_assignment.serial_figures import SerialFigures
 from edgeplan.models.layer_assignment.visit_peak import visit_peak
 from edgeplan.runtime.learning.privacy.private_steps import NOISE_BYTES, SUM_BYTES
-from edgeplan.runtime.learning.workload import UPDATE_BYTES
 from edgeplan.runtime.processes.records import Event
 from edgeplan.runtime.snake.report.rounds import JsonObject
 
@@ -28,16 +27,15 @@ def predicted_peak(
     private
         Whether samples are taken one by one and their clipped gradients added up.
     """
-    update_bytes = UPDATE_BYTES[int(figures.instance.training.optimizer_bytes)]
     if private:
-        figures, update_bytes = _of_one_sample(figures), max(NOISE_BYTES, update_bytes)
+        figures = _of_one_sample(figures)
     names = [layer.name for layer in figures.instance.model.layers]
     peak = visit_peak(
         figures,
         [names.index(name) for name in trained],
         batch_bytes=memory["batch_bytes"],
         repeated_bytes=memory["repeated_bytes"],
-        update_bytes_per_parameter=update_bytes,
+        update_bytes_per_parameter=NOISE_BYTES if private else 0,
         sum_bytes_per_parameter=SUM_BYTES if private else 0,
     )
     layer = None if peak.layer is None else names[peak.layer]

@@ -52,7 +52,7 @@ def one_thread() -> Iterator[None]:
 
 def test_the_parameters_are_those_of_the_same_batches_in_one_process(finished: FinishedRun) -> None:
     images, network = finished.job.images("training"), build("small-vgg", seed=4)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9, fused=True)
     for number in range(2):
         some = torch.from_numpy(sample_order(4, 0, len(images.targets), 16 * number, 16))
         for part in some.chunk(4):

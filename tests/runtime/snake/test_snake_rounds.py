@@ -24,8 +24,8 @@ from edgeplan.runtime.snake import Job, run
 def _optimizer(job: Job, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     kind = job.problem.instance.training.optimizer_bytes
     if kind == 8:
-        return torch.optim.Adam(parameters, lr=0.001)
-    return torch.optim.SGD(parameters, lr=0.02 if kind else 0.05, momentum=0.9 if kind else 0.0)
+        return torch.optim.Adam(parameters, lr=0.001, fused=True)
+    return torch.optim.SGD(parameters, lr=0.02 if kind else 0.05, momentum=0.9 if kind else 0.0, fused=True)
 
 
 def _recomputed(job: Job) -> list[float]:

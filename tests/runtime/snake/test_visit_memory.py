@@ -14,7 +14,7 @@ from torch import nn
 from edgeplan.models.layer_assignment import LayerAssignment
 from edgeplan.models.layer_assignment.visit_peak import visit_peak
 from edgeplan.runtime.learning.memory import peak_of_training, repeated_in_training
-from edgeplan.runtime.learning.workload import UPDATE_BYTES, Workload
+from edgeplan.runtime.learning.workload import Workload
 from edgeplan.runtime.profiling import build, profile
 from edgeplan.runtime.profiling.repeated import repeated_saved_bytes
 
@@ -50,7 +50,6 @@ def deviation(network: str, trained: list[int], optimizer_bytes: int, batch_size
         [order.index(name) for name in names],
         batch_bytes=batch[0].nbytes + batch[1].nbytes,
         repeated_bytes=repeated_in_training(workload, names, batch[0]),
-        update_bytes_per_parameter=UPDATE_BYTES[optimizer_bytes],
     )
     return measured / predicted.num_bytes - 1
 
