@@ -35,19 +35,31 @@ def profile(
         int | None, typer.Option(min=1, help="Tokens of a sample, for a known language model.")
     ] = None,
     dtype: Annotated[str, typer.Option(help="Type of parameters and activations.")] = "float32",
+    weigh: Annotated[
+        bool,
+        typer.Option(
+            "--weigh",
+            help="Weigh the FLOPs by the seconds that passes take on this machine: as many in total, each "
+            "layer's share that of its time.",
+        ),
+    ] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Also measure seconds per layer on this machine.")
     ] = False,
     node_type: Annotated[
         str, typer.Option(help="Node type that the measured seconds stand for.")
     ] = "this-machine",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples of a measured pass; default 8, large models 1.")
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Measured passes, of which the median counts.")] = 5,
 ) -> None:
     """Write the model section of an instance from a real PyTorch module, layer by layer.
 
     Known networks, and large ones of yours, run on fake tensors: nothing is downloaded or allocated.
     With --measure the output is {"model": ..., "timings": ...}: the second goes into the instance's
-    network section.
+    network section. With --weigh predictions of training a few layers are nearer, on devices
+    like this one.
 
     Example: edgeplan profile mypackage.nets:build --input-shape 3,32,32 -o model.json
     """
@@ -57,6 +69,7 @@ def profile(
     require("torch", purpose="edgeplan profile")
     from edgeplan.runtime.profiling import measure as measure_network
     from edgeplan.runtime.profiling import profile as profile_network
+    from edgeplan.runtime.profiling import weighted
 
     subject: dict[str, Any] = {
         "input_shapes": input_shape,
@@ -65,14 +78,18 @@ def profile(
         "dtype": dtype,
     }
     with progress_bar("profiling") as show:
-        section = profile_network(model, **subject, on_progress=show)
+        counted = section = profile_network(model, **subject, on_progress=show)
+    measuring = {**subject, "batch_size": batch_size, "repeats": repeats}
+    if weigh:
+        with progress_bar("weighing") as show:
+            section = weighted(counted, measure_network(model, **measuring, split=True, on_progress=show))
     document: dict[str, Any] = section
     if measure:
         with progress_bar("measuring") as show:
-            timings = measure_network(model, **subject, repeats=repeats, on_progress=show)
+            timings = measure_network(model, **measuring, on_progress=show)
         document = {"model": section, "timings": {node_type: timings}}
     write_json(document, output)
-    stderr.print(figures(_summary(section)))
+    stderr.print(figures(_summary(counted)))
 
 
 def _summary(section: dict[str, Any]) -> dict[str, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgeplan.runtime.profiling.measuring import measure
     from edgeplan.runtime.profiling.named import NAMED_NETWORKS, NamedNetwork
     from edgeplan.runtime.profiling.section import profile
+    from edgeplan.runtime.profiling.weighting import weighted
 
 _HOME = {
     "build": "building",
@@ -24,9 +25,10 @@ _HOME = {
     "NAMED_NETWORKS": "named",
     "NamedNetwork": "named",
     "profile": "section",
+    "weighted": "weighting",
 }
 
-__all__ = ["NAMED_NETWORKS", "LayerSlice", "NamedNetwork", "build", "cut", "measure", "profile"]
+__all__ = ["NAMED_NETWORKS", "LayerSlice", "NamedNetwork", "build", "cut", "measure", "profile", "weighted"]
 
 
 def __getattr__(name: str) -> Any:

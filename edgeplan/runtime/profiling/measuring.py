@@ -4,12 +4,17 @@ A clock is read whenever another layer begins: on the way forward by hooks on th
 a hook on the youngest autograd node of each layer. Autograd runs the youngest of its ready nodes first, so on
 a CPU the layers come back exactly in the opposite order. The network's input needs no gradient, as in
 training, so the first layer's backward pass is without that one.
+
+What a weight gradient takes is the difference between two passes, one right after the other: with every
+layer trained, and with every layer frozen behind a trained one. There the network's float input counts as
+needing a gradient, as in the model section.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -22,7 +27,7 @@ from edgeplan.errors import UsageError
 from edgeplan.runtime.profiling.building import parameter_bytes, refuse_if_too_large
 from edgeplan.runtime.profiling.cutting import LayerSlice, cut
 from edgeplan.runtime.profiling.dataflow import tensors_in
-from edgeplan.runtime.profiling.gradients import backward
+from edgeplan.runtime.profiling.gradients import backward, gradients_started, needing_gradient
 from edgeplan.runtime.profiling.inputs import InputOptions, Shape, read_float
 from edgeplan.runtime.profiling.passes import execution_order
 from edgeplan.runtime.profiling.subject import Subject, find_subject
@@ -45,6 +50,7 @@ def measure(
     dtype: str = "float32",
     repeats: int = 5,
     threads: int = 1,
+    split: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Timings:
     """Measure the seconds of every layer on this machine, per sample.
@@ -59,13 +65,16 @@ def measure(
         Passes of which the median counts, after two that do not.
     threads
         Threads of PyTorch.
+    split
+        Whether the two gradients are told apart, for `weighted`; that takes twice as many passes.
     on_progress
         Called with the passes done and their number.
 
     Returns
     -------
     dict
-        ``{layer: {"forward_s", "backward_s"}}``, an entry of the network section's `timings`.
+        ``{layer: {"forward_s", "backward_s"}}``, an entry of the network section's `timings`; with `split`
+        ``{layer: {"forward_s", "input_gradient_s", "weight_gradient_s"}}``.
 
     Raises
     ------
@@ -80,14 +89,14 @@ def measure(
         trial = Trial(_real(subject), element, fake=False)
         layers = cut(trial.module)
         layers = cut(trial.module, execution_order(trial, layers, subject.inputs))
-        trial.freeze(frozen=False)
         batch = [spec.batch(batch_size) for spec in subject.inputs]
         passes = []
         for done in range(1, NUM_WARM_UPS + repeats + 1):
-            passes.append(_timed_pass(trial.module, layers, batch))
+            passes.append(_timed_passes(trial, layers, batch, split=split))
             if on_progress is not None:
                 on_progress(done, NUM_WARM_UPS + repeats)
-    return _timings(layers, passes[NUM_WARM_UPS:], batch_size)
+    figures = _split_timings if split else _timings
+    return figures(layers, passes[NUM_WARM_UPS:], batch_size)
 
 
 def _refuse_below_one(**settings: int) -> None:
@@ -118,6 +127,29 @@ class _Stopwatch:
         now = perf_counter()
         self.seconds[self._layer] += now - self._since  # type: ignore[assignment]
         self._layer, self._since = layer, now
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """Seconds of a batch by layer, forward and back, and back with every layer frozen."""
+
+    forward: Seconds
+    back: Seconds
+    frozen_back: Seconds
+
+
+def _timed_passes(
+    trial: Trial, layers: Sequence[LayerSlice], batch: Sequence[torch.Tensor], *, split: bool
+) -> _Passes:
+    trial.freeze(frozen=False)
+    if not split:
+        return _Passes(*_timed_pass(trial.module, layers, batch), Counter())
+    with gradients_started(trial.module, layers):
+        trained = _timed_pass(trial.module, layers, [needing_gradient(tensor) for tensor in batch])
+        trial.freeze(frozen=True)
+    with gradients_started(trial.module, layers):  # anew: a pass begins once
+        _, frozen_back = _timed_pass(trial.module, layers, [needing_gradient(tensor) for tensor in batch])
+    return _Passes(*trained, frozen_back)
 
 
 def _timed_pass(
@@ -165,13 +197,24 @@ def _nodes(outputs: Any) -> set[Node]:
     return found
 
 
-def _timings(
-    layers: Sequence[LayerSlice], passes: Sequence[tuple[Seconds, Seconds]], batch_size: int
-) -> Timings:
+def _timings(layers: Sequence[LayerSlice], passes: Sequence[_Passes], batch_size: int) -> Timings:
     return {
         layer.name: {
-            "forward_s": median(forward[layer.name] for forward, _ in passes) / batch_size,
-            "backward_s": median(back[layer.name] for _, back in passes) / batch_size,
+            "forward_s": median(run.forward[layer.name] for run in passes) / batch_size,
+            "backward_s": median(run.back[layer.name] for run in passes) / batch_size,
+        }
+        for layer in layers
+    }
+
+
+def _split_timings(layers: Sequence[LayerSlice], passes: Sequence[_Passes], batch_size: int) -> Timings:
+    return {
+        layer.name: {
+            "forward_s": median(run.forward[layer.name] for run in passes) / batch_size,
+            "input_gradient_s": median(run.frozen_back[layer.name] for run in passes) / batch_size,
+            "weight_gradient_s": max(
+                0.0, median(run.back[layer.name] - run.frozen_back[layer.name] for run in passes) / batch_size
+            ),
         }
         for layer in layers
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.profiling import build, building, measure, profile
+from edgeplan.runtime.profiling import build, building, measure, measuring, profile, weighted
 
 
 def test_every_layer_of_the_section_has_its_seconds():
@@ -23,6 +24,61 @@ def test_a_layer_with_a_thousand_times_the_work_takes_longer():
     timings = measure(network, input_shapes=["16"], batch_size=64, repeats=3)
     assert timings["1"]["forward_s"] > timings["2"]["forward_s"]
     assert timings["1"]["backward_s"] > timings["2"]["backward_s"]
+
+
+def test_weighted_flops_are_as_many_and_share_the_seconds():
+    section = profile("small-vgg")
+    timings = measure("small-vgg", repeats=1, split=True)
+    layers = weighted(section, timings)["layers"]
+    kinds = ("forward", "input_gradient", "weight_gradient")
+    total = sum(layer[f"{kind}_flops"] for layer in layers for kind in kinds)
+    counted = sum(layer[f"{kind}_flops"] for layer in section["layers"] for kind in kinds)
+    assert abs(total - counted) <= 3 * len(layers)
+    first, last = layers[0], layers[-1]
+    seconds = timings[last["name"]]["forward_s"] / timings[first["name"]]["forward_s"]
+    assert last["forward_flops"] / first["forward_flops"] == pytest.approx(seconds, rel=0.01)
+    assert first["saved_bytes"] == section["layers"][0]["saved_bytes"]
+
+
+def test_split_seconds_tell_the_two_gradients_apart(monkeypatch: pytest.MonkeyPatch):
+    class Slow(torch.autograd.Function):
+        """Takes 1 s forward, 10 s for the gradient of its input and 100 s for that of its weight."""
+
+        now_s = 0.0
+
+        @classmethod
+        def clock(cls) -> float:
+            return cls.now_s
+
+        @staticmethod
+        def forward(ctx: Any, inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+            Slow.now_s += 1
+            return inputs * weight
+
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+            needs_input, needs_weight = ctx.needs_input_grad
+            Slow.now_s += 10 * needs_input + 100 * needs_weight
+            return gradient if needs_input else None, gradient.sum(0) if needs_weight else None
+
+    class Scale(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            outputs: torch.Tensor = Slow.apply(x, self.weight)
+            return outputs
+
+    monkeypatch.setattr(measuring, "perf_counter", Slow.clock)
+    network = nn.Sequential(Scale(), Scale())
+    timings = measure(network, input_shapes=["4"], batch_size=2, repeats=3, split=True)
+    apart = {"forward_s": 0.5, "input_gradient_s": 5.0, "weight_gradient_s": 50.0}
+    assert timings == {"0": apart, "1": apart}
+    together = measure(network, input_shapes=["4"], batch_size=2, repeats=3)
+    # the network's own input needs no gradient in training
+    assert together["0"] == {"forward_s": 0.5, "backward_s": 50.0}
+    assert together["1"] == {"forward_s": 0.5, "backward_s": 55.0}
 
 
 def test_a_layer_that_never_runs_takes_no_time():
