@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 TIERS = ("commit", "large")
 TIER = os.environ.get("EDGEPLAN_TIER", "commit")
+LARGE_ONLY = pytest.mark.skipif(
+    TIER != "large", reason="a run of many seconds, in the large tier: make test-large"
+)
+"""For runs of which a kind is in the commit's tier; `python -m benchmarks.failures` makes all of them."""
 
 
 def cases(*, commit: int, large: int) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tier import LARGE_ONLY
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -137,6 +138,7 @@ def test_a_resumed_run_goes_on_from_the_newest_batch_that_somebody_has_kept(
     assert np.array_equal(np.load(tmp_path / "parameters.npy"), parameters(killed))
 
 
+@LARGE_ONLY
 def test_a_node_that_loses_its_link_is_replaced(undisturbed: FinishedRun, tmp_path: Path) -> None:
     require_kernel()
     run = rehearsed(tmp_path, "node-2:2:send:unlink", planner=replanned, emulation=KERNEL, slower=1.0)

@@ -25,6 +25,7 @@ from schedules_that_run import (
     two_clusters,
     uneven,
 )
+from tier import LARGE_ONLY
 
 pytest.importorskip("torch")
 
@@ -151,6 +152,7 @@ def test_the_report_says_who_was_lost_and_how_it_went_on(killed: FinishedRun) ->
     assert "c1 took no part any more: the others are averaged, by their samples" in text
 
 
+@LARGE_ONLY
 def test_a_participant_that_loses_its_link_is_lost(tmp_path: Path) -> None:
     require_kernel()
     run = rehearsed(tmp_path, "d0:1:receive:unlink", planner=replanned, emulation=KERNEL, slower=1.0)

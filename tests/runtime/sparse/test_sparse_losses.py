@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from kernel_emulation import require_kernel
 from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, problem, tiny_starts
+from tier import LARGE_ONLY
 from tiny_workloads import tiny_workload
 
 pytest.importorskip("torch")
@@ -85,6 +86,7 @@ def test_a_device_that_never_began_and_one_that_hangs_are_left_out(hung: Finishe
     assert_as_in_one_process(hung, hung.parameters())
 
 
+@LARGE_ONLY
 def test_a_device_that_loses_its_link_is_left_out(tmp_path: Path) -> None:
     require_kernel()
     settings = {"emulation": KERNEL, "slower": 1.0, "rounds": 2, "memory_limit": False}
