@@ -30,7 +30,7 @@ fix: $(STAMP)  ## format and repair what ruff can
 	$(BIN)/ruff check --fix .
 
 test-large: $(STAMP)  ## the large tier, by hand: thousands of random instances and documents
-	EDGEPLAN_TIER=large $(BIN)/pytest -n 2 --dist loadfile tests/models tests/solvers tests/runtime/snake/test_snake_recovery.py tests/runtime/*/test_*_losses.py
+	EDGEPLAN_TIER=large $(BIN)/pytest -n 2 --dist loadfile tests/models tests/solvers tests/runtime/snake/test_snake_recovery.py tests/runtime/*/test_*_losses.py tests/runtime/sparse/test_sparse_run.py
 
 bench: $(STAMP)  ## benchmarks, by hand, some hours; benchmarks/README.md
 	$(BIN)/python -m benchmarks.planners

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kernel_emulation import require_kernel
 from sparse_runs import PLAIN, FinishedRun, canonical_plan, finished, free_plan, problem
+from tier import LARGE_ONLY
 from tiny_workloads import tiny_workload
 
 pytest.importorskip("torch")
@@ -191,6 +192,7 @@ def test_another_start_is_told(canonical: FinishedRun) -> None:
     assert any("made from another start" in note for note in report["notes"])
 
 
+@LARGE_ONLY
 def test_devices_made_by_the_kernel_train_the_same_parameters(canonical: FinishedRun, tmp_path: Path) -> None:
     require_kernel()
     settings = replace(PLAIN, emulation=KERNEL, baseline="none")
