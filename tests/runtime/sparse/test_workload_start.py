@@ -41,8 +41,8 @@ def test_a_start_has_learnt_what_it_was_trained_on_and_not_the_task() -> None:
 def test_dense_training_learns_the_task() -> None:
     workload = tiny_workload()
     module = workload.start()
-    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.9)
-    for step in range(20):
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.003, momentum=0.9)
+    for step in range(40):
         optimizer.zero_grad()
         loss_of(module, workload.any_batch(step, 32)).backward()
         optimizer.step()
