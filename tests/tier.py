@@ -11,7 +11,7 @@ TIER = os.environ.get("EDGEPLAN_TIER", "commit")
 LARGE_ONLY = pytest.mark.skipif(
     TIER != "large", reason="a run of many seconds, in the large tier: make test-large"
 )
-"""For runs of which a kind is in the commit's tier; `python -m benchmarks.failures` makes all of them."""
+"""For long runs, of whose kind there is a shorter one in the commit's tier."""
 
 
 def cases(*, commit: int, large: int) -> int:

@@ -58,8 +58,7 @@ def profile(
 
     Known networks, and large ones of yours, run on fake tensors: nothing is downloaded or allocated.
     With --measure the output is {"model": ..., "timings": ...}: the second goes into the instance's
-    network section. With --weigh predictions of training a few layers are nearer, on devices
-    like this one.
+    network section. With --weigh predictions of training a few layers are nearer, on devices like this one.
 
     Example: edgeplan profile mypackage.nets:build --input-shape 3,32,32 -o model.json
     """
@@ -67,9 +66,7 @@ def profile(
     if node_type.startswith("x-"):
         raise UsageError(f"--node-type: {node_type}: must not begin with x-, it would be read as a note")
     require("torch", purpose="edgeplan profile")
-    from edgeplan.runtime.profiling import measure as measure_network
     from edgeplan.runtime.profiling import profile as profile_network
-    from edgeplan.runtime.profiling import weighted
 
     subject: dict[str, Any] = {
         "input_shapes": input_shape,
@@ -78,18 +75,25 @@ def profile(
         "dtype": dtype,
     }
     with progress_bar("profiling") as show:
-        counted = section = profile_network(model, **subject, on_progress=show)
+        counted = profile_network(model, **subject, on_progress=show)
     measuring = {**subject, "batch_size": batch_size, "repeats": repeats}
-    if weigh:
-        with progress_bar("weighing") as show:
-            section = weighted(counted, measure_network(model, **measuring, split=True, on_progress=show))
-    document: dict[str, Any] = section
-    if measure:
-        with progress_bar("measuring") as show:
-            timings = measure_network(model, **measuring, on_progress=show)
-        document = {"model": section, "timings": {node_type: timings}}
-    write_json(document, output)
+    section = _weighed(counted, model, measuring) if weigh else counted
+    timings = _measured(model, measuring) if measure else None
+    write_json({"model": section, "timings": {node_type: timings}} if timings else section, output)
     stderr.print(figures(_summary(counted)))
+
+
+def _weighed(counted: dict[str, Any], model: str, measuring: dict[str, Any]) -> dict[str, Any]:
+    from edgeplan.runtime.profiling import weighed
+
+    return weighed(counted, _measured(model, {**measuring, "split": True}))
+
+
+def _measured(model: str, measuring: dict[str, Any]) -> dict[str, dict[str, float]]:
+    from edgeplan.runtime.profiling import measure
+
+    with progress_bar("measuring") as show:
+        return measure(model, **measuring, on_progress=show)
 
 
 def _summary(section: dict[str, Any]) -> dict[str, str]:

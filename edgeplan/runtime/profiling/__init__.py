@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgeplan.runtime.profiling.measuring import measure
     from edgeplan.runtime.profiling.named import NAMED_NETWORKS, NamedNetwork
     from edgeplan.runtime.profiling.section import profile
-    from edgeplan.runtime.profiling.weighting import weighted
+    from edgeplan.runtime.profiling.weighing import weighed
 
 _HOME = {
     "build": "building",
@@ -25,10 +25,10 @@ _HOME = {
     "NAMED_NETWORKS": "named",
     "NamedNetwork": "named",
     "profile": "section",
-    "weighted": "weighting",
+    "weighed": "weighing",
 }
 
-__all__ = ["NAMED_NETWORKS", "LayerSlice", "NamedNetwork", "build", "cut", "measure", "profile", "weighted"]
+__all__ = ["NAMED_NETWORKS", "LayerSlice", "NamedNetwork", "build", "cut", "measure", "profile", "weighed"]
 
 
 def __getattr__(name: str) -> Any:

@@ -66,7 +66,7 @@ def measure(
     threads
         Threads of PyTorch.
     split
-        Whether the two gradients are told apart, for `weighted`; that takes twice as many passes.
+        Whether the two gradients are told apart, for `weighed`; that takes twice as many passes.
     on_progress
         Called with the passes done and their number.
 
@@ -141,15 +141,20 @@ class _Passes:
 def _timed_passes(
     trial: Trial, layers: Sequence[LayerSlice], batch: Sequence[torch.Tensor], *, split: bool
 ) -> _Passes:
-    trial.freeze(frozen=False)
     if not split:
+        trial.freeze(frozen=False)
         return _Passes(*_timed_pass(trial.module, layers, batch), Counter())
-    with gradients_started(trial.module, layers):
-        trained = _timed_pass(trial.module, layers, [needing_gradient(tensor) for tensor in batch])
-        trial.freeze(frozen=True)
-    with gradients_started(trial.module, layers):  # anew: a pass begins once
-        _, frozen_back = _timed_pass(trial.module, layers, [needing_gradient(tensor) for tensor in batch])
+    trained = _timed_behind_a_layer(trial, layers, batch, frozen=False)
+    _, frozen_back = _timed_behind_a_layer(trial, layers, batch, frozen=True)
     return _Passes(*trained, frozen_back)
+
+
+def _timed_behind_a_layer(
+    trial: Trial, layers: Sequence[LayerSlice], batch: Sequence[torch.Tensor], *, frozen: bool
+) -> tuple[Seconds, Seconds]:
+    trial.freeze(frozen=frozen)
+    with gradients_started(trial.module, layers):
+        return _timed_pass(trial.module, layers, [needing_gradient(tensor) for tensor in batch])
 
 
 def _timed_pass(

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edgeplan.errors import UsageError
-from edgeplan.runtime.profiling import build, building, measure, measuring, profile, weighted
+from edgeplan.runtime.profiling import build, building, measure, measuring, profile, weighed
 
 
 def test_every_layer_of_the_section_has_its_seconds():
@@ -26,10 +26,10 @@ def test_a_layer_with_a_thousand_times_the_work_takes_longer():
     assert timings["1"]["backward_s"] > timings["2"]["backward_s"]
 
 
-def test_weighted_flops_are_as_many_and_share_the_seconds():
+def test_weighed_flops_are_as_many_and_share_the_seconds():
     section = profile("small-vgg")
     timings = measure("small-vgg", repeats=1, split=True)
-    layers = weighted(section, timings)["layers"]
+    layers = weighed(section, timings)["layers"]
     kinds = ("forward", "input_gradient", "weight_gradient")
     total = sum(layer[f"{kind}_flops"] for layer in layers for kind in kinds)
     counted = sum(layer[f"{kind}_flops"] for layer in section["layers"] for kind in kinds)
