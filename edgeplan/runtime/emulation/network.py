@@ -21,8 +21,11 @@ from edgeplan.runtime.processes.records import write_json
 CONTROL = "control0"
 MOST_NODES = 250
 _LARGEST_WINDOW = 1000  # segments that a connection may begin with: the links know no congestion to look for
+_LATE = "10s"  # until a segment counts as lost: nothing is, but it may wait behind others in a slow link
 _SETTINGS = (
     "net.ipv6.conf.all.disable_ipv6=1",
+    "net.ipv4.tcp_congestion_control=reno",  # BBR stops every ten seconds, for 200 ms, to look for the latency
+    "net.ipv4.tcp_early_retrans=0",
     "net.ipv4.tcp_slow_start_after_idle=0",
     "net.ipv4.tcp_no_metrics_save=1",
     "net.ipv4.tcp_rmem=4096 8388608 33554432",
@@ -139,7 +142,7 @@ def _join_to_each_other(network: EmulatedNetwork) -> None:
             f"link set {DEVICE} address {mac_of(node)} txqueuelen 10000 up",
             f"addr add {address}/16 dev {DEVICE}",
             f"route change 10.253.0.0/16 dev {DEVICE} src {address} initcwnd {_LARGEST_WINDOW} "
-            f"initrwnd {_LARGEST_WINDOW}",
+            f"initrwnd {_LARGEST_WINDOW} rto_min {_LATE}",
         ]
         own += [
             f"neigh add {network.address(other)} lladdr {mac_of(other)} dev {DEVICE} nud permanent"

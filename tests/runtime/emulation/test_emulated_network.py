@@ -59,6 +59,18 @@ def left_over() -> list[str]:
     return [path.name for root in (FOLDER, folder) for path in root.glob("edgeplan-*")]
 
 
+def test_connections_of_nodes_neither_look_for_congestion_nor_send_again_what_waits(tmp_path: Path) -> None:
+    require_kernel()
+    with emulated_network(Links.shared(0.0, 1e7, 2), tmp_path) as network:
+        within = ["ip", "netns", "exec", network.nodes[0]]
+        names = ["net.ipv4.tcp_congestion_control", "net.ipv4.tcp_early_retrans"]
+        values = subprocess.check_output([*within, "sysctl", "-n", *names], text=True).split()
+        route = subprocess.check_output([*within, "ip", "route", "get", network.address(1)], text=True)
+
+    assert values == ["reno", "0"]
+    assert "rto_min lock 10s" in route
+
+
 def test_nodes_reach_each_other_and_nothing_else(tmp_path: Path) -> None:
     require_kernel()
     with emulated_network(Links.shared(0.001, 1e8, 2), tmp_path) as network:
