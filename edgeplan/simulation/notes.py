@@ -18,7 +18,7 @@ _ROUNDS = {
         "a round is a slot, after the last the first again; micro-batches pass stages and hops as equation "
         "(4) has it"
     ),
-    "sparse_update": "a round is the slowest device's steps and the collectives one after another",
+    "sparse_update": "a round is the slowest device's steps and the collectives, as equation (9) has them",
 }
 
 

@@ -1,9 +1,10 @@
-"""Rounds of sparse_update: the steps of all devices, then the collectives one after another, equation (7).
+"""Rounds of sparse_update: the steps of all devices, then the collectives as they overlap, equation (9).
 
 A device that is away when the round begins, or leaves before its steps are done, is skipped or waited for;
 one that has done its steps stays to the end. Collectives go on with those who are left: an all-reduce and a
-broadcast cost what equation (7) says of so many, at the slowest pair of those that the plan has in it. What
-nobody left has trained is not told.
+broadcast cost what equation (7) says of so many, at the slowest pair of those that the plan has in it; where
+the root of a broadcast is gone, all that could take its place are waited for. What nobody left has trained is
+not told.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Told:
         Devices that average, or of which one sends.
     receivers
         Devices that are told; of an all-reduce none.
+    root
+        The device that sends, if one does.
     """
 
     kind: str
@@ -53,6 +56,7 @@ class Told:
     num_bytes: float
     givers: tuple[int, ...]
     receivers: tuple[int, ...]
+    root: int | None
 
     def cost(self, giving: Array, receiving: Array, broadcast: str) -> tuple[Array, Array]:
         """Seconds and bytes for numbers of givers and receivers that are left."""  # (7)
@@ -97,10 +101,8 @@ class UpdateReplay:
     @cached_property
     def predicted(self) -> Predicted:
         """What the problem says of a round."""
-        step_s = max(device.step_s for device in self.cost.device_costs)
-        total = self.cost.aggregation
-        time_s = (self.settings.local_steps or 1) * step_s + total.seconds
-        return Predicted(time_s=time_s, bytes_moved=total.bytes_moved, energy_j=None)
+        time_s = self.cost.round_s(self.settings.local_steps or 1)
+        return Predicted(time_s=time_s, bytes_moved=self.cost.aggregation.bytes_moved, energy_j=None)
 
     period = 1
     """Rounds that belong together."""
@@ -131,7 +133,7 @@ class UpdateReplay:
                     tariff.s_per_byte / (2 * others) * (others + 1),
                 )
                 givers = tuple(index_of[name] for name in one.members)
-                yield Told(one.kind, latency_s, s_per_byte, moved / (2 * others), givers, ())
+                yield Told(one.kind, latency_s, s_per_byte, moved / (2 * others), givers, (), None)
             elif one.root is not None and others:
                 receivers = [name for name in one.members if name != one.root]
                 tariff = costs.broadcast_tariff(one.root, receivers)
@@ -140,7 +142,8 @@ class UpdateReplay:
                 reduced = averaged.get(key_of(one.slices[0])) if one.slices else None
                 givers = tuple(index_of[name] for name in self._roots(one, reduced))
                 told = tuple(index_of[name] for name in receivers)
-                yield Told(one.kind, latency_s, tariff.s_per_byte / hops, moved / others, givers, told)
+                each_s, root = tariff.s_per_byte / hops, index_of[one.root]
+                yield Told(one.kind, latency_s, each_s, moved / others, givers, told, root)
 
     @staticmethod
     def _roots(one: Collective, reduced: Collective | None) -> tuple[str, ...]:
@@ -191,40 +194,54 @@ class UpdateReplay:
         return _Stepped(seconds, left, nothing, nothing, ((stays > 0) & ~left).sum(axis=1).astype(np.float64))
 
     def _aggregated(self, left: Flags, chance: Chance, rounds: int) -> tuple[Array, Array]:
-        """Seconds and bytes of the collectives with the devices that are left."""
-        seconds, num_bytes = np.zeros(rounds), np.zeros(rounds)
-        counts = self._counts(left)
-        for position, (one, (giving, receiving)) in enumerate(zip(self.collectives, counts, strict=True)):
+        """Seconds and bytes of the collectives with the devices that are left."""  # (9)
+        of_class = (left.astype(np.float32) @ self._classes.one_of).astype(np.float64)
+        there = of_class > 0
+        free_s, num_bytes = np.zeros(of_class.shape), np.zeros(rounds)
+        for position, (one, (giving, receiving)) in enumerate(
+            zip(self.collectives, self._classes.members, strict=True)
+        ):
             noise = chance.factors(self.settings.jitter.transfer, (rounds,), Drawn.TRANSFER, position)
-            took, moved = one.cost(giving, receiving, self.problem.instance.broadcast)
-            seconds += took * noise
+            num_giving, num_receiving = of_class @ giving, of_class @ receiving
+            took, moved = one.cost(num_giving, num_receiving, self.problem.instance.broadcast)
             num_bytes += moved
-        return seconds, num_bytes
-
-    def _counts(self, left: Flags) -> Iterator[tuple[Array, Array]]:
-        """Yield how many givers and receivers of each collective are left."""
-        rounds = left.shape[0]
-        if self.settings.churn is None:
-            for one in self.collectives:
-                yield np.full(rounds, float(len(one.givers))), np.full(rounds, float(len(one.receivers)))
-            return
-        classes, members = self._classes
-        of_class = (left.astype(np.float32) @ classes).astype(np.float64)
-        for giving, receiving in members:
-            yield of_class @ giving, of_class @ receiving
+            runs = (num_giving > 1) if one.root is None else (num_giving > 0) & (num_receiving > 0)
+            begin_s = free_s[:, giving > 0].max(axis=1)
+            root = None if one.root is None else self._classes.number[one.root]
+            if root is not None:
+                begin_s = np.where(there[:, root], free_s[:, root], begin_s)
+            end_s = begin_s + took * noise
+            told = np.flatnonzero(giving if root is None else receiving)
+            ends = runs[:, None] & there[:, told]
+            free_s[:, told] = np.where(ends, np.maximum(free_s[:, told], end_s[:, None]), free_s[:, told])
+            if root is not None:
+                sent_s = end_s - one.latency_s * noise
+                free_s[:, root] = np.where(runs & there[:, root], sent_s, free_s[:, root])
+        return free_s.max(axis=1, initial=0.0), num_bytes
 
     @cached_property
-    def _classes(self) -> tuple[NDArray[np.float32], list[tuple[Array, Array]]]:
-        """Devices in classes that take part in the same collectives, and those classes of each collective."""
-        takes_part = np.zeros((2 * len(self.collectives) + 1, self.steps_s.size), dtype=np.bool_)
+    def _classes(self) -> _Classes:
+        """Devices in classes that do the same in every collective."""
+        takes_part = np.zeros((3 * len(self.collectives) + 1, self.steps_s.size), dtype=np.bool_)
         for position, one in enumerate(self.collectives):
-            takes_part[2 * position, list(one.givers)] = True
-            takes_part[2 * position + 1, list(one.receivers)] = True
+            takes_part[3 * position, list(one.givers)] = True
+            takes_part[3 * position + 1, list(one.receivers)] = True
+            if one.root is not None:
+                takes_part[3 * position + 2, one.root] = True
         packed = np.ascontiguousarray(np.packbits(takes_part, axis=0).T)
         _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         one_of = np.eye(first.size, dtype=np.float32)[number.ravel()]
         rows = takes_part[:, first].astype(np.float64)
-        return one_of, [(rows[2 * k], rows[2 * k + 1]) for k in range(len(self.collectives))]
+        members = [(rows[3 * k], rows[3 * k + 1]) for k in range(len(self.collectives))]
+        return _Classes(one_of, number.ravel(), members)
+
+
+class _Classes(NamedTuple):
+    """Classes of devices: who is in which, and of every collective the classes that give and receive."""
+
+    one_of: NDArray[np.float32]
+    number: Lanes
+    members: list[tuple[Array, Array]]
 
 
 class _Stepped(NamedTuple):

@@ -42,7 +42,8 @@ def update_round(
     world.run(*(device(d) for d in range(len(devices))))
     if not ends:
         return outcome
-    costs, position, seconds = CollectiveCosts(problem.instance), 0, 0.0
+    costs, position = CollectiveCosts(problem.instance), 0
+    free = dict.fromkeys(ends, 0.0)
     averaging = {key_of(s): one for one in cost.collectives if one.kind == "all_reduce" for s in one.slices}
     sizes = {key_of(one.slice): one.parameters for one in cost.updated}
     for one in cost.collectives:
@@ -52,16 +53,24 @@ def update_round(
             sizes.get(key_of(s), 0) for s in one.slices
         )
         left = [name for name in one.members if name in ends]
-        if one.kind == "all_reduce":
-            taken = costs.all_reduce(left, num_bytes) if len(left) > 1 else None
-        else:
+        noise = draws.factor(Drawn.TRANSFER, position)
+        if one.kind == "all_reduce" and len(left) > 1:
+            taken = costs.all_reduce(left, num_bytes)
+            end = max(free[name] for name in left) + taken.seconds * noise
+            free |= dict.fromkeys(left, end)
+            outcome.bytes_moved += taken.bytes_moved
+        elif one.kind == "broadcast":
             known = averaging.get(key_of(one.slices[0]))
             roots = [name for name in (known.members if known else [one.root]) if name in ends]
             receivers = [name for name in left if name != one.root]
-            taken = costs.broadcast(str(roots[0]), receivers, num_bytes) if roots and receivers else None
-        if taken is not None:
-            seconds += taken.seconds * draws.factor(Drawn.TRANSFER, position)
-            outcome.bytes_moved += taken.bytes_moved
+            if roots and receivers:
+                taken = costs.broadcast(str(roots[0]), receivers, num_bytes)
+                begin = free[one.root] if one.root in free else max(free[name] for name in roots)
+                end = begin + taken.seconds * noise
+                free |= {name: max(free[name], end) for name in receivers}
+                if one.root in free:
+                    free[one.root] = end - noise * costs.broadcast_latency_s(str(roots[0]), receivers)
+                outcome.bytes_moved += taken.bytes_moved
         position += 1
-    outcome.time_s = max(ends.values()) + seconds
+    outcome.time_s = max(ends.values()) + max(free.values())
     return outcome

@@ -45,6 +45,10 @@ Choose for every device a depth k_d and at most one option of each of the last k
     a broadcast ``alpha + q n beta`` (flat) or ``ceil(log2(q + 1)) (alpha + n beta)`` (tree). On a general
     network alpha and beta are those of the slowest pair used
 (8) all devices keep one order of the collectives
+(9) a round executed, in which a device goes on to its next collective at once: an all-reduce begins when all
+    members have ended theirs before it, a broadcast when its root has, and takes (7); its members have ended
+    it then, the root of a broadcast alpha earlier, when its last message has left. The round takes the
+    slowest device's steps and the last of these ends; never more than with the sum of (7), the objective's
 
 With free collectives any set serves in which every slice lies in one all-reduce, whose members contain G
 (those outside send zeros), and every other device gets it by one broadcast from a member; a slice of one

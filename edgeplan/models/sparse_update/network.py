@@ -74,6 +74,10 @@ class CollectiveCosts:
         rounds = math.ceil(math.log2(q + 1))
         return Tariff(rounds * latency_s, rounds * s_per_byte)
 
+    def broadcast_latency_s(self, root: str, receivers: Sequence[str]) -> float:
+        """Latency of a message of a broadcast."""
+        return self._slowest((root, receiver) for receiver in receivers)[0]
+
     def all_reduce(self, members: Sequence[str], num_bytes: float) -> CollectiveCost:
         """Cost of an all-reduce of a buffer."""
         seconds = self.all_reduce_tariff(members).seconds(num_bytes)

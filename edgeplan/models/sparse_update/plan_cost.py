@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from edgeplan.models.sparse_update.collectives import canonical_collectives, cost_of
 from edgeplan.models.sparse_update.instance import SparseUpdateInstance
 from edgeplan.models.sparse_update.network import CollectiveCost
+from edgeplan.models.sparse_update.overlap import Span, overlapped
 from edgeplan.models.sparse_update.plan import Collective, DevicePlan, SparsePlan, Update
 from edgeplan.models.sparse_update.slices import Updated, alike, updated_slices
 
@@ -66,6 +67,20 @@ class PlanCost:
     def aggregation(self) -> CollectiveCost:
         """What the collectives take together."""  # (7)
         return cost_of(self.instance, self.collectives, self.updated)
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """When each collective begins and ends where a device goes on to its next one at once."""  # (9)
+        return tuple(overlapped(self.instance, self.collectives, self.updated))
+
+    @property
+    def overlapped_s(self) -> float:
+        """What the collectives take together then."""  # (9)
+        return max((span.end_s for span in self.spans), default=0.0)
+
+    def round_s(self, local_steps: int) -> float:
+        """Seconds of a round executed: so many steps of the slowest device, and the collectives."""  # (9)
+        return local_steps * max(device.step_s for device in self.device_costs) + self.overlapped_s
 
     @cached_property
     def device_costs(self) -> tuple[DeviceCost, ...]:

@@ -134,8 +134,7 @@ class Job:
 
     def round_s(self, cost: PlanCost) -> float:
         """Predicted seconds of a round: the slowest device's steps, and the collectives."""
-        slowest_s = max(device.step_s for device in cost.device_costs)
-        return self.settings.local_steps * slowest_s + cost.aggregation.seconds
+        return cost.round_s(self.settings.local_steps)
 
     @property
     def timeout_s(self) -> float:

@@ -65,8 +65,8 @@ def _on_collectives(job: Job) -> Iterator[str]:
             "latency later"
         )
     yield (
-        "predicted is equation (7), one collective after another, while here a device goes on to its next "
-        "collective at once: the same collectives were also run each alone"
+        "a device goes on to its next collective at once, as equation (9) has it; the same collectives were "
+        "also run each alone, beside equation (7)"
     )
     yield (
         f"an aggregation includes filling buffers and emptying them, while {len(job.present)} processes "

@@ -291,8 +291,9 @@ class PhaseFigures:
         return {
             "predicted_round_s": last["predicted_time_s"],
             "measured_round_s": median(entry["time_s"] for entry in timed),
-            "predicted_aggregation_s": cost.aggregation.seconds,
+            "predicted_aggregation_s": cost.overlapped_s,
             "measured_aggregation_s": median(entry["aggregation_s"] for entry in timed),
+            "predicted_one_after_another_s": cost.aggregation.seconds,
             "measured_one_after_another_s": math.fsum(one["measured"]["seconds"] for one in self.collectives),
             "predicted_step_s": max(device["predicted"]["step_s"] for device in devices),
             "measured_step_s": max((one for one in steps_s if one is not None), default=None),

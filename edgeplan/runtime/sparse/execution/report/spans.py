@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edgeplan.models.sparse_update.collectives import cost_of
 from edgeplan.runtime.report.trace import Span, trace_document
 from edgeplan.runtime.sparse.execution.course import Position, leg_of
 from edgeplan.runtime.sparse.execution.job import Job
@@ -44,12 +43,11 @@ def _planned(job: Job, number: int, begin_s: float) -> Iterator[Span]:
     steps_s = [job.settings.local_steps * device.step_s for device in cost.device_costs]
     for name, lasted_s in zip(job.present, steps_s, strict=True):
         yield Span("train", name, begin_s, begin_s + lasted_s, place)
-    now_s = begin_s + max(steps_s)
-    for index, one in enumerate(cost.collectives):
-        end_s = now_s + cost_of(cost.instance, [one], cost.updated).seconds
+    stepped_s = begin_s + max(steps_s)
+    for index, (one, span) in enumerate(zip(cost.collectives, cost.spans, strict=True)):
         for name in one.members:
-            yield Span(one.kind, name, now_s, end_s, place | {"collective": index})
-        now_s = end_s
+            begin_s, end_s = stepped_s + span.begin_s, stepped_s + span.end_s
+            yield Span(one.kind, name, begin_s, end_s, place | {"collective": index})
 
 
 def _measured(job: Job, seen: Seen, number: int, first_s: float) -> Iterator[Span]:

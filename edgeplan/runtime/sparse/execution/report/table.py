@@ -106,7 +106,7 @@ _ROWS = (
     ("saved MiB in eager PyTorch, mean", "", "mean_measured_eager_saved_bytes", 1 / MIB),
     ("step ms, slowest", "predicted_step_s", "measured_step_s", 1e3),
     ("aggregation ms", "predicted_aggregation_s", "measured_aggregation_s", 1e3),
-    ("  its collectives each alone", "predicted_aggregation_s", "measured_one_after_another_s", 1e3),
+    ("  its collectives each alone", "predicted_one_after_another_s", "measured_one_after_another_s", 1e3),
     ("round ms", "predicted_round_s", "measured_round_s", 1e3),
 )
 """Label, members of the totals, and what a figure is multiplied by."""
