@@ -9,18 +9,20 @@ usual one from then on. The time on the wall is then what is measured, and depen
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgeplan.runtime.emulation.pace import MACHINE, Held, Pace
+from edgeplan.runtime.emulation.pace import MACHINE, MOST, Held, Pace
 from edgeplan.runtime.emulation.quotas import ControlGroup
 from edgeplan.runtime.processes.stopwatch import Spent
 
 _MOST_TRIALS = 6
+_TRIALS_TOGETHER = 3
 _NEAR = 0.04  # of the time that a step should take
 _USED_BY_ONE = 0.9  # of a processor at most: the network and the system need some
-_USED_BY_ALL = 0.6  # of all, for work that many interrupt takes half as much again
+_USED_BY_ALL = 0.45  # of all, for work that many interrupt takes half as much again
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,14 @@ class Holding:
         }
 
 
-def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent, wanted_s: float) -> Holding:
+def held(
+    group: ControlGroup,
+    time_step: Callable[[Pace], Spent],
+    *,
+    free: Spent,
+    wanted_s: float,
+    together: bool = False,
+) -> Holding:
     """Find the quota for a node.
 
     Parameters
@@ -66,7 +75,11 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
         What it takes without a quota.
     wanted_s
         Seconds that it should take.
+    together
+        Whether nodes wait for each other in `time_step`: then all of them make as many trials.
     """
+    if together:
+        return _held_together(group, time_step, free=free, wanted_s=wanted_s)
     if free.processor_s >= wanted_s:
         return Holding(MACHINE, wanted_s, free.wall_s)
     pace, trials = Held(group, free.processor_s / wanted_s), 0
@@ -76,6 +89,18 @@ def held(group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent
         if abs(needed / pace.share - 1) <= _NEAR or trials == _MOST_TRIALS:
             return Holding(pace.tried(pace.share), wanted_s, spent.wall_s)
         pace = pace.tried(needed)
+
+
+def _held_together(
+    group: ControlGroup, time_step: Callable[[Pace], Spent], *, free: Spent, wanted_s: float
+) -> Holding:
+    """Take the mean of what some trials need, for they can't go on until one bears out."""
+    too_slow, needed, spent = free.processor_s >= wanted_s, [free.processor_s / wanted_s], free
+    for _ in range(_TRIALS_TOGETHER):
+        spent = time_step(MACHINE if too_slow else Held(group, needed[-1]))
+        needed.append(min(MOST, spent.processor_s / wanted_s))
+    pace = MACHINE if too_slow else Held(group, statistics.fmean(needed[1:]))
+    return Holding(pace, wanted_s, spent.wall_s)
 
 
 def slower_for(shares: Sequence[float]) -> float:

@@ -14,7 +14,7 @@ from edgeplan.runtime.processes.stopwatch import Spent, Stopwatch
 
 SLICE_S = 0.005  # of the processor, between two pauses of work that is steadied
 HEADROOM = 1.5  # of its quota: a processor that is slow just now has to give more
-_MOST = 0.97  # of a processor
+MOST = 0.97  # of a processor
 
 StepT = TypeVar("StepT")
 FoundT = TypeVar("FoundT")
@@ -100,7 +100,7 @@ class Held(Pace):
         if not self._is_kept:
             yield from steps
             return
-        self.group.set_share(min(_MOST, HEADROOM * self.share))
+        self.group.set_share(min(MOST, HEADROOM * self.share))
         waited_s = 0.0
         for step in steps:
             yield step
@@ -124,8 +124,8 @@ class Held(Pace):
         """
         seen_s = self._work.seen_s
         if seen_s is None:
-            return Held(self.group, min(_MOST, share))
-        return Held(self.group, min(_MOST, share * seen_s / (self.usual_s or seen_s)), seen_s)
+            return Held(self.group, min(MOST, share))
+        return Held(self.group, min(MOST, share * seen_s / (self.usual_s or seen_s)), seen_s)
 
     def _wait(self) -> None:
         time.sleep(max(0.0, self._work.done_s / self.share - self._work.wall_s))

@@ -133,6 +133,24 @@ def test_a_quota_that_never_bears_out_is_the_one_whose_time_is_told(tmp_path: Pa
     assert holding.step_s == pytest.approx(0.1 / asked[-1])
 
 
+@pytest.mark.parametrize(("free_s", "share"), [(0.1, 0.35), (0.5, None)])
+def test_nodes_that_wait_for_each_other_make_as_many_trials(
+    tmp_path: Path, free_s: float, share: float | None
+) -> None:
+    times = iter([0.14, 0.12, 0.16])
+
+    def time_step(pace: Pace) -> Spent:
+        assert isinstance(pace, Held) == (share is not None)
+        processor_s = next(times)
+        return Spent(4 * processor_s, processor_s)
+
+    free = Spent(free_s, free_s)
+    holding = held(ControlGroup(tmp_path), time_step, free=free, wanted_s=0.4, together=True)
+    assert next(times, None) is None
+    assert holding.share == pytest.approx(share)
+    assert holding.step_s == pytest.approx(0.64)
+
+
 def test_a_node_faster_than_this_machine_is_not_held(tmp_path: Path) -> None:
     holding = held(ControlGroup(tmp_path), lambda _: Spent(0.1, 0.1), free=Spent(0.1, 0.1), wanted_s=0.05)
     assert holding.pace is MACHINE
@@ -142,6 +160,6 @@ def test_a_node_faster_than_this_machine_is_not_held(tmp_path: Path) -> None:
 
 def test_a_run_is_slowed_until_its_devices_fit_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    assert slower_for([0.5, 0.5]) == 1.0
-    assert slower_for([1.8] * 4) == pytest.approx(7.2 / 1.2)
+    assert slower_for([0.4, 0.5]) == 1.0
+    assert slower_for([1.8] * 4) == pytest.approx(7.2 / 0.9)
     assert slower_for([9.0]) == pytest.approx(10.0)

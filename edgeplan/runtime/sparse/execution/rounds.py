@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from functools import partial
 
 import torch
 
@@ -30,20 +31,20 @@ def calibrate(device: DeviceProcess) -> None:
     """Time the largest update on offer, on all devices at once, as the rounds are."""
     instance = device.job.instance
     largest = largest_update(instance)[device.rank]
-    batches = calibration_batches(device.material, device.index)
-    device.meeting.wait()
-    free = time_steps(device.material, largest, batches)
+    timed = partial(
+        time_steps,
+        device.material,
+        largest,
+        calibration_batches(device.material, device.index),
+        device.job.settings.local_steps,
+        device.meeting.wait,
+    )
+    free = timed()
     device.note("calibrated", processor_s=free.processor_s)
     if device.job.settings.emulation == KERNEL:
         group = own_group()
         wanted_s = device.job.slower * device_cost(instance, device.rank, largest).step_s
-        device.meeting.wait()
-        holding = held(
-            group,
-            lambda pace: time_steps(device.material, largest, batches, pace),
-            free=free,
-            wanted_s=wanted_s,
-        )
+        holding = held(group, timed, free=free, wanted_s=wanted_s, together=True)
         device.pace = holding.pace
         device.note("held", **holding.to_document(device.job.slower))
 

@@ -22,9 +22,14 @@ def slowed(job: Job) -> Job:
     material = Material.of(job.workload, instance.training.batch_size)
     largest = largest_update(instance)
     with threads_limited(job.settings.threads):
-        processor_s = time_steps(material, largest[0], calibration_batches(material, 0)).processor_s
+        batches, local_steps = calibration_batches(material, 0), job.settings.local_steps
+        processor_s = time_steps(material, largest[0], batches, local_steps, _alone).processor_s
     wanted_s = (device_cost(instance, rank, trained).step_s for rank, trained in enumerate(largest))
     slower = slower_for([processor_s / step_s for step_s in wanted_s])
     job = replace(job, settings=replace(job.settings, slower=slower))
     job.write()
     return job
+
+
+def _alone() -> None:
+    """Meet nobody."""

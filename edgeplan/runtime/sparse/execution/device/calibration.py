@@ -10,7 +10,9 @@ their FLOPs is measured, not imposed.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 
 from edgeplan.models.sparse_update import SparseUpdateInstance
 from edgeplan.models.sparse_update.plan import DevicePlan
@@ -23,6 +25,8 @@ from edgeplan.runtime.sparse.workload import Batch
 
 UNTIMED_STEPS = 2
 TIMED_STEPS = 10
+LEAST_VISITS = 3
+PAUSE_S = 0.1
 CALIBRATION_BATCHES = 4
 
 
@@ -34,18 +38,33 @@ def timed_step(replica: Replica, batch: Batch) -> tuple[float, Spent]:
 
 
 def time_steps(
-    material: Material, trained: DevicePlan, batches: Sequence[Batch], pace: Pace = MACHINE
+    material: Material,
+    trained: DevicePlan,
+    batches: Sequence[Batch],
+    local_steps: int,
+    meet: Callable[[], None],
+    pace: Pace = MACHINE,
 ) -> Spent:
-    """Time a step at a pace, after some to warm up: the mean on the wall, the median of the processor."""
-    replica = Replica(material, trained)
-    for step in range(UNTIMED_STEPS):
-        timed_step(replica, batches[step % len(batches)])
-    stopwatch = Stopwatch()
-    with pace.kept():
-        steps = range(UNTIMED_STEPS, UNTIMED_STEPS + TIMED_STEPS)
-        spent = [timed_step(replica, batches[step % len(batches)])[1] for step in steps]
-    wall_s = stopwatch.read().wall_s / TIMED_STEPS  # with the pauses of the pace
-    return Spent(wall_s, statistics.median(step.processor_s for step in spent))
+    """Time a step at a pace, after some to warm up: the median over visits.
+
+    A visit begins as a round's does: all devices at once, by `meet`, and with cold caches. Work that begins
+    at once takes more of the processor, all the time, than work that others happen to leave room for.
+    """
+    replica, coming = Replica(material, trained), cycle(batches)
+    for batch in islice(coming, UNTIMED_STEPS):
+        replica.train(batch)
+    num_steps = min(local_steps, TIMED_STEPS)
+    visits = []
+    for _ in range(max(LEAST_VISITS, TIMED_STEPS // num_steps)):
+        time.sleep(PAUSE_S)
+        meet()
+        stopwatch = Stopwatch()
+        with pace.kept():
+            spent = [timed_step(replica, batch)[1] for batch in islice(coming, num_steps)]
+        wall_s = stopwatch.read().wall_s / num_steps  # with the pauses of the pace
+        visits.append(Spent(wall_s, statistics.fmean(step.processor_s for step in spent)))
+    wall_s = statistics.median(visit.wall_s for visit in visits)
+    return Spent(wall_s, statistics.median(visit.processor_s for visit in visits))
 
 
 def calibration_batches(material: Material, rank: int) -> list[Batch]:
